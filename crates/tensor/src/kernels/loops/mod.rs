@@ -1,0 +1,78 @@
+//! The tile machine: a loop group compiled to kernels over tiles that stay in the first-level cache.
+//!
+//! A tile is a few hundred points: whole rows where rows are short, a part of one row where they are long. Each action is one
+//! prebuilt SIMD loop over a tile, found through a table of pointers; operands are read where they lie, outputs are written where they
+//! belong, and only what no memory holds sits in registers. Work is cut into units by shape alone, and every reduction has one tree
+//! fixed by shape alone, so the bits depend neither on threads nor on what else the group computes.
+
+mod code;
+mod compile;
+mod gather;
+mod geometry;
+mod run;
+
+use crate::kernels::level::Level;
+use crate::program::loops::LoopSpec;
+use crate::program::region::Region;
+use code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId};
+
+/// A compiled loop group.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    spec: LoopSpec,
+    rows: usize,
+    cols: usize,
+    tile: usize,
+    /// One long row: the units are blocks of it.
+    block_mode: bool,
+    units: usize,
+    unit_rows: usize,
+    slots: Vec<Place>,
+    setup: Vec<Action>,
+    prologue: Vec<Action>,
+    phases: Vec<Phase>,
+    row_reductions: Vec<RowReduction>,
+    col_reductions: Vec<ColReduction>,
+    finals: Vec<Final>,
+    tile_moves: Vec<SlotId>,
+    row_moves: Vec<SlotId>,
+    streams: bool,
+    workspace_bytes: usize,
+    workspace: Region,
+    scratch: usize,
+    registers: usize,
+    actions: usize,
+    level: Level,
+}
+
+impl Loop {
+    /// Bytes of workspace that a run needs, beside its operands.
+    pub fn workspace_bytes(&self) -> usize {
+        self.workspace_bytes
+    }
+
+    /// Places the workspace.
+    pub fn set_workspace(&mut self, region: Region) {
+        self.workspace = region;
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> Region {
+        self.workspace
+    }
+
+    /// What it was compiled from.
+    pub fn spec(&self) -> &LoopSpec {
+        &self.spec
+    }
+
+    /// Rows and columns.
+    pub fn extents(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// Actions a tile goes through.
+    pub fn actions(&self) -> usize {
+        self.actions
+    }
+}

@@ -1,0 +1,410 @@
+//! Running a compiled loop.
+
+use crate::dtype::{DType, Scalar};
+use crate::kernels::level::Level;
+use crate::kernels::loops::Loop;
+use crate::kernels::loops::code::{Action, Place, RowReduction};
+use crate::kernels::loops::gather::{fence, gather, stream};
+use crate::kernels::memory::Memory;
+use crate::kernels::threads;
+use crate::program::loops::BLOCK;
+use crate::random;
+use std::cell::RefCell;
+
+/// Rows of at most this many elements are reduced left to right; longer ones in lanes.
+const SHORT_ROW: usize = 32;
+/// A loop is shared between threads when it takes about this long on one.
+const PARALLEL_NS: usize = 25_000;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Chunk([u8; 64]);
+
+/// Registers and pointer tables of a worker thread, kept between runs.
+#[derive(Default)]
+struct Scratch {
+    memory: Vec<Chunk>,
+    pointers: Vec<*mut u8>,
+    bases: Vec<*mut u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
+}
+
+/// Where a worker stands.
+#[derive(Clone, Copy)]
+struct At {
+    /// Elements in the tile, or rows for what is done by row.
+    n: usize,
+    rows: usize,
+    row: usize,
+    col: usize,
+    unit: usize,
+    /// Whether `row` is the first of its unit.
+    first: bool,
+    by_row: bool,
+}
+
+struct Worker<'a> {
+    code: &'a Loop,
+    memory: &'a Memory<'a>,
+    scalars: &'a [Scalar],
+    workspace: *mut u8,
+    scratch: *mut u8,
+    pointers: &'a mut [*mut u8],
+    bases: &'a mut [*mut u8],
+}
+
+/// A workspace pointer that tasks share; each writes its own part.
+#[derive(Clone, Copy)]
+struct Shared(*mut u8);
+// SAFETY: units write disjoint parts of the workspace.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn get(self) -> *mut u8 {
+        self.0
+    }
+}
+
+impl Loop {
+    /// Runs the loop.
+    ///
+    /// # Safety
+    /// Every region of the loop lies within `memory`, its stores and workspace in writable buffers, disjoint from each other and from
+    /// its loads; every slot is within `scalars`.
+    pub(crate) unsafe fn run(&self, memory: &Memory<'_>, scalars: &[Scalar]) {
+        // SAFETY: the caller promises that the workspace is a region of the memory.
+        let workspace = Shared(if self.workspace_bytes > 0 { unsafe { memory.ptr(&self.workspace) } } else { std::ptr::null_mut() });
+        let cost = self.rows * self.cols * self.actions / 12;
+        let threads = threads::threads();
+        let tasks = if cost < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
+        if tasks <= 1 {
+            // SAFETY: passed on.
+            unsafe { self.run_units(memory, scalars, workspace.get(), 0, self.units) };
+        } else {
+            threads::parallel(tasks, &|task| {
+                let (from, to) = (task * self.units / tasks, (task + 1) * self.units / tasks);
+                // SAFETY: passed on; tasks have disjoint units.
+                unsafe { self.run_units(memory, scalars, workspace.get(), from, to) };
+            });
+        }
+        for f in &self.finals {
+            // SAFETY: the workspace holds `units` partial results of `len` elements, and the region takes the result.
+            unsafe {
+                let first = workspace.get().add(f.partial);
+                for unit in 1..self.units {
+                    let next = first.add(unit * f.len * f.size);
+                    (f.combine)(first, first, next, first, f.len);
+                }
+                if let Some(round) = f.round {
+                    round(first, first, first, first, f.len);
+                }
+                let to = memory.ptr(&f.region);
+                match f.cast {
+                    Some(cast) => cast(to, first, first, first, f.len),
+                    None => std::ptr::copy_nonoverlapping(first, to, f.len * f.size),
+                }
+            }
+        }
+    }
+
+    unsafe fn run_units(&self, memory: &Memory<'_>, scalars: &[Scalar], workspace: *mut u8, from: usize, to: usize) {
+        let on = |scratch: &mut Scratch| {
+            let Scratch { memory: chunks, pointers, bases } = scratch;
+            let need = self.scratch.div_ceil(64);
+            if chunks.len() < need {
+                chunks.resize(need, Chunk([0; 64]));
+            }
+            if pointers.len() < self.slots.len() {
+                pointers.resize(self.slots.len(), std::ptr::null_mut());
+                bases.resize(self.slots.len(), std::ptr::null_mut());
+            }
+            let scratch = chunks.as_mut_ptr().cast();
+            let mut worker = Worker { code: self, memory, scalars, workspace, scratch, pointers, bases };
+            // SAFETY: passed on.
+            unsafe { worker.run(from, to) };
+        };
+        let kept = SCRATCH.try_with(|cell| cell.try_borrow_mut().map(|mut scratch| on(&mut scratch)).is_ok());
+        if kept != Ok(true) {
+            // A thread that is ending, or that is in a loop already.
+            on(&mut Scratch::default());
+        }
+    }
+}
+
+impl Worker<'_> {
+    unsafe fn run(&mut self, from: usize, to: usize) {
+        let code = self.code;
+        // SAFETY: every place lies in the scratch, the workspace or the memory, as the compiler of the loop and the caller promise.
+        unsafe {
+            for (i, place) in code.slots.iter().enumerate() {
+                let base = match place {
+                    Place::Register(offset) => self.scratch.add(*offset as usize),
+                    Place::RowBuffer(offset, _) => self.scratch.add(*offset),
+                    Place::Flat(region, _) | Place::Col(region, _) | Place::Row(region, _) => self.memory.ptr(region),
+                    Place::Partial(offset, _) => self.workspace.add(*offset),
+                };
+                self.bases[i] = base;
+                self.pointers[i] = base;
+            }
+            let at = At { n: 1, rows: 1, row: 0, col: 0, unit: 0, first: false, by_row: true };
+            for action in &code.setup {
+                self.act(action, &at);
+            }
+            for unit in from..to {
+                for (i, place) in code.slots.iter().enumerate() {
+                    if let Place::Partial(_, size) = place {
+                        self.pointers[i] = self.bases[i].add(unit * size);
+                    }
+                }
+                match code.block_mode {
+                    true => self.block(unit),
+                    false => self.rows(unit),
+                }
+            }
+            if code.streams {
+                fence();
+            }
+        }
+    }
+
+    /// A block of one long row: a single phase.
+    unsafe fn block(&mut self, unit: usize) {
+        let code = self.code;
+        let end = ((unit + 1) * BLOCK).min(code.cols);
+        for phase in &code.phases {
+            let mut col = unit * BLOCK;
+            while col < end {
+                let n = code.tile.min(end - col);
+                let at = At { n, rows: 1, row: 0, col, unit, first: true, by_row: false };
+                // SAFETY: the tile lies within the row.
+                unsafe { self.tile(&phase.body, &at) };
+                col += n;
+            }
+        }
+    }
+
+    unsafe fn rows(&mut self, unit: usize) {
+        let code = self.code;
+        let (start, end) = (unit * code.unit_rows, ((unit + 1) * code.unit_rows).min(code.rows));
+        let whole = code.cols <= code.tile;
+        let step = if whole { (code.tile / code.cols).max(1) } else { 1 };
+        let mut row = start;
+        while row < end {
+            let rows = step.min(end - row);
+            let by_row = At { n: rows, rows, row, col: 0, unit, first: row == start, by_row: true };
+            // SAFETY: the rows lie within the group.
+            unsafe {
+                for &slot in &code.row_moves {
+                    if let Place::Row(_, stride) = code.slots[slot as usize] {
+                        self.pointers[slot as usize] = self.bases[slot as usize].offset(row as isize * stride);
+                    }
+                }
+                for action in &code.prologue {
+                    self.act(action, &by_row);
+                }
+                for phase in &code.phases {
+                    if whole {
+                        self.tile(&phase.body, &At { n: rows * code.cols, by_row: false, ..by_row });
+                    } else if !phase.body.is_empty() {
+                        let mut col = 0;
+                        while col < code.cols {
+                            let n = code.tile.min(code.cols - col);
+                            self.tile(&phase.body, &At { n, col, by_row: false, ..by_row });
+                            col += n;
+                        }
+                    }
+                    for action in &phase.after {
+                        self.act(action, &by_row);
+                    }
+                }
+            }
+            row += rows;
+        }
+    }
+
+    #[inline]
+    unsafe fn tile(&mut self, body: &[Action], at: &At) {
+        let flat = at.row * self.code.cols + at.col;
+        // SAFETY: the tile lies within the group.
+        unsafe {
+            for &slot in &self.code.tile_moves {
+                let i = slot as usize;
+                self.pointers[i] = match self.code.slots[i] {
+                    Place::Flat(_, size) => self.bases[i].add(flat * size),
+                    Place::Col(_, size) | Place::RowBuffer(_, size) => self.bases[i].add(at.col * size),
+                    _ => self.bases[i],
+                };
+            }
+            for action in body {
+                self.act(action, at);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn at(&self, slot: u16) -> *mut u8 {
+        // SAFETY: the compiler of the loop numbers the slots, and the table has one entry for each.
+        unsafe { *self.pointers.get_unchecked(slot as usize) }
+    }
+
+    #[inline]
+    unsafe fn act(&mut self, action: &Action, at: &At) {
+        let cols = self.code.cols;
+        // SAFETY: slots point at `n` elements of the widths that the compiler of the loop planned.
+        unsafe {
+            match action {
+                Action::Call { f, dst, a, b, c } => f(self.at(*dst), self.at(*a), self.at(*b), self.at(*c), at.n),
+                Action::Copy { dst, src, size } => {
+                    std::ptr::copy(self.at(*src), self.at(*dst), at.n * size);
+                }
+                Action::Stream { dst, src, size } => {
+                    stream(self.at(*dst), self.at(*src), at.n * size, self.code.level != Level::Baseline);
+                }
+                Action::Gather { dst, region, dims, size } => {
+                    let start = if at.by_row { at.row } else { at.row * cols + at.col };
+                    gather(self.at(*dst), self.memory.ptr(region), dims, *size, start, at.n);
+                }
+                Action::Expand { dst, src, fill, size } => {
+                    let n = cols.min(self.code.tile);
+                    let (dst, src) = (self.at(*dst), self.at(*src));
+                    for r in 0..at.rows {
+                        let from = src.add(r * size);
+                        fill(dst.add(r * cols * size), from, from, from, n);
+                    }
+                }
+                Action::Splat { dst, src, fill } => {
+                    let src = self.at(*src);
+                    fill(self.at(*dst), src, src, src, self.code.tile);
+                }
+                Action::Repeat { dst, region, size } => {
+                    let (dst, src) = (self.at(*dst), self.memory.ptr(region));
+                    for r in 0..self.code.tile / cols {
+                        std::ptr::copy_nonoverlapping(src, dst.add(r * cols * size), cols * size);
+                    }
+                }
+                Action::Slot { dst, slot } => {
+                    let bytes = self.scalars.get(*slot as usize).map(|s| register_bytes(*s)).unwrap_or_default();
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8);
+                }
+                Action::Constant { dst, bytes } => std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8),
+                Action::Element { dst, region, size } => {
+                    std::ptr::copy_nonoverlapping(self.memory.ptr(region), self.at(*dst), *size);
+                }
+                Action::Iota { dst, extent, inner, dtype } => {
+                    iota(self.at(*dst), at.row * cols + at.col, at.n, *extent, *inner, *dtype);
+                }
+                Action::Random { dst, key, stream, normal, wide } => {
+                    let key = self.scalars.get(*key as usize).map_or(0, |s| s.bits());
+                    let key = random::Key(key).fold(*stream);
+                    fill_random(self.at(*dst), key, (at.row * cols + at.col) as u64, at.n, *normal, *wide);
+                }
+                Action::Accumulate { src, reduction } => {
+                    if let Some(reduction) = self.code.row_reductions.get(*reduction as usize) {
+                        self.accumulate(self.at(*src), reduction, at);
+                    }
+                }
+                Action::Fold { src, column } => {
+                    let Some(column) = self.code.col_reductions.get(*column as usize) else { return };
+                    let size = column.size;
+                    let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
+                    let src = self.at(*src);
+                    let n = if at.rows * cols == at.n { cols } else { at.n };
+                    for r in 0..at.rows {
+                        let row = src.add(r * cols * size);
+                        match at.first && r == 0 {
+                            true => std::ptr::copy_nonoverlapping(row, sum, n * size),
+                            false => (column.combine)(sum, sum, row, sum, n),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    unsafe fn accumulate(&self, src: *const u8, reduction: &RowReduction, at: &At) {
+        let RowReduction { accumulate, finish, rows, combine, fill, identity, lanes, dst, size } = reduction;
+        let cols = self.code.cols;
+        // SAFETY: the lanes lie in the scratch, `dst` has one element a row, and the tile has `n` elements.
+        unsafe {
+            let (lanes, dst) = (self.scratch.add(*lanes), self.at(*dst));
+            let start = || fill(lanes, identity.as_ptr(), identity.as_ptr(), identity.as_ptr(), crate::kernels::scalar::LANES);
+            if cols <= SHORT_ROW {
+                rows(dst, src, at.rows, cols);
+            } else if cols <= self.code.tile {
+                for r in 0..at.rows {
+                    start();
+                    let row = src.add(r * cols * size);
+                    accumulate(lanes, row, row, row, cols);
+                    finish(dst.add(r * size), lanes, lanes, lanes, 1);
+                }
+            } else {
+                if at.col.is_multiple_of(BLOCK) {
+                    start();
+                }
+                accumulate(lanes, src, src, src, at.n);
+                let end = at.col + at.n;
+                if end == cols || end.is_multiple_of(BLOCK) {
+                    // In block mode the blocks are combined when all units are done.
+                    if self.code.block_mode || end <= BLOCK {
+                        finish(dst, lanes, lanes, lanes, 1);
+                    } else {
+                        let mut part = [0u64; 1];
+                        let part = part.as_mut_ptr().cast::<u8>();
+                        finish(part, lanes, lanes, lanes, 1);
+                        combine(dst, dst, part, dst, 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A scalar as a register holds it: half floats as f32.
+fn register_bytes(scalar: Scalar) -> [u8; 8] {
+    match scalar.dtype() {
+        DType::BF16 | DType::F16 => {
+            let mut bytes = [0; 8];
+            bytes[..4].copy_from_slice(&(scalar.to_f64() as f32).to_ne_bytes());
+            bytes
+        }
+        _ => scalar.to_bytes(),
+    }
+}
+
+unsafe fn iota(dst: *mut u8, start: usize, n: usize, extent: usize, inner: usize, dtype: DType) {
+    let value = |i: usize| ((start + i) / inner) % extent;
+    // SAFETY: the caller gives `n` elements of the dtype.
+    unsafe {
+        for i in 0..n {
+            match dtype {
+                DType::F32 | DType::BF16 | DType::F16 => dst.cast::<f32>().add(i).write(value(i) as f32),
+                DType::F64 => dst.cast::<f64>().add(i).write(value(i) as f64),
+                DType::I64 => dst.cast::<i64>().add(i).write(value(i) as i64),
+                DType::I32 => dst.cast::<i32>().add(i).write(value(i) as i32),
+                DType::U8 => dst.add(i).write(value(i) as u8),
+                DType::Bool => dst.add(i).write(u8::from(value(i) != 0)),
+            }
+        }
+    }
+}
+
+unsafe fn fill_random(dst: *mut u8, key: random::Key, start: u64, n: usize, normal: bool, wide: bool) {
+    // SAFETY: the caller gives `n` elements of f32, or of f64 when `wide`, in a register that is aligned for them.
+    unsafe {
+        match wide {
+            false => {
+                let out = std::slice::from_raw_parts_mut(dst.cast::<f32>(), n);
+                if normal { random::fill_normal_f32(key, start, out) } else { random::fill_uniform_f32(key, start, out) }
+            }
+            true => {
+                let out = std::slice::from_raw_parts_mut(dst.cast::<f64>(), n);
+                if normal { random::fill_normal_f64(key, start, out) } else { random::fill_uniform_f64(key, start, out) }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The error function: an odd polynomial near 0, and 1 − exp(−q(x)) farther out, where q = −ln erfc.
+
+use crate::kernels::math::exp::exp_parts;
+use crate::kernels::math::poly::{fma, polynomial, power_of_two};
+use crate::kernels::tile::lane::Machine;
+
+/// Below this, the polynomial.
+const NEAR: f32 = 0.92;
+
+/// From here on, 1.
+const FAR: f32 = 4.0;
+
+/// erf(x) / x − 1 in x².
+const ERF: [f32; 7] =
+    [0.128_379_17, -0.376_126_3, 0.112_836_257, -0.026_855_73, 0.005_192_39, -0.000_804_942_8, 7.994_27e-5];
+
+/// (−ln erfc(x) − x) / x
+const FALL: [f32; 7] =
+    [0.128_648_52, 0.635_151_2, 0.106_237_04, -0.023_762_183, 0.003_642_506, -0.000_322_812_67, 1.123_189_2e-5];
+
+/// 2/√π · ∫₀ˣ exp(−t²) dt
+#[inline(always)]
+pub(crate) fn erf<M: Machine>(x: f32) -> f32 {
+    let size = x.abs();
+    let near = fma::<M, f32>(size, polynomial::<M, f32, 7>(x * x, ERF), size);
+    let bounded = if size > FAR { FAR } else { size };
+    let fall = fma::<M, f32>(bounded, polynomial::<M, f32, 7>(bounded, FALL), bounded);
+    let (p, n) = exp_parts::<M>(-fall);
+    let far = fma::<M, f32>(-p, power_of_two(n), 1.0);
+    (if size < NEAR { near } else { far }).copysign(x)
+}
+
+/// [`erf`] in f64: Taylor's series up to 3, then the continued fraction of erfc.
+pub(crate) fn erf_f64(x: f64) -> f64 {
+    let a = x.abs();
+    if a.is_nan() {
+        return x;
+    }
+    if a > 6.0 {
+        return 1f64.copysign(x);
+    }
+    if a < 3.0 {
+        let (mut term, mut sum, mut n) = (x, x, 0.0);
+        while term.abs() > sum.abs() * 1e-18 {
+            n += 1.0;
+            term *= -x * x / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        return sum * std::f64::consts::FRAC_2_SQRT_PI;
+    }
+    let mut f = 0.0;
+    for k in (1..60).rev() {
+        f = f64::from(k) / 2.0 / (a + f);
+    }
+    (1.0 - (-a * a).exp() / (a + f) / std::f64::consts::PI.sqrt()).copysign(x)
+}

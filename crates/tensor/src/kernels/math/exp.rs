@@ -1,0 +1,69 @@
+//! Exponentials: x = n · ln 2 + r with |r| ≤ ln 2 / 2, and eˣ = 2ⁿ · eʳ.
+
+use crate::kernels::math::poly::{clamp, fma, polynomial, nearest, power_of_two};
+use crate::kernels::tile::lane::Machine;
+use std::f32::consts::{LN_2, LOG2_E};
+
+/// ln 2 in two parts. The first has 15 bits: its product with n is exact.
+const LN_2_HIGH: f32 = 0.693_145_75;
+const LN_2_LOW: f32 = 1.428_606_8e-6;
+
+/// (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2.
+const EXP: [f32; 5] = [0.499_999_94, 0.166_665_21, 0.041_668_273, 0.008_368_686, 0.001_382_013_8];
+
+/// (2ʳ − 1) / r on |r| ≤ 1 / 2.
+const EXP2: [f32; 6] = [LN_2, 0.240_226_48, 0.055_503_596, 0.009_618_503, 0.001_339_099_7, 0.000_153_278_28];
+
+/// eˣ
+#[inline(always)]
+pub(crate) fn exp<M: Machine>(x: f32) -> f32 {
+    let (p, n) = exp_parts::<M>(clamp(x, -104.0, 89.0));
+    scale(p, n)
+}
+
+/// eˣ as (p, n) with eˣ = p · 2ⁿ and p in [√½, √2], for |x| ≤ 1000.
+#[inline(always)]
+pub(crate) fn exp_parts<M: Machine>(x: f32) -> (f32, i32) {
+    let (r, _, n) = reduced::<M>(x);
+    (1.0 + remainder::<M>(r), n)
+}
+
+/// x − n · ln 2 and n, as float and as integer.
+#[inline(always)]
+fn reduced<M: Machine>(x: f32) -> (f32, f32, i32) {
+    let (turns, n) = nearest::<M>(x, LOG2_E);
+    let r = fma::<M, f32>(turns, -LN_2_LOW, fma::<M, f32>(turns, -LN_2_HIGH, x));
+    (r, turns, n)
+}
+
+/// eʳ − 1
+#[inline(always)]
+fn remainder<M: Machine>(r: f32) -> f32 {
+    fma::<M, f32>(r * r, polynomial::<M, f32, 5>(r, EXP), r)
+}
+
+/// p · 2ⁿ. In two factors, since n may be below the smallest exponent, or one above the largest.
+#[inline(always)]
+pub(crate) fn scale(p: f32, n: i32) -> f32 {
+    let half = n >> 1;
+    p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// 2ˣ
+#[inline(always)]
+pub(crate) fn exp2<M: Machine>(x: f32) -> f32 {
+    let x = clamp(x, -151.0, 129.0);
+    let (turns, n) = nearest::<M>(x, 1.0);
+    let r = x - turns;
+    scale(fma::<M, f32>(r, polynomial::<M, f32, 6>(r, EXP2), 1.0), n)
+}
+
+/// eˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1)
+#[inline(always)]
+pub(crate) fn expm1<M: Machine>(x: f32) -> f32 {
+    let (r, _, n) = reduced::<M>(clamp(x, -25.0, 89.0));
+    // Half of everything: 2¹²⁸ is no float.
+    let half = power_of_two(n.wrapping_sub(1));
+    let y = 2.0 * fma::<M, f32>(half, remainder::<M>(r), half - 0.5);
+    if x == 0.0 { x } else { y }
+}

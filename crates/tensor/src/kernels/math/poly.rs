@@ -1,0 +1,68 @@
+//! What the functions are made of: polynomials, nearest integers, powers of two.
+
+use crate::kernels::tile::lane::Machine;
+use std::ops::{Add, Mul};
+
+/// A float that can fuse a product and a sum.
+pub(crate) trait Real: Copy + Mul<Output = Self> + Add<Output = Self> {
+    fn fused(self, b: Self, c: Self) -> Self;
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn fused(self, b: f32, c: f32) -> f32 {
+        self.mul_add(b, c)
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn fused(self, b: f64, c: f64) -> f64 {
+        self.mul_add(b, c)
+    }
+}
+
+/// a · b + c, with one rounding where the machine has the instruction.
+#[inline(always)]
+pub(crate) fn fma<M: Machine, T: Real>(a: T, b: T, c: T) -> T {
+    if M::FUSED { a.fused(b, c) } else { a * b + c }
+}
+
+/// c₀ + c₁x + c₂x² + …
+///
+/// Neighbours are joined first: (c₀ + c₁x) + x² · (c₂ + c₃x) + …. One coefficient after the other (Horner's scheme)
+/// would be a chain of operations twice as long, and the machine would wait for it.
+#[inline(always)]
+pub(crate) fn polynomial<M: Machine, T: Real, const N: usize>(x: T, c: [T; N]) -> T {
+    let square = x * x;
+    let last = (N - 1) / 2 * 2;
+    let mut y = if N % 2 == 1 { c[last] } else { fma::<M, T>(c[N - 1], x, c[last]) };
+    for i in 1..=last / 2 {
+        let i = last - 2 * i;
+        y = fma::<M, T>(y, square, fma::<M, T>(c[i + 1], x, c[i]));
+    }
+    y
+}
+
+/// The spacing of floats is 1 here: what is added to it is rounded to an integer, which its low bits then are.
+const SHIFT: f32 = 12_582_912.0;
+
+/// The integer nearest to `x · scale`, as float and as integer, for results within ±2²².
+#[inline(always)]
+pub(crate) fn nearest<M: Machine>(x: f32, scale: f32) -> (f32, i32) {
+    let shifted = fma::<M, f32>(x, scale, SHIFT);
+    (shifted - SHIFT, shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i32)
+}
+
+/// 2ⁿ for n in −126 ..= 127.
+#[inline(always)]
+pub(crate) fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// `x` within bounds; NaN stays NaN.
+#[inline(always)]
+pub(crate) fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > high { high } else { x };
+    if x < low { low } else { x }
+}

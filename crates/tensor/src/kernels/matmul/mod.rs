@@ -1,0 +1,150 @@
+//! Matrix products, packed for the registers and caches of this machine.
+//!
+//! * [`order`]: the one order of summation
+//! * [`normal`]: fewer batch axes, rows instead of columns
+//! * [`cut`]: which blocks of C are computed together, by which thread
+//! * [`block`]: one block: copies of A and B, panel by panel
+//! * [`pack`], [`tile`], [`vector`]: the loops, written once over [`simd`]; [`kernels`] lists them by instruction set
+//!
+//! **The same bits.** An element of C is summed in an order that depends on k alone. So neither the path taken, nor
+//! the strides, nor a cut into rows, columns, batches or threads changes a bit.
+
+mod block;
+mod cut;
+mod half_float;
+mod integer;
+mod kernels;
+mod normal;
+mod order;
+mod pack;
+mod portable;
+mod scratch;
+mod simd;
+mod tile;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(test)]
+mod tests;
+
+use half::{bf16, f16};
+use smallvec::SmallVec;
+
+use crate::dtype::DType;
+use crate::kernels::level::{Level, level};
+
+use self::normal::Normal;
+
+/// A batch of matrix products of one shape: C\[b, i, j\] = Σₖ A\[b, i, k\] · B\[b, k, j\].
+///
+/// C is contiguous and row-major. A and B may have any strides, 0 and negative ones too; all strides count elements.
+///
+/// f32 and f64 are multiplied and summed in their own type; bf16 and f16 in f32, rounded once at the end; integers
+/// wrap around. `bool` has no product.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MatMul {
+    /// The dtype of A, B and C.
+    pub dtype: DType,
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Columns of A and rows of B.
+    pub k: usize,
+    /// The row and the column stride of A.
+    pub a_strides: [isize; 2],
+    /// The row and the column stride of B.
+    pub b_strides: [isize; 2],
+    /// The batch axes, outermost first: extent, stride in A, stride in B.
+    pub batch: SmallVec<[(usize, isize, isize); 2]>,
+}
+
+impl MatMul {
+    /// Whether products of this dtype exist.
+    pub fn supports(dtype: DType) -> bool {
+        dtype != DType::Bool
+    }
+
+    /// Computes all products of the batch, on the threads of [`crate::kernels::threads`] where that pays.
+    ///
+    /// With k = 0, C is zero. For a dtype without products nothing happens.
+    ///
+    /// # Safety
+    /// `a` and `b` point at element \[0, 0, 0\]; every element within [`MatMul::a_bounds`] and
+    /// [`MatMul::b_bounds`] is readable, aligned and not written meanwhile; `c` is aligned and has room for
+    /// batch · m · n elements that nobody else touches, so it overlaps neither A nor B.
+    pub unsafe fn run(&self, a: *const u8, b: *const u8, c: *mut u8) {
+        // SAFETY: promised by the caller; the level is the one of this machine.
+        unsafe { self.run_on(level(), a, b, c) }
+    }
+
+    /// [`MatMul::run`] on a level of choice.
+    ///
+    /// # Safety
+    /// As for [`MatMul::run`]; the level is available.
+    pub(crate) unsafe fn run_on(&self, level: Level, a: *const u8, b: *const u8, c: *mut u8) {
+        let elements = self.count() * self.m * self.n;
+        if elements == 0 || !Self::supports(self.dtype) {
+            return;
+        }
+        // SAFETY: promised by the caller.
+        unsafe {
+            if self.k == 0 {
+                return c.write_bytes(0, elements * self.dtype.size());
+            }
+            let p = Normal::new(self);
+            let (a, b) = if p.swapped { (b, a) } else { (a, b) };
+            match self.dtype {
+                DType::F32 => cut::run::<f32>(&p, level, a.cast(), b.cast(), c.cast()),
+                DType::F64 => cut::run::<f64>(&p, level, a.cast(), b.cast(), c.cast()),
+                DType::BF16 => half_float::run::<bf16>(&p, level, a.cast(), b.cast(), c.cast()),
+                DType::F16 => half_float::run::<f16>(&p, level, a.cast(), b.cast(), c.cast()),
+                DType::I64 => integer::run::<i64>(&p, a.cast(), b.cast(), c.cast()),
+                DType::I32 => integer::run::<i32>(&p, a.cast(), b.cast(), c.cast()),
+                DType::U8 => integer::run::<u8>(&p, a, b, c),
+                DType::Bool => {}
+            }
+        }
+    }
+
+    /// Floating-point operations: two per multiply-add.
+    pub fn flops(&self) -> u64 {
+        [self.count(), self.m, self.n, self.k].iter().fold(2u64, |f, &n| f.saturating_mul(n as u64))
+    }
+
+    /// The least and the greatest element offset that A is read at; (0, −1) when nothing is read.
+    ///
+    /// Offsets beyond the range of `isize` are clamped to it, and so lie outside of any buffer.
+    pub fn a_bounds(&self) -> (isize, isize) {
+        self.bounds(self.m, self.k, self.a_strides, |axis| axis.1)
+    }
+
+    /// The least and the greatest element offset that B is read at; (0, −1) when nothing is read.
+    ///
+    /// Offsets beyond the range of `isize` are clamped to it, and so lie outside of any buffer.
+    pub fn b_bounds(&self) -> (isize, isize) {
+        self.bounds(self.k, self.n, self.b_strides, |axis| axis.2)
+    }
+
+    fn count(&self) -> usize {
+        self.batch.iter().map(|axis| axis.0).product()
+    }
+
+    fn bounds(
+        &self,
+        rows: usize,
+        cols: usize,
+        [row, col]: [isize; 2],
+        stride: impl Fn(&(usize, isize, isize)) -> isize,
+    ) -> (isize, isize) {
+        if self.flops() == 0 {
+            return (0, -1);
+        }
+        let batch = self.batch.iter().map(|axis| (axis.0, stride(axis)));
+        [(rows, row), (cols, col)].into_iter().chain(batch).fold((0isize, 0isize), |(least, most), (extent, stride)| {
+            let last = isize::try_from(extent - 1).unwrap_or(isize::MAX).saturating_mul(stride);
+            (least.saturating_add(last.min(0)), most.saturating_add(last.max(0)))
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! A product brought to the form that is cheapest to compute. No element of C changes its sum.
+
+use smallvec::SmallVec;
+
+use super::MatMul;
+
+/// A batch of products with as few axes as can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Normal {
+    pub(super) m: usize,
+    pub(super) n: usize,
+    pub(super) k: usize,
+    /// The row and the column stride.
+    pub(super) a: [isize; 2],
+    pub(super) b: [isize; 2],
+    /// Extent, stride in A, stride in B; outermost first, none of extent 1.
+    pub(super) batch: SmallVec<[(usize, isize, isize); 2]>,
+    /// A and B have changed places, because C is a column.
+    pub(super) swapped: bool,
+}
+
+impl Normal {
+    /// The normal form of a product that has elements.
+    pub(super) fn new(of: &MatMul) -> Normal {
+        let mut p = Normal {
+            m: of.m,
+            n: of.n,
+            k: of.k,
+            a: of.a_strides,
+            b: of.b_strides,
+            batch: of.batch.iter().copied().filter(|axis| axis.0 != 1).collect(),
+            swapped: false,
+        };
+        while p.fold() {}
+        if p.n == 1 && p.m > 1 {
+            p = p.swap();
+            while p.fold() {}
+        }
+        p.merge();
+        p
+    }
+
+    /// Takes the innermost batch axis into the rows (all share B) or into the columns (one row, all share A).
+    fn fold(&mut self) -> bool {
+        let Some(&(extent, a, b)) = self.batch.last() else { return false };
+        if b == 0 && (self.m == 1 || a == self.m as isize * self.a[0]) {
+            if self.m == 1 {
+                self.a[0] = a;
+            }
+            self.m *= extent;
+        } else if a == 0 && self.m == 1 && (self.n == 1 || b == self.n as isize * self.b[1]) {
+            if self.n == 1 {
+                self.b[1] = b;
+            }
+            self.n *= extent;
+        } else {
+            return false;
+        }
+        self.batch.pop();
+        true
+    }
+
+    /// Cᵀ = Bᵀ·Aᵀ: a column of C lies in memory like a row.
+    fn swap(self) -> Normal {
+        let batch = self.batch.iter().map(|&(extent, a, b)| (extent, b, a)).collect();
+        let ([a_row, a_col], [b_row, b_col]) = (self.a, self.b);
+        Normal {
+            m: self.n,
+            n: self.m,
+            k: self.k,
+            a: [b_col, b_row],
+            b: [a_col, a_row],
+            batch,
+            swapped: !self.swapped,
+        }
+    }
+
+    /// Makes one axis of neighbours that follow each other in both operands.
+    fn merge(&mut self) {
+        let mut i = 1;
+        while i < self.batch.len() {
+            let ((outer, oa, ob), (inner, ia, ib)) = (self.batch[i - 1], self.batch[i]);
+            if oa == inner as isize * ia && ob == inner as isize * ib {
+                self.batch[i - 1] = (outer * inner, ia, ib);
+                self.batch.remove(i);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    /// The number of products.
+    pub(super) fn count(&self) -> usize {
+        self.batch.iter().map(|axis| axis.0).product()
+    }
+
+    /// Where product `index` starts in A and in B, in elements.
+    pub(super) fn start(&self, mut index: usize) -> (isize, isize) {
+        let (mut a, mut b) = (0, 0);
+        for &(extent, sa, sb) in self.batch.iter().rev() {
+            let i = (index % extent) as isize;
+            index /= extent;
+            a += i * sa;
+            b += i * sb;
+        }
+        (a, b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::dtype::DType;
+
+    fn product(m: usize, k: usize, n: usize) -> MatMul {
+        let a_strides = [k as isize, 1];
+        let b_strides = [n as isize, 1];
+        MatMul { dtype: DType::F32, m, n, k, a_strides, b_strides, batch: smallvec![] }
+    }
+
+    #[test]
+    fn a_shared_right_operand_takes_the_batch_into_the_rows() {
+        let mut p = product(4, 5, 6);
+        p.batch = smallvec![(2, 60, 0), (1, 7, 7), (3, 20, 0)];
+        let n = Normal::new(&p);
+        assert_eq!((n.m, n.batch.len()), (24, 0));
+        p.batch = smallvec![(3, 100, 0)];
+        assert_eq!(Normal::new(&p).count(), 3, "rows that do not continue stay a batch");
+    }
+
+    #[test]
+    fn vectors_are_laid_flat() {
+        let mut p = product(7, 5, 1);
+        let n = Normal::new(&p);
+        assert_eq!((n.m, n.n, n.a, n.b, n.swapped), (1, 7, [1, 1], [1, 5], true));
+        p.batch = smallvec![(4, 35, 0)];
+        let n = Normal::new(&p);
+        assert_eq!((n.m, n.n, n.b, n.batch.len()), (1, 28, [1, 5], 0));
+        let mut p = product(1, 5, 6);
+        p.batch = smallvec![(4, 5, 0)];
+        let n = Normal::new(&p);
+        assert_eq!((n.m, n.a, n.batch.len()), (4, [5, 1], 0));
+    }
+
+    #[test]
+    fn batch_axes_merge() {
+        let mut p = product(4, 5, 6);
+        p.batch = smallvec![(2, 60, 90), (3, 20, 30)];
+        let n = Normal::new(&p);
+        assert_eq!(n.batch[..], [(6, 20, 30)]);
+        assert_eq!(n.start(5), (100, 150));
+    }
+}

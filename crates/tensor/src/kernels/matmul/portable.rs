@@ -1,0 +1,95 @@
+//! Vectors as plain arrays, which the compiler maps to what the target always has: SSE2, NEON.
+
+use core::marker::PhantomData;
+use core::ops::{Add, Mul};
+
+use super::simd::{Simd, Square};
+
+/// `L` lanes of `T` and a register tile of `R` rows. Multiplies, then adds: two roundings.
+pub(super) struct Portable<T, const L: usize, const R: usize>(PhantomData<T>);
+
+pub(super) type F32x4 = Portable<f32, 4, 4>;
+pub(super) type F64x2 = Portable<f64, 2, 4>;
+
+impl<T, const L: usize, const R: usize> Simd for Portable<T, L, R>
+where
+    T: Copy + Default + PartialEq + Send + Sync + 'static + Add<Output = T> + Mul<Output = T>,
+{
+    type Elem = T;
+    type Vector = [T; L];
+    type Mask = usize;
+    const LANES: usize = L;
+    const ROWS: usize = R;
+    const SIDE: usize = L;
+
+    #[inline(always)]
+    unsafe fn zero() -> [T; L] {
+        [T::default(); L]
+    }
+    #[inline(always)]
+    unsafe fn splat(x: T) -> [T; L] {
+        [x; L]
+    }
+    #[inline(always)]
+    unsafe fn fma(a: [T; L], b: [T; L], c: [T; L]) -> [T; L] {
+        core::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn add(a: [T; L], b: [T; L]) -> [T; L] {
+        core::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const T) -> [T; L] {
+        // SAFETY: `L` elements are readable.
+        unsafe { p.cast::<[T; L]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut T, v: [T; L]) {
+        // SAFETY: `L` elements are writable.
+        unsafe { p.cast::<[T; L]>().write_unaligned(v) }
+    }
+    #[inline(always)]
+    unsafe fn mask(n: usize) -> usize {
+        n.min(L)
+    }
+    #[inline(always)]
+    unsafe fn load_masked(p: *const T, mask: usize) -> [T; L] {
+        // SAFETY: the first `mask` elements are readable.
+        core::array::from_fn(|i| if i < mask { unsafe { *p.add(i) } } else { T::default() })
+    }
+    #[inline(always)]
+    unsafe fn store_masked(p: *mut T, v: [T; L], mask: usize) {
+        for (i, x) in v.into_iter().enumerate().take(mask) {
+            // SAFETY: the first `mask` elements are writable.
+            unsafe { *p.add(i) = x };
+        }
+    }
+    #[inline(always)]
+    unsafe fn transpose(from: *const T, from_stride: isize, to: *mut T, to_stride: usize) {
+        for c in 0..L {
+            for r in 0..L {
+                // SAFETY: both squares are readable and writable.
+                unsafe { *to.add(r * to_stride + c) = *from.offset(c as isize * from_stride).add(r) };
+            }
+        }
+    }
+}
+
+impl<T, const L: usize, const R: usize> Square for Portable<T, L, R>
+where
+    Self: Simd<Elem = T, Vector = [T; L]>,
+    T: Copy,
+{
+    type Columns = [[T; L]; L];
+
+    #[inline(always)]
+    unsafe fn columns(from: *const T, stride: isize) -> [[T; L]; L] {
+        // SAFETY: the square is readable.
+        core::array::from_fn(|r| unsafe { Self::gather(from.add(r), stride) })
+    }
+    #[inline(always)]
+    unsafe fn gather(from: *const T, stride: isize) -> [T; L] {
+        // SAFETY: `L` elements at multiples of the stride are readable.
+        core::array::from_fn(|i| unsafe { *from.offset(i as isize * stride) })
+    }
+}

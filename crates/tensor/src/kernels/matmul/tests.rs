@@ -1,0 +1,386 @@
+use smallvec::smallvec;
+
+use super::MatMul;
+use super::order::blocks;
+use crate::dtype::DType;
+use crate::kernels::level::{Level, level};
+use crate::kernels::threads::with_threads;
+
+/// A small generator; the tests need shapes and numbers, not randomness of quality.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        ((self.0 >> 33) as usize) % n
+    }
+
+    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    fn number(&mut self) -> f64 {
+        self.below(1 << 20) as f64 / f64::from(1 << 19) - 1.0
+    }
+}
+
+/// An element type with the one step of a sum.
+trait Number: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
+    const DTYPE: DType;
+    type Sum: Copy + Default;
+    fn from_f64(x: f64) -> Self;
+    fn step(level: Level, a: Self, b: Self, sum: Self::Sum) -> Self::Sum;
+    fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+    fn round(sum: Self::Sum) -> Self;
+    fn bits(self) -> u64;
+}
+
+macro_rules! floats {
+    ($($T:ty, $dtype:ident, $sum:ty, $widen:expr, $round:expr;)*) => {
+        $(impl Number for $T {
+            const DTYPE: DType = DType::$dtype;
+            type Sum = $sum;
+            fn from_f64(x: f64) -> $T {
+                $round(x as $sum)
+            }
+            fn step(level: Level, a: $T, b: $T, sum: $sum) -> $sum {
+                let (a, b): ($sum, $sum) = ($widen(a), $widen(b));
+                if level == Level::Baseline { a * b + sum } else { a.mul_add(b, sum) }
+            }
+            fn add(a: $sum, b: $sum) -> $sum {
+                a + b
+            }
+            fn round(sum: $sum) -> $T {
+                $round(sum)
+            }
+            fn bits(self) -> u64 {
+                self.to_bits().into()
+            }
+        })*
+    };
+}
+floats! {
+    f32, F32, f32, |x| x, |x| x;
+    f64, F64, f64, |x| x, |x| x;
+    half::bf16, BF16, f32, half::bf16::to_f32, half::bf16::from_f32;
+    half::f16, F16, f32, half::f16::to_f32, half::f16::from_f32;
+}
+
+macro_rules! integers {
+    ($($T:ty, $dtype:ident;)*) => {
+        $(impl Number for $T {
+            const DTYPE: DType = DType::$dtype;
+            type Sum = $T;
+            fn from_f64(x: f64) -> $T {
+                (x * 1e6) as i64 as $T
+            }
+            fn step(_: Level, a: $T, b: $T, sum: $T) -> $T {
+                sum.wrapping_add(a.wrapping_mul(b))
+            }
+            fn add(a: $T, b: $T) -> $T {
+                a.wrapping_add(b)
+            }
+            fn round(sum: $T) -> $T {
+                sum
+            }
+            fn bits(self) -> u64 {
+                self as u64
+            }
+        })*
+    };
+}
+integers! {
+    i64, I64;
+    i32, I32;
+    u8, U8;
+}
+
+/// A matrix or a batch of them, somewhere inside a buffer that has no room to spare.
+struct Operand<T> {
+    values: Vec<T>,
+    first: usize,
+}
+
+impl<T: Number> Operand<T> {
+    fn new(dice: &mut Dice, (least, most): (isize, isize)) -> Operand<T> {
+        let values = (0..(most - least + 1)).map(|_| T::from_f64(dice.number())).collect();
+        Operand { values, first: -least as usize }
+    }
+
+    fn at(&self, offset: isize) -> T {
+        self.values[self.first.checked_add_signed(offset).expect("an offset within the bounds")]
+    }
+
+    fn ptr(&self) -> *const u8 {
+        self.values.as_ptr().wrapping_add(self.first).cast()
+    }
+}
+
+/// The definition, in the order that `order` describes.
+fn reference<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>) -> Vec<T> {
+    let count: usize = p.batch.iter().map(|axis| axis.0).product();
+    let mut c = Vec::with_capacity(count * p.m * p.n);
+    for index in 0..count {
+        let (mut rest, mut a0, mut b0) = (index, 0, 0);
+        for &(extent, sa, sb) in p.batch.iter().rev() {
+            a0 += (rest % extent) as isize * sa;
+            b0 += (rest % extent) as isize * sb;
+            rest /= extent;
+        }
+        for i in 0..p.m as isize {
+            for j in 0..p.n as isize {
+                let mut total = T::Sum::default();
+                for (start, depth) in blocks(p.k) {
+                    let mut sum = T::Sum::default();
+                    for k in start as isize..(start + depth) as isize {
+                        let x = a.at(a0 + i * p.a_strides[0] + k * p.a_strides[1]);
+                        let y = b.at(b0 + k * p.b_strides[0] + j * p.b_strides[1]);
+                        sum = T::step(level, x, y, sum);
+                    }
+                    total = if start == 0 { sum } else { T::add(total, sum) };
+                }
+                c.push(T::round(total));
+            }
+        }
+    }
+    c
+}
+
+fn computed<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>) -> Vec<T> {
+    let count: usize = p.batch.iter().map(|axis| axis.0).product();
+    // What was in C before must not matter; what lies behind it must not change.
+    let (elements, guard) = (count * p.m * p.n, 64);
+    let mut c = vec![T::from_f64(0.7); elements + guard];
+    // SAFETY: the operands cover the bounds and C has room.
+    unsafe { p.run_on(level, a.ptr(), b.ptr(), c.as_mut_ptr().cast()) };
+    assert!(c[elements..].iter().all(|x| x.bits() == T::from_f64(0.7).bits()), "wrote behind C: {p:?}");
+    c.truncate(elements);
+    c
+}
+
+fn check<T: Number>(dice: &mut Dice, p: &MatMul) {
+    let (a, b) = (Operand::<T>::new(dice, p.a_bounds()), Operand::<T>::new(dice, p.b_bounds()));
+    for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+        let expected = reference(p, level, &a, &b);
+        for n in [1, 2, 3] {
+            let found = with_threads(n, || computed(p, level, &a, &b));
+            let differs = found.iter().zip(&expected).position(|(x, y)| x.bits() != y.bits());
+            assert_eq!(differs, None, "{p:?} at {level:?} on {n} threads");
+            assert_eq!(found.len(), expected.len());
+        }
+    }
+}
+
+/// Strides for `rows` by `cols`, and the extent of the whole.
+fn strides(dice: &mut Dice, rows: usize, cols: usize) -> ([isize; 2], isize) {
+    let (r, c) = (rows as isize, cols as isize);
+    let pad = dice.below(20) as isize;
+    match dice.below(12) {
+        0..3 => ([c, 1], r * c),
+        3..6 => ([1, r], r * c),
+        6 => ([c + pad, 1], r * (c + pad)),
+        7 => ([1, r + pad], (r + pad) * c),
+        8 => ([2 * c + pad, 2], r * (2 * c + pad)),
+        9 => ([-c, -1], r * c),
+        10 => ([0, 1], c),
+        _ => (dice.one_of(&[[1, 0], [0, 0], [c, -1], [-1, r]]), r * c),
+    }
+}
+
+fn product(dice: &mut Dice, dtype: DType, m: usize, k: usize, n: usize, batched: bool) -> MatMul {
+    let ((a_strides, a_all), (b_strides, b_all)) = (strides(dice, m, k), strides(dice, k, n));
+    let mut p = MatMul { dtype, m, n, k, a_strides, b_strides, batch: smallvec![] };
+    if batched {
+        let (inner, outer) = (1 + dice.below(4), 1 + dice.below(3));
+        let (sa, sb) = (dice.one_of(&[a_all, 0, a_all + 3]), dice.one_of(&[b_all, 0, 0, -b_all]));
+        p.batch = match dice.below(3) {
+            0 => smallvec![(inner, sa, sb)],
+            1 => smallvec![(outer, sa * inner as isize, sb * inner as isize), (inner, sa, sb)],
+            _ => smallvec![(outer, 0, sb), (1, 5, 5), (inner, sa, 0)],
+        };
+    }
+    p
+}
+
+fn check_many<T: Number>(seed: u64, times: usize) {
+    let mut dice = Dice(seed);
+    let sides = [1, 1, 2, 3, 5, 6, 7, 8, 12, 13, 15, 16, 17, 31, 33, 40, 64];
+    let depths = [1, 2, 3, 7, 8, 9, 16, 31, 64, 100, 255, 256, 257, 300, 513];
+    for i in 0..times {
+        let (m, n, k) = (dice.one_of(&sides), dice.one_of(&sides), dice.one_of(&depths));
+        let p = product(&mut dice, T::DTYPE, m, k, n, i % 3 == 0);
+        check::<T>(&mut dice, &p);
+    }
+}
+
+#[test]
+fn f32_has_the_bits_of_the_order() {
+    check_many::<f32>(1, 500);
+}
+
+#[test]
+fn f64_has_the_bits_of_the_order() {
+    check_many::<f64>(2, 300);
+}
+
+#[test]
+fn half_floats_have_the_bits_of_the_order() {
+    check_many::<half::bf16>(3, 200);
+    check_many::<half::f16>(4, 200);
+}
+
+#[test]
+fn integers_wrap() {
+    check_many::<i64>(5, 60);
+    check_many::<i32>(6, 60);
+    check_many::<u8>(7, 60);
+}
+
+#[test]
+fn large_products_have_the_bits_of_the_order() {
+    let mut dice = Dice(8);
+    for (m, k, n) in [(300, 70, 200), (130, 300, 530), (1, 784, 515), (700, 5, 90), (515, 300, 1), (64, 256, 1030)] {
+        for _ in 0..8 {
+            let p = product(&mut dice, DType::F32, m, k, n, false);
+            check::<f32>(&mut dice, &p);
+            let p = product(&mut dice, DType::F64, m, k, n, false);
+            check::<f64>(&mut dice, &p);
+            let p = product(&mut dice, DType::BF16, m, k, n, false);
+            check::<half::bf16>(&mut dice, &p);
+        }
+    }
+}
+
+#[test]
+fn nothing_to_sum_is_zero_and_nothing_to_do_is_nothing() {
+    let mut dice = Dice(9);
+    for (m, k, n) in [(3, 0, 4), (0, 3, 4), (3, 4, 0), (0, 0, 0)] {
+        let p = product(&mut dice, DType::F32, m, k, n, true);
+        assert_eq!((p.a_bounds(), p.b_bounds(), p.flops()), ((0, -1), (0, -1), 0));
+        check::<f32>(&mut dice, &p);
+    }
+    let mut p = product(&mut dice, DType::F64, 3, 4, 5, false);
+    p.batch = smallvec![(2, 12, 20), (0, 1, 1)];
+    check::<f64>(&mut dice, &p);
+}
+
+#[test]
+fn zeros_and_infinities_come_out_as_defined() {
+    for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a_strides: [2, 1], b_strides: [1, 1], batch: smallvec![] };
+        let run = |a: [f32; 2], b: [f32; 2]| {
+            let (a, b) = (Operand { values: a.to_vec(), first: 0 }, Operand { values: b.to_vec(), first: 0 });
+            computed(&p, level, &a, &b)[0]
+        };
+        assert!(run([-0.0, -0.0], [1.0, 1.0]).is_sign_positive(), "sums start at +0");
+        assert!(run([f32::INFINITY, 1.0], [0.0, 1.0]).is_nan());
+        assert_eq!(run([f32::INFINITY, 1.0], [1.0, 1.0]), f32::INFINITY);
+    }
+}
+
+#[test]
+fn agrees_with_gemm() {
+    let mut dice = Dice(10);
+    for i in 0..60 {
+        let (m, n, k) = (1 + dice.below(150), 1 + dice.below(150), 1 + dice.below(600));
+        let p = product(&mut dice, DType::F32, m, k, n, false);
+        let (a, b) = (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
+        let (ours, theirs) = (computed(&p, level(), &a, &b), with_gemm(&p, &a, &b, 1 + i % 2));
+        let worst = ours.iter().zip(&theirs).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max);
+        assert!(worst <= 1e-6 * k as f32, "{p:?}: {worst}");
+    }
+}
+
+fn with_gemm(p: &MatMul, a: &Operand<f32>, b: &Operand<f32>, threads: usize) -> Vec<f32> {
+    let mut c = vec![0f32; p.m * p.n];
+    gemm_into(p, a.ptr().cast(), b.ptr().cast(), &mut c, threads);
+    c
+}
+
+fn gemm_into(p: &MatMul, a: *const f32, b: *const f32, c: &mut [f32], threads: usize) {
+    let parallel = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
+    let ([a_row, a_col], [b_row, b_col]) = (p.a_strides, p.b_strides);
+    let (c, c_row) = (c.as_mut_ptr(), p.n as isize);
+    // SAFETY: the callers' operands cover the bounds of `p` and C is contiguous with room for it.
+    unsafe {
+        gemm::gemm(
+            p.m, p.n, p.k, c, 1, c_row, false, a, a_col, a_row, b, b_col, b_row, 0.0, 1.0, false, false, false, parallel,
+        );
+    }
+}
+
+/// Prints GFLOP/s of ours and of gemm. `cargo test --release -p wengert-tensor -- --ignored speed --nocapture`
+#[test]
+#[ignore = "a measurement, not a test"]
+fn speed() {
+    let cases = [
+        (512, 512, 512),
+        (128, 784, 512),
+        (784, 128, 512),
+        (128, 512, 784),
+        (128, 512, 256),
+        (1024, 1024, 1024),
+        (32, 784, 512),
+        (32, 64, 64),
+        (32, 64, 10),
+        (64, 32, 64),
+        (6, 2, 8),
+        (6, 8, 16),
+        (1, 784, 512),
+        (784, 512, 1),
+        (2, 784, 512),
+        (4, 784, 512),
+    ];
+    let wanted = std::env::args().skip_while(|a| a != "--only").nth(1);
+    println!("{:>18} form {:>10} {:>8} {:>8} | {:>8} {:>8}", "m k n", "µs", "ours 1", "gemm 1", "ours 2", "gemm 2");
+    for (m, k, n) in cases {
+        let name = format!("{m} {k} {n}");
+        if wanted.as_ref().is_some_and(|w| *w != name) {
+            continue;
+        }
+        for (form, a_strides, b_strides) in [
+            ("nn", [k as isize, 1], [n as isize, 1]),
+            ("nt", [k as isize, 1], [1, k as isize]),
+            ("tn", [1, m as isize], [n as isize, 1]),
+            ("tt", [1, m as isize], [1, k as isize]),
+        ] {
+            let p = MatMul { dtype: DType::F32, m, n, k, a_strides, b_strides, batch: smallvec![] };
+            let mut dice = Dice(11);
+            let a = Operand::<f32>::new(&mut dice, p.a_bounds());
+            let b = Operand::<f32>::new(&mut dice, p.b_bounds());
+            let mut c = vec![0f32; m * n];
+            let mut times = Vec::new();
+            for threads in [1, 2] {
+                let (p, a, b, c) = (&p, &a, &b, &mut c);
+                times.extend(with_threads(threads, move || {
+                    // SAFETY: the operands cover the bounds and C has room.
+                    let ours = best_of(p, || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) });
+                    let theirs = best_of(p, || gemm_into(p, a.ptr().cast(), b.ptr().cast(), c, threads));
+                    [ours, theirs]
+                }));
+            }
+            let rate = |seconds: f64| p.flops() as f64 / seconds * 1e-9;
+            println!(
+                "{name:>18} {form:>4} {:10.2} {:8.1} {:8.1} | {:8.1} {:8.1}",
+                times[0] * 1e6,
+                rate(times[0]),
+                rate(times[1]),
+                rate(times[2]),
+                rate(times[3])
+            );
+        }
+    }
+}
+
+/// The shortest time of a call, in seconds.
+fn best_of(p: &MatMul, mut f: impl FnMut()) -> f64 {
+    let calls = (2_000_000 / p.flops().max(1)).clamp(1, 5000) as u32;
+    let start = std::time::Instant::now();
+    let mut best = f64::MAX;
+    while start.elapsed().as_millis() < 150 {
+        let now = std::time::Instant::now();
+        (0..calls).for_each(|_| f());
+        best = best.min(now.elapsed().as_secs_f64() / f64::from(calls));
+    }
+    best
+}

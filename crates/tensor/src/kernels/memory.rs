@@ -1,0 +1,97 @@
+//! The buffers of one run, as checked base pointers.
+
+use crate::program::region::Region;
+
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    ptr: *mut u8,
+    len: usize,
+    writable: bool,
+}
+
+/// The buffers that a program runs over. It borrows them for `'a`, so no slice outlives or overlaps its owner.
+#[derive(Debug)]
+pub struct Memory<'a> {
+    bases: Vec<Base>,
+    _borrow: std::marker::PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: the pointers come from borrowed slices of plain bytes; kernels share them only for disjoint regions.
+unsafe impl Send for Memory<'_> {}
+// SAFETY: as above; `Memory` itself is never changed while kernels run.
+unsafe impl Sync for Memory<'_> {}
+
+/// The table of a [`Memory`], kept between runs so that binding allocates nothing.
+#[derive(Debug, Default)]
+pub struct Bindings(Vec<Base>);
+
+// SAFETY: a table at rest is empty.
+unsafe impl Send for Bindings {}
+
+impl<'a> Memory<'a> {
+    /// An empty table that reuses the room of `bindings`.
+    pub fn new(bindings: &mut Bindings) -> Self {
+        let mut bases = std::mem::take(&mut bindings.0);
+        bases.clear();
+        Self { bases, _borrow: std::marker::PhantomData }
+    }
+
+    /// Adds a buffer that is only read.
+    pub fn read(&mut self, bytes: &'a [u8]) {
+        self.bases.push(Base { ptr: bytes.as_ptr().cast_mut(), len: bytes.len(), writable: false });
+    }
+
+    /// Adds a buffer that may be written.
+    pub fn write(&mut self, bytes: &'a mut [u8]) {
+        self.bases.push(Base { ptr: bytes.as_mut_ptr(), len: bytes.len(), writable: true });
+    }
+
+    /// Gives the room back for the next run.
+    pub fn finish(mut self, bindings: &mut Bindings) {
+        self.bases.clear();
+        bindings.0 = std::mem::take(&mut self.bases);
+    }
+
+    /// The length of buffer `i` and whether it may be written.
+    pub fn buffer(&self, i: usize) -> Option<(usize, bool)> {
+        self.bases.get(i).map(|b| (b.len, b.writable))
+    }
+
+    /// The number of buffers.
+    pub fn buffers(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// The address of a region.
+    ///
+    /// # Safety
+    /// The region lies within its buffer, as [`crate::program::Program::new`] and `run` have checked.
+    #[inline(always)]
+    pub(crate) unsafe fn ptr(&self, region: &Region) -> *mut u8 {
+        debug_assert!(
+            self.bases.get(region.buffer as usize).is_some_and(|b| region.offset + region.len <= b.len),
+            "a region outside its buffer"
+        );
+        // SAFETY: the caller promises that the buffer exists and holds the region.
+        unsafe { self.bases.get_unchecked(region.buffer as usize).ptr.add(region.offset) }
+    }
+
+    /// The bytes of a region, to read.
+    ///
+    /// # Safety
+    /// As [`Memory::ptr`], and nobody writes to the region while the slice lives.
+    pub(crate) unsafe fn bytes(&self, region: &Region) -> &[u8] {
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts(self.ptr(region), region.len) }
+    }
+
+    /// The bytes of a region, to write.
+    ///
+    /// # Safety
+    /// As [`Memory::ptr`], the buffer is writable, and nobody else touches the region while the slice lives.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn bytes_mut(&self, region: &Region) -> &mut [u8] {
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr(region), region.len) }
+    }
+}

@@ -1,0 +1,146 @@
+//! The functions of floats.
+
+use crate::kernels::math::{erf, exp, log, round, sigmoid, tanh, trig};
+use crate::kernels::tile::Map;
+use crate::kernels::tile::lane::Machine;
+
+formulas! {
+    Sqrt { [f32, f64] |a| a.sqrt(); }
+    Rsqrt { [f32, f64] |a| 1.0 / a.sqrt(); }
+    Cbrt { by element [f32, f64] |a| a.cbrt(); }
+    Exp {
+        [f32] |a| exp::exp::<M>(a);
+        by element [f64] |a| a.exp();
+    }
+    Exp2 {
+        [f32] |a| exp::exp2::<M>(a);
+        by element [f64] |a| a.exp2();
+    }
+    Expm1 {
+        [f32] |a| exp::expm1::<M>(a);
+        by element [f64] |a| a.exp_m1();
+    }
+    Log {
+        [f32] |a| log::log::<M>(a);
+        by element [f64] |a| a.ln();
+    }
+    Log2 {
+        [f32] |a| log::log2::<M>(a);
+        by element [f64] |a| a.log2();
+    }
+    Log10 {
+        [f32] |a| log::log10::<M>(a);
+        by element [f64] |a| a.log10();
+    }
+    Log1p {
+        [f32] |a| log::log1p::<M>(a);
+        by element [f64] |a| a.ln_1p();
+    }
+    Sin { by element [f64] |a| a.sin(); }
+    Cos { by element [f64] |a| a.cos(); }
+    Tan { by element [f32, f64] |a| a.tan(); }
+    Asin { by element [f32, f64] |a| a.asin(); }
+    Acos { by element [f32, f64] |a| a.acos(); }
+    Atan { by element [f32, f64] |a| a.atan(); }
+    Sinh { by element [f32, f64] |a| a.sinh(); }
+    Cosh { by element [f32, f64] |a| a.cosh(); }
+    Tanh {
+        [f32] |a| tanh::tanh::<M>(a);
+        by element [f64] |a| a.tanh();
+    }
+    Asinh { by element [f32, f64] |a| a.asinh(); }
+    Acosh { by element [f32, f64] |a| a.acosh(); }
+    Atanh { by element [f32, f64] |a| a.atanh(); }
+    Sigmoid {
+        [f32] |a| sigmoid::sigmoid::<M>(a);
+        by element [f64] |a| sigmoid::sigmoid_f64(a);
+    }
+    Softplus {
+        [f32] |a| sigmoid::softplus::<M>(a);
+        by element [f64] |a| sigmoid::softplus_f64(a);
+    }
+    Erf {
+        [f32] |a| erf::erf::<M>(a);
+        by element [f64] |a| erf::erf_f64(a);
+    }
+    Floor {
+        [f32] |a| round::floor_f32::<M>(a);
+        [f64] |a| round::floor_f64::<M>(a);
+    }
+    Ceil {
+        [f32] |a| round::ceil_f32::<M>(a);
+        [f64] |a| round::ceil_f64::<M>(a);
+    }
+    /// To the nearest integer, ties to even.
+    Round {
+        [f32] |a| round::round_f32::<M>(a);
+        [f64] |a| round::round_f64::<M>(a);
+    }
+    Trunc {
+        [f32] |a| round::trunc_f32::<M>(a);
+        [f64] |a| round::trunc_f64::<M>(a);
+    }
+    /// Integers: wraps; a negative exponent truncates 1 / aᵇ toward zero.
+    Pow {
+        by element [f32, f64] |a, b| a.powf(b);
+        by element [i64, i32] |a, b| {
+            match (a, b) {
+                (1, _) => 1,
+                (-1, _) => if b % 2 == 0 { 1 } else { -1 },
+                (_, ..0) => 0,
+                _ => {
+                    let (mut power, mut base, mut exponent) = (a.wrapping_pow(0), a, b);
+                    while exponent > 0 {
+                        if exponent & 1 == 1 {
+                            power = power.wrapping_mul(base);
+                        }
+                        base = base.wrapping_mul(base);
+                        exponent >>= 1;
+                    }
+                    power
+                }
+            }
+        };
+        by element [u8] |a, b| a.wrapping_pow(u32::from(b));
+    }
+    Atan2 { by element [f32, f64] |a, b| a.atan2(b); }
+    Hypot {
+        [f32] |a, b| {
+            // Squares of f32 neither overflow nor vanish in f64.
+            let (x, y) = (f64::from(a), f64::from(b));
+            let length = (x * x + y * y).sqrt() as f32;
+            if a.is_infinite() || b.is_infinite() { f32::INFINITY } else { length }
+        };
+        by element [f64] |a, b| a.hypot(b);
+    }
+}
+
+/// Sine and cosine of huge angles are mended by the standard library.
+macro_rules! circular {
+    ($name:ident $sin:ident) => {
+        impl Map for $name<f32> {
+            type A = f32;
+            type B = ();
+            type C = ();
+            type Out = f32;
+            const MENDS: bool = true;
+
+            #[inline(always)]
+            fn map<M: Machine>(a: f32, _b: (), _c: ()) -> f32 {
+                trig::$sin::<M>(a)
+            }
+
+            #[inline(always)]
+            fn is_odd(a: f32) -> bool {
+                a.abs() > trig::LARGEST
+            }
+
+            fn mend(a: f32) -> f32 {
+                a.$sin()
+            }
+        }
+    };
+}
+
+circular!(Sin sin);
+circular!(Cos cos);

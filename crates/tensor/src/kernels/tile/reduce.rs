@@ -1,0 +1,117 @@
+//! Folds with a fixed order: element i of a row goes to accumulator i mod [`LANES`], and the accumulators meet in a
+//! halving tree. The order follows from the length of the row alone, so neither tiles, threads nor instruction sets
+//! change a bit.
+
+use crate::kernels::level::Level;
+use crate::kernels::tile::lane::{self, Lane, Machine};
+use crate::kernels::tile::{Map, RowsFn, TileFn};
+
+/// How many accumulators a row is folded into.
+pub const LANES: usize = 64;
+
+/// The formula of a fold: two values of a type make one.
+pub(crate) trait Fold: Map<A = Self::T, B = Self::T, C = (), Out = Self::T> {
+    type T: Lane;
+}
+
+impl<T: Lane, K: Map<A = T, B = T, C = (), Out = T>> Fold for K {
+    type T = T;
+}
+
+/// One kernel for each level.
+macro_rules! by_level {
+    ($entry:ident -> $fn:ty: $body:ident, $avx2:ident, $avx512:ident, ($($arg:ident: $t:ty),*)) => {
+        /// The kernel of the fold `K` on `level`.
+        pub(crate) fn $entry<K: Fold>(level: Level) -> $fn {
+            unsafe fn baseline<K: Fold>($($arg: $t),*) {
+                // SAFETY: the caller keeps the contract of the pointer's type.
+                unsafe { $body::<K, lane::Baseline>($($arg),*) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn $avx2<K: Fold>($($arg: $t),*) {
+                // SAFETY: the caller keeps the contract of the pointer's type.
+                unsafe { $body::<K, lane::Wide>($($arg),*) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+            unsafe fn $avx512<K: Fold>($($arg: $t),*) {
+                // SAFETY: the caller keeps the contract of the pointer's type.
+                unsafe { $body::<K, lane::Wide>($($arg),*) }
+            }
+
+            match level {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => $avx2::<K>,
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => $avx512::<K>,
+                _ => baseline::<K>,
+            }
+        }
+    };
+}
+
+by_level!(accumulate -> TileFn: accumulate_tile, avx2, avx512,
+    (dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize));
+by_level!(finish -> TileFn: finish_tile, avx2, avx512,
+    (dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize));
+by_level!(rows -> RowsFn: fold_rows, avx2, avx512, (dst: *mut u8, src: *const u8, rows: usize, cols: usize));
+
+/// # Safety
+/// As for [`TileFn`], but `dst` is valid for [`LANES`] elements whatever `n` is.
+#[inline(always)]
+unsafe fn accumulate_tile<K: Fold, M: Machine>(dst: *mut u8, a: *const u8, _b: *const u8, _c: *const u8, n: usize) {
+    let (dst, mut a) = (dst.cast::<K::T>(), a.cast::<K::T>());
+    // SAFETY: the accumulators are a full chunk, and the source is read within its `n` elements.
+    unsafe {
+        let mut lanes = dst.cast::<[K::T; LANES]>().read();
+        for _ in 0..n / LANES {
+            let values = &*a.cast::<[K::T; LANES]>();
+            for i in 0..LANES {
+                lanes[i] = K::map::<M>(lanes[i], values[i], ());
+            }
+            a = a.add(LANES);
+        }
+        for (i, lane) in lanes.iter_mut().enumerate().take(n % LANES) {
+            *lane = K::map::<M>(*lane, a.add(i).read(), ());
+        }
+        dst.cast::<[K::T; LANES]>().write(lanes);
+    }
+}
+
+/// # Safety
+/// `a` is valid for [`LANES`] elements and `dst` for one.
+#[inline(always)]
+unsafe fn finish_tile<K: Fold, M: Machine>(dst: *mut u8, a: *const u8, _b: *const u8, _c: *const u8, _n: usize) {
+    // SAFETY: as above.
+    let mut lanes = unsafe { a.cast::<[K::T; LANES]>().read() };
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = K::map::<M>(lanes[i], lanes[i + half], ());
+        }
+        half /= 2;
+    }
+    // SAFETY: as above.
+    unsafe { dst.cast::<K::T>().write(lanes[0]) }
+}
+
+/// # Safety
+/// As for [`RowsFn`], and `cols` is not zero.
+#[inline(always)]
+unsafe fn fold_rows<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, rows: usize, cols: usize) {
+    let (dst, src) = (dst.cast::<K::T>(), src.cast::<K::T>());
+    for r in 0..rows {
+        // SAFETY: row `r` lies within the source, and element `r` within the destination.
+        unsafe {
+            let row = src.add(r * cols);
+            let mut value = row.read();
+            for c in 1..cols {
+                value = K::map::<M>(value, row.add(c).read(), ());
+            }
+            dst.add(r).write(value);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Programs: a list of kernels over one memory map, checked once and run many times.
+//!
+//! A program is data. Building one checks every operand against its buffer, so running it needs no further check than the sizes of what
+//! is bound, and no unsafe code outside the kernels.
+
+pub mod loops;
+pub mod region;
+mod run;
+pub mod view;
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+use crate::kernels::level::{Level, level};
+use crate::kernels::loops::Loop;
+use crate::kernels::matmul::MatMul;
+use crate::kernels::memory::Bindings;
+use crate::program::loops::{Def, LoopSpec, Rank};
+use crate::program::region::{ARENA, Region};
+use crate::program::view::Kernel;
+use crate::shape::Shape;
+use std::sync::Arc;
+
+/// One kernel with its operands.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A loop group.
+    Loop(Box<Loop>),
+    /// A matrix product; each operand with the offset of its element `[0, 0, 0]` in elements.
+    MatMul {
+        /// Extents and strides.
+        product: Box<MatMul>,
+        /// First operand.
+        a: (Region, usize),
+        /// Second operand.
+        b: (Region, usize),
+        /// Result, contiguous.
+        c: Region,
+    },
+    /// An opaque kernel on contiguous operands.
+    Call {
+        /// The kernel.
+        kernel: Arc<dyn Kernel>,
+        /// Its operands.
+        inputs: Vec<(Region, DType, Shape)>,
+        /// Its result.
+        output: (Region, DType, Shape),
+        /// What the caller wants to be told when it fails.
+        tag: u32,
+    },
+}
+
+/// The sizes of what a program runs over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Buffers {
+    /// Bytes of intermediate values.
+    pub arena: usize,
+    /// Bytes of each input.
+    pub inputs: Vec<usize>,
+    /// Bytes of each output.
+    pub outputs: Vec<usize>,
+    /// Scalar slots.
+    pub scalars: usize,
+}
+
+/// A checked list of steps.
+#[derive(Debug)]
+pub struct Program {
+    buffers: Buffers,
+    steps: Vec<Step>,
+    bindings: Bindings,
+}
+
+/// A failed [`Step::Call`]: what it said, and its tag.
+#[derive(Debug)]
+pub struct Failure {
+    /// The kernel's error.
+    pub error: Error,
+    /// The tag of the step, if it was a call.
+    pub tag: Option<u32>,
+}
+
+/// Compiles a loop for the instruction set that this process runs on.
+///
+/// # Errors
+/// See [`Loop::compile`].
+pub fn compile_loop(spec: &LoopSpec) -> Result<Loop> {
+    Loop::compile(spec, level())
+}
+
+/// As [`compile_loop`], for a given instruction set at most as high as the machine's.
+///
+/// # Errors
+/// See [`Loop::compile`].
+pub fn compile_loop_at(spec: &LoopSpec, at: Level) -> Result<Loop> {
+    Loop::compile(spec, at.min(level()))
+}
+
+impl Program {
+    /// Checks every operand of every step.
+    ///
+    /// # Errors
+    /// When an operand leaves its buffer, an output is not writable, or an output overlaps another operand of its step.
+    pub fn new(steps: Vec<Step>, buffers: Buffers) -> Result<Self> {
+        let check = Check { buffers: &buffers };
+        for step in &steps {
+            match step {
+                Step::Loop(code) => check.looped(code)?,
+                Step::MatMul { product, a, b, c } => check.product(product, a, b, c)?,
+                Step::Call { inputs, output, .. } => {
+                    for (region, dtype, shape) in inputs {
+                        check.exact(region, *dtype, shape)?;
+                        check.apart(&output.0, region)?;
+                    }
+                    check.exact(&output.0, output.1, &output.2)?;
+                    check.writable(&output.0)?;
+                }
+            }
+        }
+        Ok(Self { buffers, steps, bindings: Bindings::default() })
+    }
+
+    /// The steps.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// A rough estimate of the time of a run on one thread, to decide about threads.
+    pub fn cost_ns(&self) -> u64 {
+        let cost = |step: &Step| match step {
+            Step::Loop(code) => (code.extents().0 * code.extents().1 * code.actions()) as u64 / 12,
+            Step::MatMul { product, .. } => product.flops() / 64,
+            Step::Call { output, .. } => output.0.len as u64 / 4,
+        };
+        self.steps.iter().map(cost).sum()
+    }
+
+    /// The sizes of what it runs over.
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+}
+
+struct Check<'a> {
+    buffers: &'a Buffers,
+}
+
+impl Check<'_> {
+    fn size(&self, buffer: u32) -> Option<usize> {
+        let inputs = self.buffers.inputs.len();
+        match buffer as usize {
+            0 => Some(self.buffers.arena),
+            i if i <= inputs => self.buffers.inputs.get(i - 1).copied(),
+            i => self.buffers.outputs.get(i - 1 - inputs).copied(),
+        }
+    }
+
+    fn inside(&self, region: &Region) -> Result<()> {
+        let end = region.offset.checked_add(region.len);
+        match (self.size(region.buffer), end) {
+            (Some(size), Some(end)) if end <= size => Ok(()),
+            _ => Err(Error::state(format!("an operand outside its buffer: {region:?}"))),
+        }
+    }
+
+    fn writable(&self, region: &Region) -> Result<()> {
+        self.inside(region)?;
+        match region.buffer == ARENA || region.buffer as usize > self.buffers.inputs.len() {
+            true => Ok(()),
+            false => Err(Error::state("a step writes to an input")),
+        }
+    }
+
+    fn apart(&self, a: &Region, b: &Region) -> Result<()> {
+        match a.overlaps(b) {
+            false => Ok(()),
+            true => Err(Error::state(format!("operands overlap: {a:?} and {b:?}"))),
+        }
+    }
+
+    fn exact(&self, region: &Region, dtype: DType, shape: &Shape) -> Result<()> {
+        self.inside(region)?;
+        match region.len == shape.len() * dtype.size() {
+            true => Ok(()),
+            false => Err(Error::state(format!("{} bytes for {shape} {dtype}", region.len))),
+        }
+    }
+
+    fn looped(&self, code: &Loop) -> Result<()> {
+        let (spec, (rows, _)) = (code.spec(), code.extents());
+        let mut writes: Vec<Region> = Vec::with_capacity(spec.stores.len() + 1);
+        if code.workspace_bytes() > 0 {
+            if code.workspace().len < code.workspace_bytes() {
+                return Err(Error::state("a loop without its workspace"));
+            }
+            writes.push(code.workspace());
+        }
+        // That each store has exactly the bytes it writes was checked when the loop was compiled.
+        for store in &spec.stores {
+            writes.push(store.region);
+        }
+        for (i, write) in writes.iter().enumerate() {
+            self.writable(write)?;
+            for other in &writes[..i] {
+                self.apart(write, other)?;
+            }
+        }
+        for value in &spec.values {
+            match &value.def {
+                Def::Load(load) => {
+                    self.inside(&load.region)?;
+                    let points: usize = load.dims.iter().map(|d| d.0).product();
+                    let wanted = match load.rank {
+                        Rank::Full => spec.n,
+                        Rank::Row => rows,
+                        Rank::Uniform => 1,
+                    };
+                    let (low, high) = bounds(load.offset, &load.dims);
+                    let size = value.dtype.size() as i128;
+                    if points != wanted || low < 0 || (high + 1) * size > load.region.len as i128 {
+                        return Err(Error::state(format!("a load outside its region: {load:?}")));
+                    }
+                    for write in &writes {
+                        self.apart(write, &load.region)?;
+                    }
+                }
+                Def::Slot(slot) | Def::Uniform { key: slot, .. } | Def::Normal { key: slot, .. } => {
+                    if *slot as usize >= self.buffers.scalars {
+                        return Err(Error::state("a scalar slot that does not exist"));
+                    }
+                }
+                Def::Iota { extent, inner } if *extent == 0 || *inner == 0 => {
+                    return Err(Error::state("a count over an empty axis"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn product(&self, p: &MatMul, a: &(Region, usize), b: &(Region, usize), c: &Region) -> Result<()> {
+        let size = p.dtype.size() as i128;
+        for ((region, offset), (low, high)) in [(a, p.a_bounds()), (b, p.b_bounds())] {
+            self.inside(region)?;
+            let (low, high) = (*offset as i128 + low as i128, *offset as i128 + high as i128);
+            if low < 0 || (high + 1) * size > region.len as i128 {
+                return Err(Error::state("a product reads outside its operand"));
+            }
+            self.apart(c, region)?;
+        }
+        let batch: usize = p.batch.iter().map(|d| d.0).product();
+        if c.len as i128 != (batch * p.m * p.n) as i128 * size {
+            return Err(Error::state("a product does not fill its result"));
+        }
+        self.writable(c)
+    }
+}
+
+/// Lowest and highest element that a walk touches.
+fn bounds(offset: usize, dims: &[(usize, isize)]) -> (i128, i128) {
+    let mut low = offset as i128;
+    let mut high = low;
+    for &(extent, stride) in dims {
+        let reach = (extent.max(1) - 1) as i128 * stride as i128;
+        low += reach.min(0);
+        high += reach.max(0);
+    }
+    (low, high)
+}

@@ -1,0 +1,46 @@
+//! Running a program over bound buffers.
+
+use crate::dtype::Scalar;
+use crate::error::Error;
+use crate::kernels::launch;
+use crate::kernels::memory::Memory;
+use crate::program::{Failure, Program};
+
+impl Program {
+    /// Runs every step: reads `inputs` and `scalars`, writes `outputs`, uses `arena` for what lies between.
+    ///
+    /// # Errors
+    /// When the sizes are not those that were planned, or a kernel refuses a value; outputs are then unspecified.
+    pub fn run<'a>(
+        &mut self,
+        arena: &'a mut [u8],
+        inputs: impl Iterator<Item = &'a [u8]>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scalars: &[Scalar],
+    ) -> Result<(), Failure> {
+        let mut bindings = std::mem::take(&mut self.bindings);
+        let mut memory = Memory::new(&mut bindings);
+        memory.write(arena);
+        inputs.for_each(|bytes| memory.read(bytes));
+        outputs.for_each(|bytes| memory.write(bytes));
+        let result = match self.fits(&memory, scalars) {
+            true => launch::run(&self.steps, &memory, scalars),
+            false => Err(Failure { error: Error::state("what is bound to a plan has other sizes than planned"), tag: None }),
+        };
+        memory.finish(&mut bindings);
+        self.bindings = bindings;
+        result
+    }
+
+    fn fits(&self, memory: &Memory<'_>, scalars: &[Scalar]) -> bool {
+        let b = &self.buffers;
+        let sized = |i: usize, bytes: usize, write: bool| {
+            memory.buffer(i).is_some_and(|(len, writable)| len >= bytes && (writable || !write))
+        };
+        scalars.len() == b.scalars
+            && memory.buffers() == 1 + b.inputs.len() + b.outputs.len()
+            && sized(0, b.arena, true)
+            && b.inputs.iter().enumerate().all(|(i, &bytes)| sized(1 + i, bytes, false))
+            && b.outputs.iter().enumerate().all(|(i, &bytes)| sized(1 + b.inputs.len() + i, bytes, true))
+    }
+}
