@@ -284,3 +284,6 @@ fn scientific(x: f64, digits: usize) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -377,3 +377,6 @@ impl<T: Element> From<T> for Scalar {
         Scalar::of(value)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ impl Layout {
     /// # Errors
     /// When `axes` is not a permutation of the axes.
     pub fn permute(&self, axes: &[usize]) -> Result<Layout> {
-        let signed: SmallVec<[isize; 4]> = axes.iter().map(|&a| a as isize).collect();
+        let signed: SmallVec<[isize; 4]> = axes.iter().map(|&a| signed(a)).collect();
         let axes = self.shape.permutation(&signed)?;
         Ok(self.with_axes(axes.iter().map(|&a| (self.shape[a], self.strides[a])), self.offset))
     }
@@ -213,7 +213,7 @@ impl Layout {
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
     pub fn slice(&self, axis: usize, start: usize, end: usize, step: usize) -> Result<Layout> {
-        self.shape.axis(axis.min(isize::MAX as usize) as isize)?;
+        self.shape.axis(signed(axis))?;
         if start > end {
             return Err(Error::index(format!("range {start}..{end} runs backwards")));
         }
@@ -231,7 +231,7 @@ impl Layout {
         layout.shape = layout.shape.with(axis, size)?;
         // Where fewer than two indices are left, the stride has no meaning and the product could overflow.
         if size > 1 {
-            layout.strides[axis] *= step as isize;
+            layout.strides[axis] = layout.strides[axis].wrapping_mul(step as isize);
         }
         if size > 0 && !layout.is_empty() {
             layout.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
@@ -244,7 +244,7 @@ impl Layout {
     /// # Errors
     /// When there is no such axis.
     pub fn flip(&self, axis: usize) -> Result<Layout> {
-        self.shape.axis(axis.min(isize::MAX as usize) as isize)?;
+        self.shape.axis(signed(axis))?;
         let mut layout = self.clone();
         if self.shape[axis] > 1 && !self.is_empty() {
             let last = (self.shape[axis] - 1) as isize;
@@ -259,7 +259,7 @@ impl Layout {
     /// # Errors
     /// When there is no such axis or no such index.
     pub fn select(&self, axis: usize, index: usize) -> Result<Layout> {
-        self.shape.axis(axis.min(isize::MAX as usize) as isize)?;
+        self.shape.axis(signed(axis))?;
         if index >= self.shape[axis] {
             return Err(Error::index(format!("index {index} is out of bounds for axis {axis} of {}", self.shape)));
         }
@@ -404,6 +404,11 @@ impl Clone for Layout {
     }
 }
 
+/// An axis that was counted from the front, for checks that count from both ends.
+fn signed(axis: usize) -> isize {
+    isize::try_from(axis).unwrap_or(isize::MAX)
+}
+
 /// The bounds of any range expression over `size` places, unchecked.
 pub(crate) fn resolve(range: impl std::ops::RangeBounds<usize>, size: usize) -> Range<usize> {
     use std::ops::Bound;
@@ -419,3 +424,6 @@ pub(crate) fn resolve(range: impl std::ops::RangeBounds<usize>, size: usize) -> 
     };
     start..end
 }
+
+#[cfg(test)]
+mod tests;

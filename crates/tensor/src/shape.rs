@@ -378,3 +378,6 @@ impl IntoShape for () {
         Ok(Shape::scalar())
     }
 }
+
+#[cfg(test)]
+mod tests;

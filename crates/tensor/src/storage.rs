@@ -19,16 +19,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Zeroed memory of a size class.
-    fn allocate(class: usize) -> Result<Buffer> {
-        let size = class_size(class);
+    /// Zeroed memory of a size class, if the system has it.
+    fn allocate(class: usize) -> Option<Buffer> {
         // Zeroed pages of a large block are mapped when they are first touched, not here.
-        let memory: Vec<u8> = size
-            .checked_add(ALIGN - 1)
-            .and_then(|bytes| bytemuck::try_zeroed_vec(bytes).ok())
-            .ok_or_else(|| Error::memory(format!("{size} bytes could not be allocated")))?;
+        let memory: Vec<u8> = bytemuck::try_zeroed_vec(class_size(class) + ALIGN - 1).ok()?;
         let start = memory.as_ptr().align_offset(ALIGN);
-        Ok(Buffer { memory, start, len: 0, class })
+        Some(Buffer { memory, start, len: 0, class })
     }
 
     /// The number of bytes.
@@ -124,7 +120,8 @@ impl Storage {
 
     /// Memory, and whether it is fresh and thus zeroed.
     fn lend(bytes: usize) -> Result<(Storage, bool)> {
-        let class = class_of(bytes).ok_or_else(|| Error::memory(format!("{bytes} bytes are too many")))?;
+        let refused = || Error::memory(format!("{bytes} bytes could not be allocated"));
+        let class = class_of(bytes).ok_or_else(refused)?;
         let pooled = lock(class).pop();
         let fresh = pooled.is_none();
         let mut arc = match pooled {
@@ -135,7 +132,7 @@ impl Storage {
             }
             None => {
                 POOL.misses.fetch_add(1, Ordering::Relaxed);
-                Arc::new(Buffer::allocate(class)?)
+                Arc::new(Buffer::allocate(class).ok_or_else(refused)?)
             }
         };
         if let Some(buffer) = Arc::get_mut(&mut arc) {
@@ -304,20 +301,4 @@ fn class_size(class: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_hold_what_they_say() {
-        for bytes in (0..5000).chain((12..45).flat_map(|p| [(1 << p) - 1, 1 << p, (1 << p) + 1, (1 << p) * 5 / 4])) {
-            let class = class_of(bytes).unwrap();
-            let size = class_size(class);
-            assert!(size >= bytes && size.is_multiple_of(64), "{bytes} in {size}");
-            assert!(class == 0 || class_size(class - 1) < bytes, "{bytes} fits the class below {size}");
-            if bytes > 512 {
-                assert!((size - bytes.next_multiple_of(64)) * 8 <= bytes, "{bytes} wastes {}", size - bytes);
-            }
-        }
-        assert_eq!(class_of(usize::MAX), None);
-    }
-}
+mod tests;

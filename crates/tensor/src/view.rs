@@ -103,7 +103,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn slice(&self, axis: isize, range: impl RangeBounds<usize>) -> Result<Tensor> {
-        self.slice_step(axis, range, 1)
+        self.frame("slice", self.sliced(axis, range, 1))
     }
 
     /// Every `step`-th index of a range of an axis.
@@ -118,11 +118,13 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Result<Tensor> {
-        let layout = self.shape().axis(axis).and_then(|axis| {
-            let range = resolve(range, self.shape()[axis]);
-            self.layout().slice(axis, range.start, range.end, step)
-        });
-        self.frame("slice", layout.map(|layout| self.with_layout(layout)))
+        self.frame("slice_step", self.sliced(axis, range, step))
+    }
+
+    fn sliced(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Result<Tensor> {
+        let axis = self.shape().axis(axis)?;
+        let range = resolve(range, self.shape()[axis]);
+        Ok(self.with_layout(self.layout().slice(axis, range.start, range.end, step)?))
     }
 
     /// One index of an axis, which disappears.
@@ -355,3 +357,6 @@ fn join(first: &Tensor, parts: &[&Tensor], axis: usize) -> Result<Tensor> {
     };
     Tensor::write(shape, fill, first.dtype())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The error function: an odd polynomial near 0, and 1 − exp(−q(x)) farther out, where q = −ln erfc.
 
-use crate::kernels::math::exp::exp_parts;
-use crate::kernels::math::poly::{fma, polynomial, power_of_two};
+use crate::kernels::math::exp::exp_normal;
+use crate::kernels::math::poly::{fma, polynomial};
 use crate::kernels::tile::lane::Machine;
 
 /// Below this, the polynomial.
@@ -18,16 +18,20 @@ const ERF: [f32; 7] =
 const FALL: [f32; 7] =
     [0.128_648_52, 0.635_151_2, 0.106_237_04, -0.023_762_183, 0.003_642_506, -0.000_322_812_67, 1.123_189_2e-5];
 
-/// 2/√π · ∫₀ˣ exp(−t²) dt
+/// erfc |x|, the first half of erf x.
 #[inline(always)]
-pub(crate) fn erf<M: Machine>(x: f32) -> f32 {
+pub(crate) fn complement<M: Machine>(x: f32) -> f32 {
+    let size = x.abs();
+    let size = if size > FAR { FAR } else { size };
+    exp_normal::<M>(-fma::<M, f32>(size, polynomial::<M, f32, 7>(size, FALL), size))
+}
+
+/// 2/√π · ∫₀ˣ exp(−t²) dt, from x and erfc |x|.
+#[inline(always)]
+pub(crate) fn erf<M: Machine>(x: f32, complement: f32) -> f32 {
     let size = x.abs();
     let near = fma::<M, f32>(size, polynomial::<M, f32, 7>(x * x, ERF), size);
-    let bounded = if size > FAR { FAR } else { size };
-    let fall = fma::<M, f32>(bounded, polynomial::<M, f32, 7>(bounded, FALL), bounded);
-    let (p, n) = exp_parts::<M>(-fall);
-    let far = fma::<M, f32>(-p, power_of_two(n), 1.0);
-    (if size < NEAR { near } else { far }).copysign(x)
+    (if size < NEAR { near } else { 1.0 - complement }).copysign(x)
 }
 
 /// [`erf`] in f64: Taylor's series up to 3, then the continued fraction of erfc.

@@ -1,6 +1,6 @@
 //! Exponentials: x = n · ln 2 + r with |r| ≤ ln 2 / 2, and eˣ = 2ⁿ · eʳ.
 
-use crate::kernels::math::poly::{clamp, fma, polynomial, nearest, power_of_two};
+use crate::kernels::math::poly::{clamp, fma, nearest, polynomial, power_of_two};
 use crate::kernels::tile::lane::Machine;
 use std::f32::consts::{LN_2, LOG2_E};
 
@@ -17,23 +17,23 @@ const EXP2: [f32; 6] = [LN_2, 0.240_226_48, 0.055_503_596, 0.009_618_503, 0.001_
 /// eˣ
 #[inline(always)]
 pub(crate) fn exp<M: Machine>(x: f32) -> f32 {
-    let (p, n) = exp_parts::<M>(clamp(x, -104.0, 89.0));
-    scale(p, n)
+    let (r, n) = reduced::<M>(clamp(x, -104.0, 89.0), 254.0);
+    scale(1.0 + remainder::<M>(r), n)
 }
 
-/// eˣ as (p, n) with eˣ = p · 2ⁿ and p in [√½, √2], for |x| ≤ 1000.
+/// eˣ for −87 ≤ x ≤ 88, where 2ⁿ is a float.
 #[inline(always)]
-pub(crate) fn exp_parts<M: Machine>(x: f32) -> (f32, i32) {
-    let (r, _, n) = reduced::<M>(x);
-    (1.0 + remainder::<M>(r), n)
+pub(crate) fn exp_normal<M: Machine>(x: f32) -> f32 {
+    let (r, n) = reduced::<M>(x, 127.0);
+    (1.0 + remainder::<M>(r)) * power_of_two(n)
 }
 
-/// x − n · ln 2 and n, as float and as integer.
+/// x − n · ln 2, and n in bits that are larger by `bias`.
 #[inline(always)]
-fn reduced<M: Machine>(x: f32) -> (f32, f32, i32) {
-    let (turns, n) = nearest::<M>(x, LOG2_E);
+fn reduced<M: Machine>(x: f32, bias: f32) -> (f32, u32) {
+    let (turns, n) = nearest::<M>(x, LOG2_E, bias);
     let r = fma::<M, f32>(turns, -LN_2_LOW, fma::<M, f32>(turns, -LN_2_HIGH, x));
-    (r, turns, n)
+    (r, n)
 }
 
 /// eʳ − 1
@@ -42,9 +42,12 @@ fn remainder<M: Machine>(r: f32) -> f32 {
     fma::<M, f32>(r * r, polynomial::<M, f32, 5>(r, EXP), r)
 }
 
-/// p · 2ⁿ. In two factors, since n may be below the smallest exponent, or one above the largest.
+/// p · 2ⁿ from bits that end in n + 254.
+///
+/// In two factors, since n may be below the smallest exponent, or one above the largest. Halved, the bits are the
+/// biased exponents of both.
 #[inline(always)]
-pub(crate) fn scale(p: f32, n: i32) -> f32 {
+fn scale(p: f32, n: u32) -> f32 {
     let half = n >> 1;
     p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
 }
@@ -53,7 +56,7 @@ pub(crate) fn scale(p: f32, n: i32) -> f32 {
 #[inline(always)]
 pub(crate) fn exp2<M: Machine>(x: f32) -> f32 {
     let x = clamp(x, -151.0, 129.0);
-    let (turns, n) = nearest::<M>(x, 1.0);
+    let (turns, n) = nearest::<M>(x, 1.0, 254.0);
     let r = x - turns;
     scale(fma::<M, f32>(r, polynomial::<M, f32, 6>(r, EXP2), 1.0), n)
 }
@@ -61,9 +64,9 @@ pub(crate) fn exp2<M: Machine>(x: f32) -> f32 {
 /// eˣ − 1 = 2ⁿ · (eʳ − 1) + (2ⁿ − 1)
 #[inline(always)]
 pub(crate) fn expm1<M: Machine>(x: f32) -> f32 {
-    let (r, _, n) = reduced::<M>(clamp(x, -25.0, 89.0));
     // Half of everything: 2¹²⁸ is no float.
-    let half = power_of_two(n.wrapping_sub(1));
+    let (r, n) = reduced::<M>(clamp(x, -25.0, 89.0), 126.0);
+    let half = power_of_two(n);
     let y = 2.0 * fma::<M, f32>(half, remainder::<M>(r), half - 0.5);
     if x == 0.0 { x } else { y }
 }

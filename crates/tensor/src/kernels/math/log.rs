@@ -44,52 +44,64 @@ const DECIMAL: Base = Base {
     ],
 };
 
-/// ln x
+/// ln x of a normal x; for the others, `ODD` makes it complete.
 #[inline(always)]
-pub(crate) fn log<M: Machine>(x: f32) -> f32 {
-    logarithm::<M>(x, &NATURAL)
+pub(crate) fn log<M: Machine, const ODD: bool>(x: f32) -> f32 {
+    logarithm::<M, ODD>(x, &NATURAL)
 }
 
-/// log₂ x
+/// log₂ x, likewise.
 #[inline(always)]
-pub(crate) fn log2<M: Machine>(x: f32) -> f32 {
-    logarithm::<M>(x, &BINARY)
+pub(crate) fn log2<M: Machine, const ODD: bool>(x: f32) -> f32 {
+    logarithm::<M, ODD>(x, &BINARY)
 }
 
-/// log₁₀ x
+/// log₁₀ x, likewise.
 #[inline(always)]
-pub(crate) fn log10<M: Machine>(x: f32) -> f32 {
-    logarithm::<M>(x, &DECIMAL)
+pub(crate) fn log10<M: Machine, const ODD: bool>(x: f32) -> f32 {
+    logarithm::<M, ODD>(x, &DECIMAL)
 }
 
-/// ln(1 + x)
+/// Whether `x` is not a positive normal number: 0, negative, subnormal, ∞ or NaN.
 #[inline(always)]
-pub(crate) fn log1p<M: Machine>(x: f32) -> f32 {
-    let sum = 1.0 + x;
-    let y = log1p_of::<M>(x, sum);
-    let y = at_edges(sum, y);
-    if x == 0.0 { x } else { y }
-}
-
-/// ln(1 + x) for a finite, positive 1 + x, which is `sum` once rounded.
-///
-/// The sum only says the exponent: f = (1 + x) · 2⁻ᵏ − 1 is computed from x itself, with one rounding.
-#[inline(always)]
-pub(crate) fn log1p_of<M: Machine>(x: f32, sum: f32) -> f32 {
-    let (m, k) = split(sum);
-    let small = power_of_two(0i32.wrapping_sub(k));
-    let exact = fma::<M, f32>(x, small, small - 1.0);
-    // From here on 1 is less than a rounding error of x, and 2⁻ᵏ may not be a float.
-    let f = if k > 64 { m - 1.0 } else { exact };
-    combine::<M>(f, k as f32, &NATURAL)
+pub(crate) fn is_odd(x: f32) -> bool {
+    !(x >= f32::MIN_POSITIVE && x < f32::INFINITY)
 }
 
 #[inline(always)]
-fn logarithm<M: Machine>(x: f32, base: &Base) -> f32 {
+fn logarithm<M: Machine, const ODD: bool>(x: f32, base: &Base) -> f32 {
+    if !ODD {
+        let (m, k) = split(x);
+        return combine::<M>(m - 1.0, k as f32, base);
+    }
     let subnormal = x < f32::MIN_POSITIVE;
     let (m, k) = split(if subnormal { x * 8_388_608.0 } else { x });
     let k = if subnormal { k.wrapping_sub(23) } else { k };
     at_edges(x, combine::<M>(m - 1.0, k as f32, base))
+}
+
+/// ln(1 + x) of a normal 1 + x below 2⁶⁴; for the others, `ODD` makes it complete.
+///
+/// The sum only says the exponent: f = (1 + x) · 2⁻ᵏ − 1 is computed from x itself, with one rounding.
+#[inline(always)]
+pub(crate) fn log1p<M: Machine, const ODD: bool>(x: f32) -> f32 {
+    let sum = 1.0 + x;
+    let (m, k) = split(sum);
+    let small = power_of_two(127u32.wrapping_sub(k as u32));
+    let mut f = fma::<M, f32>(x, small, small - 1.0);
+    if ODD && k > 64 {
+        // 1 is less than the rounding error of x, and 2⁻ᵏ may not be a float.
+        f = m - 1.0;
+    }
+    let y = combine::<M>(f, k as f32, &NATURAL);
+    let y = if ODD { at_edges(sum, y) } else { y };
+    if x == 0.0 { x } else { y }
+}
+
+/// Whether 1 + x is not a positive number below 2⁶⁴.
+#[inline(always)]
+pub(crate) fn is_odd_sum(x: f32) -> bool {
+    !(x > -1.0 && x < 1.8e19)
 }
 
 /// The mantissa in [√½, √2] and the exponent of a positive normal float.

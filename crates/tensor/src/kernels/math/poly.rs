@@ -37,27 +37,29 @@ pub(crate) fn polynomial<M: Machine, T: Real, const N: usize>(x: T, c: [T; N]) -
     let square = x * x;
     let last = (N - 1) / 2 * 2;
     let mut y = if N % 2 == 1 { c[last] } else { fma::<M, T>(c[N - 1], x, c[last]) };
-    for i in 1..=last / 2 {
-        let i = last - 2 * i;
+    for i in (0..last / 2).rev() {
+        let i = 2 * i;
         y = fma::<M, T>(y, square, fma::<M, T>(c[i + 1], x, c[i]));
     }
     y
 }
 
-/// The spacing of floats is 1 here: what is added to it is rounded to an integer, which its low bits then are.
+/// The spacing of floats is 1 here: what is added to it is rounded to an integer.
 const SHIFT: f32 = 12_582_912.0;
 
-/// The integer nearest to `x · scale`, as float and as integer, for results within ±2²².
+/// The integer nearest to `x · scale` for results within ±2²¹, as float, and in the low bits of the other float.
+///
+/// Those bits are larger by `bias`.
 #[inline(always)]
-pub(crate) fn nearest<M: Machine>(x: f32, scale: f32) -> (f32, i32) {
-    let shifted = fma::<M, f32>(x, scale, SHIFT);
-    (shifted - SHIFT, shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i32)
+pub(crate) fn nearest<M: Machine>(x: f32, scale: f32, bias: f32) -> (f32, u32) {
+    let shifted = fma::<M, f32>(x, scale, SHIFT + bias);
+    (shifted - (SHIFT + bias), shifted.to_bits())
 }
 
-/// 2ⁿ for n in −126 ..= 127.
+/// 2ⁿ for n in −126 ..= 127, from bits that end in n + 127.
 #[inline(always)]
-pub(crate) fn power_of_two(n: i32) -> f32 {
-    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+pub(crate) fn power_of_two(biased: u32) -> f32 {
+    f32::from_bits(biased << 23)
 }
 
 /// `x` within bounds; NaN stays NaN.

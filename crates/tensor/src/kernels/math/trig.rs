@@ -4,8 +4,8 @@ use crate::kernels::math::poly::{fma, polynomial, nearest};
 use crate::kernels::tile::lane::Machine;
 use std::f32::consts::FRAC_2_PI;
 
-/// Up to here the reduction has all its digits. Larger angles take the standard library's way.
-pub(crate) const LARGEST: f32 = 131_072.0;
+/// Up to here the reduction has all its digits.
+const LARGEST: f32 = 131_072.0;
 
 /// π/2 in three parts of 24 bits, for fused products.
 const HALF_PI: [f32; 3] = [std::f32::consts::FRAC_PI_2, -4.371_139e-8, -1.715_124_5e-15];
@@ -37,11 +37,17 @@ pub(crate) fn cos<M: Machine>(x: f32) -> f32 {
     turned::<M>(r, n.wrapping_add(1))
 }
 
+/// Whether the functions above have no digits left for `x`.
+#[inline(always)]
+pub(crate) fn is_large(x: f32) -> bool {
+    x.abs() > LARGEST
+}
+
 /// x − n · π/2 and n.
 #[inline(always)]
-fn reduced<M: Machine>(x: f32) -> (f32, i32) {
+fn reduced<M: Machine>(x: f32) -> (f32, u32) {
     if M::FUSED {
-        let (turns, n) = nearest::<M>(x, FRAC_2_PI);
+        let (turns, n) = nearest::<M>(x, FRAC_2_PI, 0.0);
         let r = fma::<M, f32>(turns, -HALF_PI[0], x);
         let r = fma::<M, f32>(turns, -HALF_PI[1], r);
         (fma::<M, f32>(turns, -HALF_PI[2], r), n)
@@ -49,16 +55,16 @@ fn reduced<M: Machine>(x: f32) -> (f32, i32) {
         let x = f64::from(x);
         let shifted = x * std::f64::consts::FRAC_2_PI + SHIFT;
         let turns = shifted - SHIFT;
-        ((x - turns * HALF_PI_F64[0] - turns * HALF_PI_F64[1]) as f32, shifted.to_bits() as i32)
+        ((x - turns * HALF_PI_F64[0] - turns * HALF_PI_F64[1]) as f32, shifted.to_bits() as u32)
     }
 }
 
 /// sin(r + n · π/2)
 #[inline(always)]
-fn turned<M: Machine>(r: f32, n: i32) -> f32 {
+fn turned<M: Machine>(r: f32, n: u32) -> f32 {
     let z = r * r;
     let sin = fma::<M, f32>(r * z, polynomial::<M, f32, 3>(z, SIN), r);
     let cos = fma::<M, f32>(z * z, polynomial::<M, f32, 3>(z, COS), fma::<M, f32>(z, -0.5, 1.0));
     let y = if n & 1 == 0 { sin } else { cos };
-    f32::from_bits(y.to_bits() ^ ((n as u32 & 2) << 30))
+    f32::from_bits(y.to_bits() ^ ((n & 2) << 30))
 }

@@ -6,7 +6,7 @@ use super::order::{blocks, depth};
 use super::pack::{Block, copy_a};
 use super::scratch::{Room, with_room};
 use super::tile::Panel;
-use super::vector::Row;
+use super::vector::{Few, ROWS};
 
 /// One product, and how its units read their operands.
 pub(super) struct Job<T: 'static> {
@@ -49,7 +49,7 @@ impl<T: Compute> Job<T> {
     pub(super) unsafe fn run(&self, part: Part, a: *const T, b: *const T, c: *mut T) {
         // SAFETY: promised by the caller.
         unsafe {
-            if part.rows == 1 && self.vector(part, a, b, c) {
+            if part.rows <= ROWS && self.few(part, a, b, c) {
                 return;
             }
             let (a_room, b_room) = self.room(part);
@@ -61,25 +61,26 @@ impl<T: Compute> Job<T> {
         }
     }
 
-    /// One row: true if B can be read where it lies.
+    /// Few rows: true if B can be read where it lies.
     ///
     /// # Safety
     /// As for [`Job::run`].
-    unsafe fn vector(&self, part: Part, a: *const T, b: *const T, c: *mut T) -> bool {
-        let stride = |i: usize| self.b[i];
+    unsafe fn few(&self, part: Part, a: *const T, b: *const T, c: *mut T) -> bool {
         let (kernel, b_stride) = match self.b {
-            [_, 1] => (self.kernels.along_columns, stride(0)),
-            [1, _] => (self.kernels.across_columns, stride(1)),
+            [stride, 1] => (self.kernels.along_columns, stride),
+            [1, stride] => (self.kernels.across_columns, stride),
             _ => return false,
         };
         // SAFETY: promised by the caller; the kernel is one for this machine.
         unsafe {
-            kernel(&Row {
+            kernel(&Few {
                 a: a.offset(part.row as isize * self.a[0]),
-                a_stride: self.a[1],
+                a_strides: self.a,
                 b: b.offset(part.col as isize * self.b[1]),
                 b_stride,
                 c: c.add(part.row * self.n + part.col),
+                c_stride: self.n,
+                rows: part.rows,
                 n: part.cols,
                 k: self.k,
             });

@@ -4,7 +4,7 @@ use super::pack::Block;
 use super::portable::{F32x4, F64x2};
 use super::simd::Simd;
 use super::tile::Panel;
-use super::vector::Row;
+use super::vector::Few;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x8, F32x16, F64x4, F64x8};
 use super::{pack, tile, vector};
@@ -20,8 +20,8 @@ pub(super) struct Kernels<T> {
     pub(super) panel: unsafe fn(&Panel<T>),
     pub(super) pack_a: unsafe fn(&Block<T>),
     pub(super) pack_b: unsafe fn(&Block<T>),
-    pub(super) along_columns: unsafe fn(&Row<T>),
-    pub(super) across_columns: unsafe fn(&Row<T>),
+    pub(super) along_columns: unsafe fn(&Few<T>),
+    pub(super) across_columns: unsafe fn(&Few<T>),
 }
 
 /// The types that products are computed in.
@@ -49,12 +49,12 @@ macro_rules! kernels {
                 unsafe { pack::pack_b::<$S>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn along_columns(p: &Row<$T>) {
+            unsafe fn along_columns(p: &Few<$T>) {
                 // SAFETY: the features are enabled; the caller promises the rest.
                 unsafe { vector::along_columns::<$S>(p) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn across_columns(p: &Row<$T>) {
+            unsafe fn across_columns(p: &Few<$T>) {
                 // SAFETY: the features are enabled; the caller promises the rest.
                 unsafe { vector::across_columns::<$square>(p) }
             }

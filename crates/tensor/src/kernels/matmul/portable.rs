@@ -80,12 +80,14 @@ where
     Self: Simd<Elem = T, Vector = [T; L]>,
     T: Copy,
 {
-    type Columns = [[T; L]; L];
+    const COLUMNS: usize = L;
 
     #[inline(always)]
-    unsafe fn columns(from: *const T, stride: isize) -> [[T; L]; L] {
-        // SAFETY: the square is readable.
-        core::array::from_fn(|r| unsafe { Self::gather(from.add(r), stride) })
+    unsafe fn columns(from: *const T, stride: isize, to: &mut [[T; L]; 8]) {
+        for (c, column) in to.iter_mut().enumerate().take(L) {
+            // SAFETY: the square is readable.
+            *column = unsafe { Self::gather(from.add(c), stride) };
+        }
     }
     #[inline(always)]
     unsafe fn gather(from: *const T, stride: isize) -> [T; L] {

@@ -70,14 +70,14 @@ pub(super) trait Simd: 'static {
 
 /// Vectors as wide as the squares that are turned in registers: [`Simd::LANES`] is [`Simd::SIDE`].
 pub(super) trait Square: Simd {
-    /// The columns of a square, one register each.
-    type Columns: IntoIterator<Item = Self::Vector>;
+    /// How many columns are turned at once: at most 8, and the side is a multiple.
+    const COLUMNS: usize;
 
-    /// The columns of the square whose rows start at multiples of `stride`.
+    /// Sets the first columns of the square whose rows start at multiples of `stride`, one register each.
     ///
     /// # Safety
-    /// The square is readable, and the instruction set is available.
-    unsafe fn columns(from: *const Self::Elem, stride: isize) -> Self::Columns;
+    /// The columns are readable, and the instruction set is available.
+    unsafe fn columns(from: *const Self::Elem, stride: isize, to: &mut [Self::Vector; 8]);
 
     /// One column.
     ///

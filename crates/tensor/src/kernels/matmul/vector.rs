@@ -1,17 +1,24 @@
-//! One row times a matrix. Every element of B is used once, so B is read where it lies.
+//! Few rows times a matrix. Every element of B serves few multiply-adds, so B is read where it lies.
 
 use super::order::blocks;
 use super::simd::{Simd, Square};
 
-/// One row of C.
-pub(super) struct Row<T> {
+/// The most rows that these loops take.
+pub(super) const ROWS: usize = 4;
+
+/// Few rows of C.
+pub(super) struct Few<T> {
     pub(super) a: *const T,
-    /// The stride of A along k.
-    pub(super) a_stride: isize,
+    /// The row and the column stride of A.
+    pub(super) a_strides: [isize; 2],
     pub(super) b: *const T,
     /// The stride of B that is not 1.
     pub(super) b_stride: isize,
     pub(super) c: *mut T,
+    /// The row stride of C.
+    pub(super) c_stride: usize,
+    /// At most [`ROWS`].
+    pub(super) rows: usize,
     pub(super) n: usize,
     pub(super) k: usize,
 }
@@ -21,24 +28,37 @@ pub(super) struct Row<T> {
 /// # Safety
 /// The instruction set of `S` is available; A, B and C are readable and writable for the extents and strides.
 #[inline(always)]
-pub(super) unsafe fn along_columns<S: Simd>(p: &Row<S::Elem>) {
-    let mut j = 0;
-    // SAFETY: all columns lie within the row.
+pub(super) unsafe fn along_columns<S: Simd>(p: &Few<S::Elem>) {
+    // SAFETY: promised by the caller.
     unsafe {
-        while p.n - j >= 8 * S::LANES {
-            chains::<S, 8>(p, j, 8 * S::LANES);
-            j += 8 * S::LANES;
+        match p.rows {
+            1 => along::<S, 1, 8>(p),
+            2 => along::<S, 2, 4>(p),
+            3 => along::<S, 3, 4>(p),
+            _ => along::<S, 4, 3>(p),
         }
-        if p.n - j >= 4 * S::LANES {
-            chains::<S, 4>(p, j, 4 * S::LANES);
-            j += 4 * S::LANES;
+    }
+}
+
+/// `R` rows, `V` registers of columns at a time.
+///
+/// # Safety
+/// As for [`along_columns`].
+#[inline(always)]
+unsafe fn along<S: Simd, const R: usize, const V: usize>(p: &Few<S::Elem>) {
+    let mut j = 0;
+    // SAFETY: all columns lie within the rows.
+    unsafe {
+        while p.n - j >= V * S::LANES {
+            chains::<S, R, V>(p, j, V * S::LANES);
+            j += V * S::LANES;
         }
         if p.n - j >= 2 * S::LANES {
-            chains::<S, 2>(p, j, 2 * S::LANES);
+            chains::<S, R, 2>(p, j, 2 * S::LANES);
             j += 2 * S::LANES;
         }
         while j < p.n {
-            chains::<S, 1>(p, j, S::LANES.min(p.n - j));
+            chains::<S, R, 1>(p, j, S::LANES.min(p.n - j));
             j += S::LANES;
         }
     }
@@ -49,31 +69,41 @@ pub(super) unsafe fn along_columns<S: Simd>(p: &Row<S::Elem>) {
 /// # Safety
 /// As for [`along_columns`], for `cols` columns from `j`.
 #[inline(always)]
-unsafe fn chains<S: Simd, const V: usize>(p: &Row<S::Elem>, j: usize, cols: usize) {
+unsafe fn chains<S: Simd, const R: usize, const V: usize>(p: &Few<S::Elem>, j: usize, cols: usize) {
     let partial = V == 1 && cols < S::LANES;
+    let [a_row, a_col] = p.a_strides;
     // SAFETY: promised by the caller; the mask covers the columns that there are.
     unsafe {
         let mask = S::mask(cols);
-        let mut total = [S::zero(); V];
+        let mut totals = [[S::zero(); V]; R];
         for (start, depth) in blocks(p.k) {
-            let mut sums = [S::zero(); V];
-            let mut a = p.a.wrapping_offset(start as isize * p.a_stride);
+            let mut sums = [[S::zero(); V]; R];
+            let mut a = p.a.wrapping_offset(start as isize * a_col);
             let mut b = p.b.wrapping_offset(start as isize * p.b_stride).wrapping_add(j);
             for _ in 0..depth {
-                let x = S::splat(*a);
-                for (v, s) in sums.iter_mut().enumerate() {
+                let mut row = [S::zero(); V];
+                for (v, y) in row.iter_mut().enumerate() {
                     let from = b.add(v * S::LANES);
-                    let y = if partial { S::load_masked(from, mask) } else { S::load(from) };
-                    *s = S::fma(x, y, *s);
+                    *y = if partial { S::load_masked(from, mask) } else { S::load(from) };
                 }
-                a = a.wrapping_offset(p.a_stride);
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let x = S::splat(*a.offset(r as isize * a_row));
+                    for (s, y) in sum.iter_mut().zip(row) {
+                        *s = S::fma(x, y, *s);
+                    }
+                }
+                a = a.wrapping_offset(a_col);
                 b = b.wrapping_offset(p.b_stride);
             }
-            join::<S, V>(&mut total, sums, start == 0);
+            for (total, sum) in totals.iter_mut().zip(sums) {
+                join::<S, V>(total, sum, start == 0);
+            }
         }
-        for (v, t) in total.into_iter().enumerate() {
-            let to = p.c.add(j + v * S::LANES);
-            if partial { S::store_masked(to, t, mask) } else { S::store(to, t) }
+        for (r, total) in totals.into_iter().enumerate() {
+            for (v, t) in total.into_iter().enumerate() {
+                let to = p.c.add(r * p.c_stride + j + v * S::LANES);
+                if partial { S::store_masked(to, t, mask) } else { S::store(to, t) }
+            }
         }
     }
 }
@@ -83,82 +113,142 @@ unsafe fn chains<S: Simd, const V: usize>(p: &Row<S::Elem>, j: usize, cols: usiz
 /// # Safety
 /// As for [`along_columns`].
 #[inline(always)]
-pub(super) unsafe fn across_columns<S: Square>(p: &Row<S::Elem>) {
-    let mut j = 0;
-    // SAFETY: all columns lie within the row. The last squares overlap those before; the sums are the same.
+pub(super) unsafe fn across_columns<S: Square>(p: &Few<S::Elem>) {
+    // SAFETY: promised by the caller.
     unsafe {
-        while p.n - j >= 4 * S::LANES {
-            turned::<S, 4>(p, j);
-            j += 4 * S::LANES;
+        match p.rows {
+            1 => across::<S, 1>(p),
+            2 => across::<S, 2>(p),
+            3 => across::<S, 3>(p),
+            _ => across::<S, 4>(p),
         }
-        while j < p.n && p.n >= S::LANES {
-            turned::<S, 1>(p, j.min(p.n - S::LANES));
+    }
+}
+
+/// Pairs of registers of columns that are summed side by side, to hide the time that a multiply-add takes.
+const PAIRS: usize = 2;
+
+/// `R` rows.
+///
+/// # Safety
+/// As for [`across_columns`].
+#[inline(always)]
+unsafe fn across<S: Square, const R: usize>(p: &Few<S::Elem>) {
+    let mut j = 0;
+    // SAFETY: all columns lie within the rows.
+    unsafe {
+        while p.n - j >= 2 * S::LANES {
+            if p.n - j >= 4 * S::LANES {
+                turned::<S, R, 2, 2>(p, j);
+                j += 4 * S::LANES;
+                continue;
+            }
+            turned::<S, R, 2, 1>(p, j);
+            j += 2 * S::LANES;
+        }
+        if p.n - j >= S::LANES {
+            turned::<S, R, 1, 1>(p, j);
             j += S::LANES;
         }
+        if j < p.n && p.n >= S::LANES {
+            // The last register overlaps the one before; the sums are the same.
+            turned::<S, R, 1, 1>(p, p.n - S::LANES);
+            j = p.n;
+        }
         while j < p.n {
-            single::<S>(p, j);
+            for r in 0..R {
+                single::<S>(p, r, j);
+            }
             j += 1;
         }
     }
 }
 
-/// `V` registers of columns.
+/// `R` rows by up to [`PAIRS`] groups of `V` registers of columns.
 ///
 /// # Safety
-/// As for [`across_columns`], for `V` registers of columns from `j`.
+/// As for [`across_columns`], for the registers of columns from `j`.
 #[inline(always)]
-unsafe fn turned<S: Square, const V: usize>(p: &Row<S::Elem>, j: usize) {
+unsafe fn turned<S: Square, const R: usize, const V: usize, const G: usize>(p: &Few<S::Elem>, j: usize) {
+    let [a_row, a_col] = p.a_strides;
     // SAFETY: promised by the caller.
     unsafe {
-        let mut total = [S::zero(); V];
+        // The sums live in memory: with all of them in registers there is no room for the squares.
+        let mut totals = [[[S::zero(); V]; R]; G];
         for (start, depth) in blocks(p.k) {
-            let mut sums = [S::zero(); V];
+            let mut sums = [[[S::zero(); V]; R]; G];
             let whole = depth - depth % S::SIDE;
             let b = p.b.offset(j as isize * p.b_stride).add(start);
-            let a = p.a.offset(start as isize * p.a_stride);
-            for k in (0..whole).step_by(S::SIDE) {
-                for (v, s) in sums.iter_mut().enumerate() {
-                    let square = b.offset((v * S::LANES) as isize * p.b_stride).add(k);
-                    for (i, y) in S::columns(square, p.b_stride).into_iter().enumerate() {
-                        let x = S::splat(*a.offset((k + i) as isize * p.a_stride));
-                        *s = S::fma(x, y, *s);
+            let a = p.a.offset(start as isize * a_col);
+            for from in (0..whole).step_by(S::SIDE) {
+                let mut column = b.add(from);
+                for group in &mut sums {
+                    let mut mine = *group;
+                    for k in (0..S::SIDE).step_by(S::COLUMNS) {
+                        let mut squares = [[S::zero(); 8]; V];
+                        for (v, square) in squares.iter_mut().enumerate() {
+                            let from = column.wrapping_offset((v * S::LANES) as isize * p.b_stride).add(k);
+                            S::columns(from, p.b_stride, square);
+                        }
+                        for i in 0..S::COLUMNS {
+                            for (r, sum) in mine.iter_mut().enumerate() {
+                                let x = S::splat(*a.offset((from + k + i) as isize * a_col + r as isize * a_row));
+                                for (s, square) in sum.iter_mut().zip(&squares) {
+                                    *s = S::fma(x, square[i], *s);
+                                }
+                            }
+                        }
                     }
+                    *group = mine;
+                    column = column.wrapping_offset((V * S::LANES) as isize * p.b_stride);
                 }
             }
             for k in whole..depth {
-                let x = S::splat(*a.offset(k as isize * p.a_stride));
-                for (v, s) in sums.iter_mut().enumerate() {
-                    let column = b.offset((v * S::LANES) as isize * p.b_stride).add(k);
-                    *s = S::fma(x, S::gather(column, p.b_stride), *s);
+                for (g, group) in sums.iter_mut().enumerate() {
+                    for v in 0..V {
+                        let column = b.offset(((g * V + v) * S::LANES) as isize * p.b_stride).add(k);
+                        let y = S::gather(column, p.b_stride);
+                        for (r, sum) in group.iter_mut().enumerate() {
+                            let x = S::splat(*a.offset(k as isize * a_col + r as isize * a_row));
+                            sum[v] = S::fma(x, y, sum[v]);
+                        }
+                    }
                 }
             }
-            join::<S, V>(&mut total, sums, start == 0);
+            for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
+                join::<S, V>(total, sum, start == 0);
+            }
         }
-        for (v, t) in total.into_iter().enumerate() {
-            S::store(p.c.add(j + v * S::LANES), t);
+        for (g, group) in totals.iter().enumerate() {
+            for (r, total) in group.iter().enumerate() {
+                for (v, t) in total.iter().enumerate() {
+                    S::store(p.c.add(r * p.c_stride + j + (g * V + v) * S::LANES), *t);
+                }
+            }
         }
     }
 }
 
-/// One column, for a matrix that is narrower than a register.
+/// One element, for a matrix that is narrower than a register.
 ///
 /// # Safety
-/// As for [`across_columns`], for column `j`.
+/// As for [`across_columns`], for row `r` and column `j`.
 #[inline(always)]
-unsafe fn single<S: Simd>(p: &Row<S::Elem>, j: usize) {
+unsafe fn single<S: Simd>(p: &Few<S::Elem>, r: usize, j: usize) {
     // SAFETY: promised by the caller.
     unsafe {
         let mut total = [S::zero()];
+        let a = p.a.offset(r as isize * p.a_strides[0]);
         for (start, depth) in blocks(p.k) {
             let mut sum = S::zero();
             for k in start..start + depth {
-                let x = S::splat(*p.a.offset(k as isize * p.a_stride));
+                let x = S::splat(*a.offset(k as isize * p.a_strides[1]));
                 let y = S::splat(*p.b.offset(j as isize * p.b_stride).add(k));
                 sum = S::fma(x, y, sum);
             }
             join::<S, 1>(&mut total, [sum], start == 0);
         }
-        S::store_masked(p.c.add(j), total[0], S::mask(1));
+        S::store_masked(p.c.add(r * p.c_stride + j), total[0], S::mask(1));
     }
 }
 

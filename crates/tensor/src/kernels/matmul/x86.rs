@@ -109,8 +109,12 @@ impl Simd for F32x8 {
     unsafe fn transpose(from: *const f32, from_stride: isize, to: *mut f32, to_stride: usize) {
         // SAFETY: eight rows of eight are readable and writable.
         unsafe {
-            for (r, v) in Self::columns(from, from_stride).into_iter().enumerate() {
-                _mm256_storeu_ps(to.add(r * to_stride), v);
+            let mut columns = [_mm256_setzero_ps(); 8];
+            for half in [0, 4] {
+                Self::columns(from.add(half), from_stride, &mut columns);
+                for (r, v) in columns.iter().enumerate().take(4) {
+                    _mm256_storeu_ps(to.add((half + r) * to_stride), *v);
+                }
             }
         }
     }
@@ -159,8 +163,12 @@ impl Simd for F64x4 {
     unsafe fn transpose(from: *const f64, from_stride: isize, to: *mut f64, to_stride: usize) {
         // SAFETY: four rows of four are readable and writable.
         unsafe {
-            for (r, v) in Self::columns(from, from_stride).into_iter().enumerate() {
-                _mm256_storeu_pd(to.add(r * to_stride), v);
+            let mut columns = [_mm256_setzero_pd(); 8];
+            for half in [0, 2] {
+                Self::columns(from.add(half), from_stride, &mut columns);
+                for (r, v) in columns.iter().enumerate().take(2) {
+                    _mm256_storeu_pd(to.add((half + r) * to_stride), *v);
+                }
             }
         }
     }
@@ -223,15 +231,29 @@ impl Simd for F64x8 {
 }
 
 impl Square for F32x8 {
-    type Columns = [__m256; 8];
+    const COLUMNS: usize = 4;
 
     #[inline(always)]
-    unsafe fn columns(from: *const f32, stride: isize) -> [__m256; 8] {
-        // SAFETY: the square is readable, and AVX2 is available.
+    unsafe fn columns(from: *const f32, stride: isize, to: &mut [__m256; 8]) {
+        // SAFETY: promised by the caller.
         unsafe {
-            let [c0, c1, c2, c3] = four_columns_f32(from, stride);
-            let [c4, c5, c6, c7] = four_columns_f32(from.add(4), stride);
-            [c0, c1, c2, c3, c4, c5, c6, c7]
+            let from = opaque(from);
+            // Halves come from memory to their final place, so that only shuffles within halves remain.
+            let mut rows = [_mm256_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let low = _mm_loadu_ps(from.offset(r as isize * stride));
+                let high = _mm_loadu_ps(from.offset((r as isize + 4) * stride));
+                *row = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
+            }
+            let [r0, r1, r2, r3] = rows;
+            let (t0, t1) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
+            let (t2, t3) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
+            let (d0, d1) = (_mm256_castps_pd(t0), _mm256_castps_pd(t1));
+            let (d2, d3) = (_mm256_castps_pd(t2), _mm256_castps_pd(t3));
+            to[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(d0, d2));
+            to[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(d0, d2));
+            to[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(d1, d3));
+            to[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(d1, d3));
         }
     }
     #[inline(always)]
@@ -246,15 +268,22 @@ impl Square for F32x8 {
 }
 
 impl Square for F64x4 {
-    type Columns = [__m256d; 4];
+    const COLUMNS: usize = 2;
 
     #[inline(always)]
-    unsafe fn columns(from: *const f64, stride: isize) -> [__m256d; 4] {
-        // SAFETY: the square is readable, and AVX2 is available.
+    unsafe fn columns(from: *const f64, stride: isize, to: &mut [__m256d; 8]) {
+        // SAFETY: promised by the caller.
         unsafe {
-            let [c0, c1] = two_columns_f64(from, stride);
-            let [c2, c3] = two_columns_f64(from.add(2), stride);
-            [c0, c1, c2, c3]
+            let from = opaque(from);
+            let mut rows = [_mm256_setzero_pd(); 2];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let low = _mm_loadu_pd(from.offset(r as isize * stride));
+                let high = _mm_loadu_pd(from.offset((r as isize + 2) * stride));
+                *row = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(low), high);
+            }
+            let [r0, r1] = rows;
+            to[0] = _mm256_unpacklo_pd(r0, r1);
+            to[1] = _mm256_unpackhi_pd(r0, r1);
         }
     }
     #[inline(always)]
@@ -268,50 +297,10 @@ impl Square for F64x4 {
     }
 }
 
-/// Four columns of eight rows.
-///
-/// # Safety
-/// Eight rows of four elements are readable, and AVX2 is available.
+/// The same pointer, of unknown origin: else each row of a square gets its own induction variable, on the stack.
 #[inline(always)]
-unsafe fn four_columns_f32(from: *const f32, stride: isize) -> [__m256; 4] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        // Halves come from memory to their final place, so that only shuffles within halves remain.
-        let mut rows = [_mm256_setzero_ps(); 4];
-        for (r, row) in rows.iter_mut().enumerate() {
-            let low = _mm_loadu_ps(from.offset(r as isize * stride));
-            let high = _mm_loadu_ps(from.offset((r as isize + 4) * stride));
-            *row = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(low), high);
-        }
-        let [r0, r1, r2, r3] = rows;
-        let (t0, t1) = (_mm256_unpacklo_ps(r0, r1), _mm256_unpackhi_ps(r0, r1));
-        let (t2, t3) = (_mm256_unpacklo_ps(r2, r3), _mm256_unpackhi_ps(r2, r3));
-        let (d0, d1) = (_mm256_castps_pd(t0), _mm256_castps_pd(t1));
-        let (d2, d3) = (_mm256_castps_pd(t2), _mm256_castps_pd(t3));
-        [
-            _mm256_castpd_ps(_mm256_unpacklo_pd(d0, d2)),
-            _mm256_castpd_ps(_mm256_unpackhi_pd(d0, d2)),
-            _mm256_castpd_ps(_mm256_unpacklo_pd(d1, d3)),
-            _mm256_castpd_ps(_mm256_unpackhi_pd(d1, d3)),
-        ]
-    }
-}
-
-/// Two columns of four rows.
-///
-/// # Safety
-/// Four rows of two elements are readable, and AVX2 is available.
-#[inline(always)]
-unsafe fn two_columns_f64(from: *const f64, stride: isize) -> [__m256d; 2] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let mut rows = [_mm256_setzero_pd(); 2];
-        for (r, row) in rows.iter_mut().enumerate() {
-            let low = _mm_loadu_pd(from.offset(r as isize * stride));
-            let high = _mm_loadu_pd(from.offset((r as isize + 2) * stride));
-            *row = _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(low), high);
-        }
-        let [r0, r1] = rows;
-        [_mm256_unpacklo_pd(r0, r1), _mm256_unpackhi_pd(r0, r1)]
-    }
+fn opaque<T>(mut p: *const T) -> *const T {
+    // SAFETY: no instruction at all.
+    unsafe { core::arch::asm!("/* {0} */", inout(reg) p, options(nomem, nostack, preserves_flags)) };
+    p
 }

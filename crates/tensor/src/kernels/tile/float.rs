@@ -20,22 +20,10 @@ formulas! {
         [f32] |a| exp::expm1::<M>(a);
         by element [f64] |a| a.exp_m1();
     }
-    Log {
-        [f32] |a| log::log::<M>(a);
-        by element [f64] |a| a.ln();
-    }
-    Log2 {
-        [f32] |a| log::log2::<M>(a);
-        by element [f64] |a| a.log2();
-    }
-    Log10 {
-        [f32] |a| log::log10::<M>(a);
-        by element [f64] |a| a.log10();
-    }
-    Log1p {
-        [f32] |a| log::log1p::<M>(a);
-        by element [f64] |a| a.ln_1p();
-    }
+    Log { by element [f64] |a| a.ln(); }
+    Log2 { by element [f64] |a| a.log2(); }
+    Log10 { by element [f64] |a| a.log10(); }
+    Log1p { by element [f64] |a| a.ln_1p(); }
     Sin { by element [f64] |a| a.sin(); }
     Cos { by element [f64] |a| a.cos(); }
     Tan { by element [f32, f64] |a| a.tan(); }
@@ -44,25 +32,13 @@ formulas! {
     Atan { by element [f32, f64] |a| a.atan(); }
     Sinh { by element [f32, f64] |a| a.sinh(); }
     Cosh { by element [f32, f64] |a| a.cosh(); }
-    Tanh {
-        [f32] |a| tanh::tanh::<M>(a);
-        by element [f64] |a| a.tanh();
-    }
+    Tanh { by element [f64] |a| a.tanh(); }
     Asinh { by element [f32, f64] |a| a.asinh(); }
     Acosh { by element [f32, f64] |a| a.acosh(); }
     Atanh { by element [f32, f64] |a| a.atanh(); }
-    Sigmoid {
-        [f32] |a| sigmoid::sigmoid::<M>(a);
-        by element [f64] |a| sigmoid::sigmoid_f64(a);
-    }
-    Softplus {
-        [f32] |a| sigmoid::softplus::<M>(a);
-        by element [f64] |a| sigmoid::softplus_f64(a);
-    }
-    Erf {
-        [f32] |a| erf::erf::<M>(a);
-        by element [f64] |a| erf::erf_f64(a);
-    }
+    Sigmoid { by element [f64] |a| sigmoid::sigmoid_f64(a); }
+    Softplus { by element [f64] |a| sigmoid::softplus_f64(a); }
+    Erf { by element [f64] |a| erf::erf_f64(a); }
     Floor {
         [f32] |a| round::floor_f32::<M>(a);
         [f64] |a| round::floor_f64::<M>(a);
@@ -115,9 +91,9 @@ formulas! {
     }
 }
 
-/// Sine and cosine of huge angles are mended by the standard library.
-macro_rules! circular {
-    ($name:ident $sin:ident) => {
+/// Functions that are fast for most floats, and have a way of their own for the odd ones.
+macro_rules! mended {
+    ($($name:ident: $map:path, $is_odd:path, $mend:path;)*) => {$(
         impl Map for $name<f32> {
             type A = f32;
             type B = ();
@@ -127,20 +103,62 @@ macro_rules! circular {
 
             #[inline(always)]
             fn map<M: Machine>(a: f32, _b: (), _c: ()) -> f32 {
-                trig::$sin::<M>(a)
+                $map(a)
             }
 
             #[inline(always)]
             fn is_odd(a: f32) -> bool {
-                a.abs() > trig::LARGEST
+                $is_odd(a)
             }
 
-            fn mend(a: f32) -> f32 {
-                a.$sin()
+            #[inline(always)]
+            fn mend<M: Machine>(a: f32) -> f32 {
+                $mend(a)
             }
         }
-    };
+    )*};
 }
 
-circular!(Sin sin);
-circular!(Cos cos);
+mended! {
+    Log: log::log::<M, false>, log::is_odd, log::log::<M, true>;
+    Log2: log::log2::<M, false>, log::is_odd, log::log2::<M, true>;
+    Log10: log::log10::<M, false>, log::is_odd, log::log10::<M, true>;
+    Log1p: log::log1p::<M, false>, log::is_odd_sum, log::log1p::<M, true>;
+    Sin: trig::sin::<M>, trig::is_large, f32::sin;
+    Cos: trig::cos::<M>, trig::is_large, f32::cos;
+}
+
+/// Functions whose two halves run one after the other over a block.
+macro_rules! in_halves {
+    ($($name:ident: $first:path, $second:path;)*) => {$(
+        impl Map for $name<f32> {
+            type A = f32;
+            type B = ();
+            type C = ();
+            type Out = f32;
+            const HALVES: bool = true;
+
+            #[inline(always)]
+            fn map<M: Machine>(a: f32, _b: (), _c: ()) -> f32 {
+                Self::second::<M>(a, Self::first::<M>(a))
+            }
+
+            #[inline(always)]
+            fn first<M: Machine>(a: f32) -> f32 {
+                $first(a)
+            }
+
+            #[inline(always)]
+            fn second<M: Machine>(a: f32, first: f32) -> f32 {
+                $second(a, first)
+            }
+        }
+    )*};
+}
+
+in_halves! {
+    Tanh: tanh::far::<M>, tanh::tanh::<M>;
+    Sigmoid: sigmoid::power::<M>, sigmoid::sigmoid::<M>;
+    Softplus: sigmoid::power::<M>, sigmoid::softplus::<M>;
+    Erf: erf::complement::<M>, erf::erf::<M>;
+}

@@ -22,6 +22,7 @@ mod whole;
 
 use crate::kernels::level::Level;
 use lane::{Lane, Machine};
+use std::mem::MaybeUninit;
 
 /// A kernel over `n` contiguous elements: `dst[i] = f(a[i], b[i], c[i])`; operands that the function lacks are ignored.
 ///
@@ -49,17 +50,36 @@ pub(crate) trait Map {
 
     fn map<M: Machine>(a: Self::A, b: Self::B, c: Self::C) -> Self::Out;
 
-    /// True when some elements are outside of what `map` can do, and need [`Map::mend`].
+    /// True when the loop runs in two halves: [`Map::first`] over a block, then [`Map::second`].
+    ///
+    /// A processor holds some hundred operations in flight. A long formula fills that with so few elements that it
+    /// waits for its own results; two loops of half the length do not.
+    const HALVES: bool = false;
+
+    /// The first half of a formula of one operand.
+    #[inline(always)]
+    fn first<M: Machine>(a: Self::A) -> Self::A {
+        a
+    }
+
+    /// The second half, from the operand and what the first half gave.
+    #[inline(always)]
+    fn second<M: Machine>(_a: Self::A, _first: Self::A) -> Self::Out {
+        Self::Out::ZERO
+    }
+
+    /// True when `map` is wrong for some elements, and [`Map::mend`] is right.
     const MENDS: bool = false;
 
-    /// Whether this element needs mending.
+    /// Whether `map` is wrong for this element.
     #[inline(always)]
     fn is_odd(_a: Self::A) -> bool {
         false
     }
 
     /// The result for an odd element.
-    fn mend(_a: Self::A) -> Self::Out {
+    #[inline(always)]
+    fn mend<M: Machine>(_a: Self::A) -> Self::Out {
         Self::Out::ZERO
     }
 }
@@ -111,23 +131,29 @@ unsafe fn avx512<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8,
 fn map_grains<K: Map, M: Machine>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c: &[K::C]) {
     let n = dst.len() / whole::GRAIN * whole::GRAIN;
     let (dst, a, b, c) = (&mut dst[..n], &a[..n], &b[..n], &c[..n]);
-    for i in 0..n {
-        dst[i] = K::map::<M>(a[i], b[i], c[i]);
-    }
-    if K::MENDS {
-        let odd = a.iter().fold(false, |odd, &a| odd | K::is_odd(a));
-        if odd {
-            mend::<K>(dst, a);
+    if K::HALVES {
+        let mut first = [const { MaybeUninit::uninit() }; whole::BLOCK];
+        for (dst, a) in dst.chunks_mut(whole::BLOCK).zip(a.chunks(whole::BLOCK)) {
+            let n = dst.len() / whole::GRAIN * whole::GRAIN;
+            let (dst, a, first) = (&mut dst[..n], &a[..n], &mut first[..n]);
+            for i in 0..n {
+                first[i].write(K::first::<M>(a[i]));
+            }
+            for i in 0..n {
+                // SAFETY: the loop above has written the first `n` elements.
+                dst[i] = K::second::<M>(a[i], unsafe { first[i].assume_init() });
+            }
+        }
+    } else {
+        for i in 0..n {
+            dst[i] = K::map::<M>(a[i], b[i], c[i]);
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn mend<K: Map>(dst: &mut [K::Out], a: &[K::A]) {
-    for (to, &a) in dst.iter_mut().zip(a) {
-        if K::is_odd(a) {
-            *to = K::mend(a);
+    if K::MENDS && a.iter().fold(false, |odd, &a| odd | K::is_odd(a)) {
+        for i in 0..n {
+            if K::is_odd(a[i]) {
+                dst[i] = K::mend::<M>(a[i]);
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use std::slice::{from_raw_parts, from_raw_parts_mut};
 /// How many elements a loop takes at once: what is left of a tile is filled up to this.
 pub(crate) const GRAIN: usize = 16;
 
-/// How many elements of a result wait in a buffer when it replaces an operand.
-const BLOCK: usize = 256;
+/// How many elements wait in a buffer: of a result that replaces an operand, and between two halves of a formula.
+pub(crate) const BLOCK: usize = 256;
 
 /// The loop of a formula over whole grains. It needs the instructions of its level.
 type Grains<K> = unsafe fn(&mut [<K as Map>::Out], &[<K as Map>::A], &[<K as Map>::B], &[<K as Map>::C]);

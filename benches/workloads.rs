@@ -1,0 +1,215 @@
+//! Our side of the comparison with PyTorch and JAX: the same work, written as a user would write it.
+//!
+//! `workloads --threads N --seconds S [case …]` pins itself to the first N processors and prints one line of JSON a case:
+//! the least and the median time of a step in microseconds, the number of steps, and the seconds of the first, with its planning.
+
+use std::time::{Duration, Instant};
+use wengert::prelude::*;
+
+type Step = Box<dyn FnMut() -> Result<f64>>;
+
+const CASES: [(&str, fn() -> Result<Step>); 9] = [
+    ("seed", seed),
+    ("mlp_small", mlp_small),
+    ("mlp_mnist", mlp_mnist),
+    ("elementwise", elementwise),
+    ("layernorm_softmax", layernorm_softmax),
+    ("adam10m", adam10m),
+    ("hvp", hvp),
+    ("infer1", infer1),
+    ("scalar_chain", scalar_chain),
+];
+
+/// Standard normal numbers, another stream for each call.
+fn normal<const R: usize>(shape: [usize; R]) -> Result<Tensor> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static STREAM: AtomicU64 = AtomicU64::new(0);
+    let tape = Tape::with_key(STREAM.fetch_add(1, Ordering::Relaxed));
+    tape.normal(shape, DType::F32).value()
+}
+
+fn labels(classes: i64, n: usize) -> Result<Tensor> {
+    Tensor::new((0..n as i64).map(|i| (i * 7 + i / 3) % classes).collect::<Vec<_>>(), [n])
+}
+
+/// A whole training step of a classifier: forward, loss, backward, Adam; the loss is read every time.
+fn train(mut model: Sequential, x: Tensor, y: Tensor) -> Result<Step> {
+    let mut optimizer = Adam::new(1e-3);
+    Ok(Box::new(move || {
+        let tape = Tape::training(0);
+        let loss = model.forward(tape.input(&x)).cross_entropy(&y);
+        optimizer.step(&mut model, loss.backward())
+    }))
+}
+
+fn seed() -> Result<Step> {
+    let x = Tensor::from([[150f32, 67.], [130., 60.], [200., 65.], [125., 52.], [230., 72.], [181., 70.]]);
+    let y = Tensor::from([1i64, 1, 0, 1, 0, 0]);
+    let model = Sequential::input([2]).dense(8).relu().dense(16).relu().dense(2).build(Seed(0))?;
+    train(model, x.apply(|x| x / 100.0)?, y)
+}
+
+fn mlp_small() -> Result<Step> {
+    let model = Sequential::input([64]).dense(64).relu().dense(64).relu().dense(10).build(Seed(0))?;
+    train(model, normal([32, 64])?, labels(10, 32)?)
+}
+
+fn mnist() -> Result<Sequential> {
+    Sequential::input([784]).dense(512).relu().dense(256).relu().dense(10).build(Seed(0))
+}
+
+fn mlp_mnist() -> Result<Step> {
+    train(mnist()?, normal([128, 784])?, labels(10, 128)?)
+}
+
+/// Forward and gradient of Σ gelu(x·a + b)·c over 4 Mi elements.
+fn elementwise() -> Result<Step> {
+    let n = 1 << 22;
+    let inputs = [normal([n])?, normal([n])?, normal([n])?, normal([n])?];
+    Ok(Box::new(move || {
+        let tape = Tape::new();
+        let [x, a, b, c] = inputs.each_ref().map(|t| tape.input(t));
+        let y = ((x * a + b).gelu() * c).sum();
+        let [dx, da, db, dc] = tape.grad(y, [x, a, b, c]);
+        let [y, ..] = tape.eval([y, dx, da, db, dc])?;
+        Ok(f64::from(y.item::<f32>()?))
+    }))
+}
+
+/// Forward and gradient of Σ softmax(layer_norm(x))² over 2048 rows of 1024.
+fn layernorm_softmax() -> Result<Step> {
+    let x = normal([2048, 1024])?;
+    let (g, b) = (Tensor::ones([1024], DType::F32)?, Tensor::zeros([1024], DType::F32)?);
+    Ok(Box::new(move || {
+        let tape = Tape::new();
+        let [x, g, b] = [&x, &g, &b].map(|t| tape.input(t));
+        let centred = x - x.mean_keep(-1);
+        let normed = centred * (centred.square().mean_keep(-1) + 1e-5).rsqrt() * g + b;
+        let y = normed.softmax(-1).square().sum();
+        let [dx, dg, db] = tape.grad(y, [x, g, b]);
+        let [y, ..] = tape.eval([y, dx, dg, db])?;
+        Ok(f64::from(y.item::<f32>()?))
+    }))
+}
+
+/// Adam's update alone, on ten million parameters.
+fn adam10m() -> Result<Step> {
+    let n = 10_000_000;
+    let gradient = normal([n])?;
+    let (mut p, mut m, mut v) = (normal([n])?, Tensor::zeros([n], DType::F32)?, Tensor::zeros([n], DType::F32)?);
+    let (b1, b2, mut t) = (0.9f64, 0.999f64, 0);
+    Ok(Box::new(move || {
+        t += 1;
+        let tape = Tape::new();
+        let [w, g, mean, square] = [&p, &gradient, &m, &v].map(|t| tape.input(t));
+        let mean = mean * b1 + g * (1.0 - b1);
+        let square = square * b2 + g * g * (1.0 - b2);
+        let update = (mean / (1.0 - b1.powi(t))) / ((square / (1.0 - b2.powi(t))).sqrt() + 1e-8);
+        [p, m, v] = tape.eval([w - update * 1e-3, mean, square])?;
+        Ok(0.0)
+    }))
+}
+
+/// The Hessian of a loss times a vector, for 784-128-10 and a batch of 64.
+fn hvp() -> Result<Step> {
+    let (x, y) = (normal([64, 784])?, labels(10, 64)?);
+    let weights = [normal([784, 128])?, normal([128])?, normal([128, 10])?, normal([10])?];
+    let along = [normal([784, 128])?, normal([128])?, normal([128, 10])?, normal([10])?];
+    Ok(Box::new(move || {
+        let tape = Tape::new();
+        let w = weights.each_ref().map(|t| tape.input(t) * (1.0 / 28.0));
+        let hidden = (tape.input(&x).matmul(w[0]) + w[1]).tanh();
+        let loss = (hidden.matmul(w[2]) + w[3]).cross_entropy(&y);
+        let gradient = tape.grad(loss, w);
+        let slope = (0..4).map(|i| (gradient[i] * &along[i]).sum()).reduce(|a, b| a + b).unwrap_or(loss);
+        tape.eval(tape.grad(slope, w))?;
+        Ok(0.0)
+    }))
+}
+
+fn infer1() -> Result<Step> {
+    let (model, x) = (mnist()?, normal([1, 784])?);
+    Ok(Box::new(move || model.predict(&x).map(|_| 0.0)))
+}
+
+/// A thousand scalar ops and back, recorded anew each time.
+fn scalar_chain() -> Result<Step> {
+    Ok(Box::new(|| {
+        let tape = Tape::new();
+        let x = tape.scalar(0.5, DType::F32);
+        let y = (0..500).fold(x, |y, _| y * 1.0001 + 0.0001);
+        let [dx] = tape.grad(y, [x]);
+        Ok(f64::from(dx.item::<f32>()?))
+    }))
+}
+
+struct Options {
+    threads: usize,
+    seconds: f64,
+    cases: Vec<String>,
+}
+
+fn options() -> Options {
+    let mut options = Options { threads: 0, seconds: 1.5, cases: Vec::new() };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || words.next().and_then(|n| n.parse::<f64>().ok());
+        match word.as_str() {
+            "--threads" => options.threads = number().unwrap_or(0.0) as usize,
+            "--seconds" => options.seconds = number().unwrap_or(options.seconds),
+            "--bench" => {}
+            _ => options.cases.push(word),
+        }
+    }
+    options
+}
+
+/// Pins this process to the first `threads` of its processors, as the peers do.
+fn pin(threads: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        if let Ok(all) = sched_getaffinity(None) {
+            let mut first = CpuSet::new();
+            (0..CpuSet::MAX_CPU).filter(|&cpu| all.is_set(cpu)).take(threads).for_each(|cpu| first.set(cpu));
+            if let Err(error) = sched_setaffinity(None, &first) {
+                eprintln!("not pinned: {error}");
+            }
+        }
+    }
+    wengert::set_threads(threads);
+}
+
+fn main() -> Result<()> {
+    let options = options();
+    if options.threads > 0 {
+        pin(options.threads);
+    }
+    for (name, build) in CASES {
+        if !options.cases.is_empty() && !options.cases.iter().any(|case| case == name) {
+            continue;
+        }
+        let start = Instant::now();
+        let mut step = build()?;
+        step()?;
+        let first = start.elapsed();
+        for _ in 0..5 {
+            step()?;
+        }
+        let end = Instant::now() + Duration::from_secs_f64(options.seconds);
+        let mut times = Vec::new();
+        while Instant::now() < end && times.len() < 20_000 {
+            let start = Instant::now();
+            step()?;
+            times.push(start.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        let (least, median) = (times.first().unwrap_or(&0.0), times.get(times.len() / 2).unwrap_or(&0.0));
+        println!(
+            r#"{{"case": "{name}", "min_us": {least:.2}, "median_us": {median:.2}, "n": {}, "first_s": {:.4}}}"#,
+            times.len(),
+            first.as_secs_f64()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! Functions of one value that are written with others: activations, bounds, integer powers.
+
+use crate::graph::Var;
+use crate::operand::{Like, Operand};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+
+impl<'t> Var<'t> {
+    /// The Gaussian error linear unit in its tanh form: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([1.0f64]).apply(|x| x.gelu())?;
+    /// assert!((y.item::<f64>()? - 0.8411919906082768).abs() < 1e-12);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn gelu(self) -> Var<'t> {
+        // (1 + tanh u) / 2 is the sigmoid of 2u: one function, and fewer roundings.
+        let slope = 2.0 * FRAC_2_PI.sqrt();
+        let inner = self.square().scaled(0.044715 * slope).shifted(slope) * self;
+        self.tape.label(self * inner.sigmoid(), "gelu")
+    }
+
+    /// The Gaussian error linear unit itself: x (1 + erf(x / √2)) / 2.
+    #[track_caller]
+    pub fn gelu_exact(self) -> Var<'t> {
+        let inside = self.scaled(FRAC_1_SQRT_2).erf().shifted(1.0);
+        self.tape.label((self * inside).scaled(0.5), "gelu_exact")
+    }
+
+    /// x · sigmoid(x), also called swish.
+    #[track_caller]
+    pub fn silu(self) -> Var<'t> {
+        self.tape.label(self * self.sigmoid(), "silu")
+    }
+
+    /// x where x > 0, else `slope` · x. Its derivative at 0 is `slope`.
+    #[track_caller]
+    pub fn leaky_relu(self, slope: impl Operand<'t>) -> Var<'t> {
+        self.tape.label(self.select(self.gt(self.filled(0.0)), self.mul(slope)), "leaky_relu")
+    }
+
+    /// x where x > 0, else `alpha` · (eˣ − 1). Its derivative at 0 is `alpha`.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([2.0f32, -1000.0]).apply(|x| x.elu(0.5))?;
+    /// assert_eq!(y.to_vec::<f32>()?, [2.0, -0.5]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn elu(self, alpha: impl Operand<'t>) -> Var<'t> {
+        self.tape.label(self.select(self.gt(self.filled(0.0)), self.expm1().mul(alpha)), "elu")
+    }
+
+    /// [`Var::elu`] scaled so that mean 0 and variance 1 are kept from layer to layer.
+    #[track_caller]
+    pub fn selu(self) -> Var<'t> {
+        let negative = self.expm1().scaled(1.6732632423543772);
+        let y = self.select(self.gt(self.filled(0.0)), negative).scaled(1.0507009873554805);
+        self.tape.label(y, "selu")
+    }
+
+    /// x · tanh(softplus(x)).
+    #[track_caller]
+    pub fn mish(self) -> Var<'t> {
+        self.tape.label(self * self.softplus().tanh(), "mish")
+    }
+
+    /// x / (1 + |x|).
+    #[track_caller]
+    pub fn softsign(self) -> Var<'t> {
+        self.tape.label(self / self.abs().shifted(1.0), "softsign")
+    }
+
+    /// ln sigmoid(x), without overflow.
+    #[track_caller]
+    pub fn log_sigmoid(self) -> Var<'t> {
+        self.tape.label(-(-self).softplus(), "log_sigmoid")
+    }
+
+    /// x, held between `low` and `high`. Its derivative is 1 between them and 0 outside; at the bounds it is taken as 0.
+    #[track_caller]
+    pub fn hardtanh(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
+        let (low, high) = self.bounds(low, high);
+        let inside = self.gt(low).and(self.lt(high));
+        self.tape.label(self.select(inside, self.clamp(low, high).stop_gradient()), "hardtanh")
+    }
+
+    /// x, held between 0 and 6.
+    #[track_caller]
+    pub fn relu6(self) -> Var<'t> {
+        self.tape.label(self.hardtanh(self.filled(0.0), self.filled(6.0)), "relu6")
+    }
+
+    /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside; NaN stays.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([-2.0f32, 0.5, 2.0]).apply(|x| x.clamp(-1.0, 1.0))?;
+    /// assert_eq!(y.to_vec::<f32>()?, [-1.0, 0.5, 1.0]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
+        let (low, high) = self.bounds(low, high);
+        let above = low.select(self.lt(low), self);
+        self.tape.label(high.select(above.gt(high), above), "clamp")
+    }
+
+    #[track_caller]
+    fn bounds(self, low: impl Operand<'t>, high: impl Operand<'t>) -> (Var<'t>, Var<'t>) {
+        (low.into_var(self.tape, Like::of(self)), high.into_var(self.tape, Like::of(self)))
+    }
+
+    /// xⁿ for an integer n, by multiplications alone: exact in its signs, with derivatives of every order at 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// assert_eq!(Tensor::from([-2.0f32]).apply(|x| x.powi(5))?.item::<f32>()?, -32.0);
+    /// assert_eq!(Tensor::from([-2.0f32]).apply(|x| x.powi(-2))?.item::<f32>()?, 0.25);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn powi(self, n: i32) -> Var<'t> {
+        let mut rest = n.unsigned_abs();
+        let mut square = self;
+        let mut power: Option<Var<'t>> = None;
+        while rest > 0 {
+            if rest & 1 == 1 {
+                power = Some(power.map_or(square, |power| power * square));
+            }
+            rest >>= 1;
+            if rest > 0 {
+                square = square * square;
+            }
+        }
+        let power = power.unwrap_or_else(|| self.ones_like());
+        let y = if n < 0 { power.recip() } else { power };
+        if n == 1 { y } else { self.tape.label(y, "powi") }
+    }
+}

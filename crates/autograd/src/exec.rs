@@ -1,0 +1,203 @@
+//! Computing what was asked for: find the plan, or make it, bind the leaves, run it.
+
+use crate::graph::{Graph, Leaf, NodeId, Tape};
+use crate::hash::Mixer;
+use crate::plan::emit::{Emitted, emit};
+use crate::plan::extract::{bound_bytes, extract};
+use crate::plan::group::group;
+use crate::plan::lower::lower;
+use crate::plan::simplify::simplify;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use wengert_tensor::dtype::Scalar;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads;
+use wengert_tensor::layout::Layout;
+use wengert_tensor::storage::Storage;
+use wengert_tensor::tensor::Tensor;
+
+/// A thread keeps this many plans; the one unused for longest goes first.
+const PLANS: usize = 256;
+/// A program of about this much work enters the thread pool once, instead of at every step.
+const ENTER_NS: u64 = 40_000;
+
+const HASH_REQUEST: u64 = 11;
+
+/// What the planner of this thread has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlanStats {
+    /// Plans compiled.
+    pub compiled: u64,
+    /// Requests that found their plan.
+    pub hits: u64,
+    /// Plans held.
+    pub held: usize,
+}
+
+struct Plan {
+    emitted: Emitted,
+    used: u64,
+    heavy: bool,
+}
+
+#[derive(Default)]
+struct Cache {
+    plans: HashMap<u128, Box<Plan>>,
+    compiled: u64,
+    hits: u64,
+    clock: u64,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::new(Cache::default());
+    static FUSE: Cell<bool> = const { Cell::new(true) };
+}
+
+/// How many plans this thread compiled, found again, and holds.
+///
+/// ```
+/// use wengert_autograd::{Tape, plan_stats};
+/// use wengert_tensor::tensor::Tensor;
+/// let before = plan_stats().compiled;
+/// for step in 0..10 {
+///     let tape = Tape::new();
+///     let x = tape.input(&Tensor::from([step as f32, 2.0]));
+///     (x * step as f64).sum().item::<f32>()?;
+/// }
+/// assert_eq!(plan_stats().compiled, before + 1);
+/// # Ok::<(), wengert_tensor::error::Error>(())
+/// ```
+pub fn plan_stats() -> PlanStats {
+    CACHE.with(|cache| {
+        let cache = cache.borrow();
+        PlanStats { compiled: cache.compiled, hits: cache.hits, held: cache.plans.len() }
+    })
+}
+
+/// Drops every plan of this thread.
+pub fn plan_clear() {
+    CACHE.with(|cache| cache.borrow_mut().plans.clear());
+}
+
+/// Runs a closure with fusion off: every op is a step of its own. The bits are the same, and tests say so.
+pub fn without_fusion<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FUSE.with(|fuse| fuse.set(self.0));
+        }
+    }
+    let _restore = Restore(FUSE.with(|fuse| fuse.replace(false)));
+    f()
+}
+
+/// The values of `outputs`, which have none yet, in order, all by one plan.
+pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
+    let graph = tape.graph.borrow();
+    let fuse = FUSE.with(Cell::get);
+    let mut mixer = Mixer::new(HASH_REQUEST);
+    mixer.word(u64::from(fuse));
+    for &id in outputs {
+        mixer.wide(graph.node(id)?.hash);
+    }
+    let key = mixer.wide_finish();
+    // The plan is taken out while it runs, so that a kernel may evaluate a tape of its own.
+    let found = CACHE.with(|cache| {
+        let mut cache = cache.borrow_mut();
+        let plan = cache.plans.remove(&key);
+        cache.hits += u64::from(plan.is_some());
+        plan
+    });
+    let mut plan = match found {
+        Some(plan) => plan,
+        None => Box::new(compile(&graph, outputs, fuse)?),
+    };
+    let result = run(&graph, outputs, &mut plan);
+    CACHE.with(|cache| cache.borrow_mut().put(key, plan));
+    drop(graph);
+    result.map_err(|Failed { node, error }| match node {
+        Some(id) => tape.frame(id, error),
+        None => error,
+    })
+}
+
+impl Cache {
+    fn put(&mut self, key: u128, mut plan: Box<Plan>) {
+        self.clock += 1;
+        plan.used = self.clock;
+        self.plans.insert(key, plan);
+        if self.plans.len() > PLANS {
+            let oldest = self.plans.iter().min_by_key(|(_, plan)| plan.used).map(|(key, _)| *key);
+            oldest.map(|key| self.plans.remove(&key));
+        }
+    }
+}
+
+fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
+    let graph = simplify(&extract(graph, outputs)?);
+    let lowered = lower(&graph)?;
+    let grouping = group(&lowered.items, &lowered.outputs, fuse);
+    let emitted = emit(&lowered, &grouping)?;
+    CACHE.with(|cache| cache.borrow_mut().compiled += 1);
+    let heavy = emitted.program.cost_ns() > ENTER_NS;
+    Ok(Plan { emitted, used: 0, heavy })
+}
+
+/// What went wrong, and at which node if that is known.
+struct Failed {
+    node: Option<NodeId>,
+    error: Error,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Failed {
+        Failed { node: None, error }
+    }
+}
+
+fn run(graph: &Graph, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, Failed> {
+    let Emitted { program, tensors, scalars, outputs, origins } = &mut plan.emitted;
+    let stranger = || Error::state("a plan that asks for another leaf");
+    let mut arena = Storage::take(program.buffers().arena)?;
+    let mut results: SmallVec<[Storage; 16]> = SmallVec::new();
+    for &bytes in &program.buffers().outputs {
+        results.push(Storage::take(bytes)?);
+    }
+    let mut slots: SmallVec<[Scalar; 64]> = SmallVec::with_capacity(scalars.len());
+    for &ordinal in scalars.iter() {
+        match graph.leaves.get(ordinal as usize) {
+            Some(Leaf::Scalar(value)) => slots.push(*value),
+            _ => return Err(stranger().into()),
+        }
+    }
+    let mut inputs: SmallVec<[&[u8]; 32]> = SmallVec::with_capacity(tensors.len());
+    for &ordinal in tensors.iter() {
+        match graph.leaves.get(ordinal as usize) {
+            Some(Leaf::Tensor(tensor)) => inputs.push(bound_bytes(tensor)),
+            _ => return Err(stranger().into()),
+        }
+    }
+    {
+        let shared = || Error::state("a buffer of the pool is shared");
+        let arena = arena.get_mut().ok_or_else(shared)?.bytes_mut();
+        let mut targets: SmallVec<[&mut [u8]; 16]> = SmallVec::with_capacity(results.len());
+        for storage in &mut results {
+            targets.push(storage.get_mut().ok_or_else(shared)?.bytes_mut());
+        }
+        let go = || program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
+        let outcome = if plan.heavy { threads::enter(go) } else { go() };
+        if let Err(failure) = outcome {
+            let origin = failure.tag.and_then(|tag| origins.get(tag as usize)).copied();
+            let node = origin.and_then(|hash| graph.nodes.iter().position(|n| n.hash == hash));
+            return Err(Failed { node: node.map(|i| NodeId(i as u32)), error: failure.error });
+        }
+    }
+    let mut values = Vec::with_capacity(wanted.len());
+    for (&id, &output) in wanted.iter().zip(outputs.iter()) {
+        let meta = &graph.node(id)?.meta;
+        let storage = results.get(output).cloned().ok_or_else(|| Error::state("a plan without this output"))?;
+        values.push(Tensor::from_parts(storage, meta.dtype, Layout::contiguous(meta.shape.clone()))?);
+    }
+    Ok(values)
+}

@@ -1,0 +1,128 @@
+//! The frame around an error: it adds the op, the operands and where they came from, the user's line and the layer.
+
+use crate::class::Class;
+use crate::graph::{Failure, Graph, Leaf, Node, NodeId, Op, Tape, Var};
+use std::panic::Location;
+use wengert_tensor::error::{Error, Result};
+
+impl Tape {
+    /// The first error of this tape, if there is one.
+    pub fn error(&self) -> Option<Error> {
+        let failure = self.failure.borrow();
+        let graph = self.graph.borrow();
+        failure.as_ref().map(|f| with_operands(&graph, f.error.clone(), f.operands.iter().copied()))
+    }
+
+    /// Asks whether everything so far was recorded.
+    ///
+    /// # Errors
+    /// The first error of this tape.
+    pub fn check(&self) -> Result<()> {
+        self.error().map_or(Ok(()), Err)
+    }
+
+    /// Writes an error on the tape, with the layer and the caller's line where these are not known. The first one stays.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::error::Error;
+    /// let tape = Tape::new();
+    /// tape.fail(Error::value("a dropout rate of 1.5").help("a rate is at least 0 and below 1"));
+    /// assert!(tape.check().is_err());
+    /// ```
+    #[track_caller]
+    pub fn fail(&self, error: Error) {
+        self.fail_with(error, Vec::new(), Location::caller());
+    }
+
+    /// As [`Tape::fail`], for a named operation and its operands; gives what stands for its result.
+    #[track_caller]
+    pub fn reject<'t>(&'t self, op: &'static str, operands: &[(&'static str, Var<'t>)], error: Error) -> Var<'t> {
+        let operands = operands.iter().filter(|(_, var)| self.owns(*var)).map(|(label, var)| (*label, var.id));
+        self.fail_with(error.op(op), operands.collect(), Location::caller());
+        self.poison()
+    }
+
+    /// As [`Tape::reject`], for an op that refused to be recorded.
+    pub(crate) fn reject_op<'t>(
+        &'t self,
+        op: &dyn Op,
+        inputs: &[Var<'t>],
+        error: Error,
+        location: &'static Location<'static>,
+    ) -> Var<'t> {
+        let labels = inputs.iter().enumerate().map(|(i, var)| (label(op, i, inputs.len()), *var));
+        let operands = labels.filter(|(_, var)| self.owns(*var)).map(|(label, var)| (label, var.id));
+        self.fail_with(error.op(op.name()), operands.collect(), location);
+        self.poison()
+    }
+
+    /// Retells the error of this tape, for a frame that knows more than the op that failed. Without one, nothing happens.
+    pub fn amend(&self, retell: impl FnOnce(Error) -> Error) {
+        if let Some(failure) = &mut *self.failure.borrow_mut() {
+            failure.error = retell(failure.error.clone());
+        }
+    }
+
+    fn fail_with(&self, error: Error, operands: Vec<(&'static str, NodeId)>, location: &'static Location<'static>) {
+        if self.failed.replace(true) {
+            return;
+        }
+        let (location, scope) = match self.origin.get() {
+            Some(origin) => (origin.location, origin.scope),
+            None => (location, self.scope.get()),
+        };
+        let error = within(&self.graph.borrow(), error.at(location), scope);
+        self.failure.replace(Some(Failure { error, operands }));
+    }
+
+    /// What went wrong while the value of `id` was computed, with all that is known about the node.
+    pub(crate) fn frame(&self, id: NodeId, error: Error) -> Error {
+        let graph = self.graph.borrow();
+        let Some(node) = graph.nodes.get(id.index()) else { return error };
+        let error = within(&graph, error.op(node.op.name()).at(node.location), node.scope);
+        let operands = node.inputs.iter().enumerate();
+        with_operands(&graph, error, operands.map(|(i, &input)| (label(&*node.op, i, node.inputs.len()), input)))
+    }
+}
+
+fn within(graph: &Graph, error: Error, scope: u32) -> Error {
+    match graph.scopes.path(scope) {
+        path if path.is_empty() => error,
+        path => error.within(path),
+    }
+}
+
+fn with_operands(graph: &Graph, error: Error, operands: impl Iterator<Item = (&'static str, NodeId)>) -> Error {
+    operands.fold(error, |error, (label, id)| match graph.nodes.get(id.index()) {
+        Some(node) => error.operand(label, format!("{}   {}", node.meta, provenance(graph, id, node))),
+        None => error,
+    })
+}
+
+/// Where a value came from, in the user's words.
+fn provenance(graph: &Graph, id: NodeId, node: &Node) -> String {
+    if let Some((leaf, _)) = graph.parameters.iter().find(|&&(_, at)| at == id) {
+        return match graph.names.get(leaf) {
+            Some(name) => format!("parameter `{name}`"),
+            None => format!("parameter #{}", leaf.0),
+        };
+    }
+    if let Some((_, name)) = graph.labels.iter().rev().find(|&&(at, _)| at == id) {
+        return format!("from `{name}`");
+    }
+    match (node.op.class(), graph.value(id)) {
+        (Class::Leaf, Some(Leaf::Scalar(value))) => format!("the number {value}"),
+        (Class::Leaf, _) => "input".to_string(),
+        _ => format!("from `{}`", node.op.name()),
+    }
+}
+
+fn label(op: &dyn Op, i: usize, count: usize) -> &'static str {
+    const MORE: [&str; 4] = ["first", "second", "third", "fourth"];
+    match op.labels().get(i) {
+        Some(label) if count <= op.labels().len() && (count > 1 || op.labels().len() == 1) => label,
+        _ if count == 1 => "operand",
+        _ => MORE.get(i).unwrap_or(&"operand"),
+    }
+}

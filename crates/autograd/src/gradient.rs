@@ -1,0 +1,256 @@
+//! Reverse mode. The gradient is more of the same tape, so gradients of gradients are the same call.
+
+use crate::gradients::Gradients;
+use crate::graph::{Derivative, LeafId, NodeId, OpRef, Origin, Partial, Tape, Var};
+use crate::tape::foreign;
+use crate::vars::Vars;
+use smallvec::SmallVec;
+use wengert_tensor::dtype::Scalar;
+use wengert_tensor::error::{Error, ErrorKind, Result};
+
+impl Tape {
+    /// ∂y/∂w for each `w` of `wrt`, as values of this tape. Nothing is computed.
+    ///
+    /// `y` is a single number. A `w` on which it does not depend has the gradient 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([1.0f32, 2.0]));
+    /// let [dx] = tape.grad((x * x * x).sum(), [x]);
+    /// let [ddx] = tape.grad(dx.sum(), [x]);
+    /// assert_eq!(dx.value()?.to_vec::<f32>()?, [3.0, 12.0]);
+    /// assert_eq!(ddx.value()?.to_vec::<f32>()?, [6.0, 12.0]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn grad<'t, V: Vars<'t>>(&'t self, y: Var<'t>, wrt: V) -> V::Of<Var<'t>> {
+        match self.failed.get() || y.len() == 1 {
+            true => self.grad_with(y, y.filled(1.0), wrt),
+            false => {
+                self.reject("grad", &[("of", y)], not_single(y));
+                wrt.map(|_| self.poison())
+            }
+        }
+    }
+
+    /// The product of `ct` with the Jacobian of `y` by each `w` of `wrt`: `ct` weighs the elements of `y` and has its shape.
+    #[track_caller]
+    pub fn grad_with<'t, V: Vars<'t>>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: V) -> V::Of<Var<'t>> {
+        let list = wrt.list();
+        let checked = match self.failed.get() {
+            true => return wrt.map(|_| self.poison()),
+            false => self.check_request(y, ct, &list),
+        };
+        if let Err((operand, error)) = checked {
+            self.reject("grad", &[operand], error);
+            return wrt.map(|_| self.poison());
+        }
+        let ids: SmallVec<[NodeId; 8]> = list.iter().map(|var| var.id).collect();
+        let found = self.sweep(y, ct, &ids);
+        let mut found = found.into_iter();
+        wrt.map(|w| match found.next() {
+            Some(Some(gradient)) => gradient,
+            _ => w.filled(0.0),
+        })
+    }
+
+    fn check_request<'t>(
+        &'t self,
+        y: Var<'t>,
+        ct: Var<'t>,
+        wrt: &[Var<'t>],
+    ) -> Result<(), ((&'static str, Var<'t>), Error)> {
+        if let Some(stranger) = wrt.iter().chain([&y, &ct]).find(|var| !self.owns(**var)) {
+            return Err((("of", *stranger), foreign()));
+        }
+        if !y.dtype().is_float() {
+            return Err((("of", y), Error::new(ErrorKind::NotDifferentiable, self.why_not(y))));
+        }
+        if ct.meta() != y.meta() {
+            let error = Error::shape(format!("a cotangent of {} for a value of {}", ct.meta(), y.meta()));
+            return Err((("of", y), error.help("it weighs the elements, so it has their shape and dtype")));
+        }
+        match wrt.iter().find(|var| !var.dtype().is_float()) {
+            None => Ok(()),
+            Some(w) => {
+                let message = format!("there is no derivative by {}: it does not vary continuously", w.dtype());
+                Err((("by", *w), Error::new(ErrorKind::NotDifferentiable, message)))
+            }
+        }
+    }
+
+    fn why_not(&self, y: Var<'_>) -> String {
+        let graph = self.graph.borrow();
+        match graph.node(y.id).map(|node| (node.op.name(), node.op.derivative())) {
+            Ok((name, Derivative::None(why))) => format!("`{name}` has no derivative: {why}"),
+            _ => format!("{} has no derivative", y.dtype()),
+        }
+    }
+
+    /// The cotangents of `wrt`, `None` for those that are zero.
+    fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+        let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Vec::new() };
+        let high = y.id.index();
+        if high < low {
+            return vec![None; wrt.len()];
+        }
+        let (mut depends, mut cotangents) = {
+            let mut graph = self.graph_mut();
+            (std::mem::take(&mut graph.depends), std::mem::take(&mut graph.cotangents))
+        };
+        self.mark(low, high, wrt, &mut depends);
+        cotangents.clear();
+        cotangents.resize(high - low + 1, NodeId::POISON);
+
+        let outer = self.origin.get();
+        if let Some(place) = cotangents.last_mut() {
+            *place = ct.id;
+        }
+        for place in (0..=high - low).rev() {
+            let ct = cotangents.get(place).copied().unwrap_or(NodeId::POISON);
+            if ct != NodeId::POISON && depends.get(place) == Some(&true) && !self.failed.get() {
+                self.pull(NodeId((low + place) as u32), Var { tape: self, id: ct }, low, &depends, &mut cotangents);
+            }
+        }
+        self.origin.set(outer);
+
+        let found = wrt.iter().map(|id| {
+            let ct = cotangents.get(id.index() - low).copied().filter(|&ct| ct != NodeId::POISON)?;
+            Some(Var { tape: self, id: ct })
+        });
+        let found = found.collect();
+        let mut graph = self.graph_mut();
+        (graph.depends, graph.cotangents) = (depends, cotangents);
+        found
+    }
+
+    /// Marks the nodes `low..=high` through which a derivative by `wrt` flows.
+    fn mark(&self, low: usize, high: usize, wrt: &[NodeId], depends: &mut Vec<bool>) {
+        depends.clear();
+        depends.resize(high - low + 1, false);
+        for id in wrt {
+            if let Some(mark) = depends.get_mut(id.index() - low) {
+                *mark = true;
+            }
+        }
+        let graph = self.graph.borrow();
+        for (place, node) in graph.nodes.iter().skip(low).take(high - low + 1).enumerate() {
+            let touched = node
+                .inputs
+                .iter()
+                .any(|input| input.index().checked_sub(low).and_then(|input| depends.get(input)) == Some(&true));
+            if touched && node.meta.dtype.is_float() && !matches!(node.op.derivative(), Derivative::None(_)) {
+                if let Some(mark) = depends.get_mut(place) {
+                    *mark = true;
+                }
+            }
+        }
+    }
+
+    /// Sends the cotangent of one node to its operands.
+    fn pull<'t>(&'t self, id: NodeId, ct: Var<'t>, low: usize, depends: &[bool], cotangents: &mut [NodeId]) {
+        let (op, inputs, origin) = {
+            let graph = self.graph.borrow();
+            let Ok(node) = graph.node(id) else { return };
+            (node.op.clone(), node.inputs.clone(), Origin { location: node.location, scope: node.scope })
+        };
+        self.origin.set(Some(origin));
+        let y = Var { tape: self, id };
+        let x: SmallVec<[Var<'t>; 3]> = inputs.iter().map(|&id| Var { tape: self, id }).collect();
+        for (i, input) in x.iter().enumerate() {
+            let Some(place) = input.id.index().checked_sub(low).filter(|&p| depends.get(p) == Some(&true)) else {
+                continue;
+            };
+            let Some(part) = contribution(&op, i, &x, y, ct) else { continue };
+            if self.failed.get() {
+                return;
+            }
+            if part.meta() != input.meta() {
+                let error = Error::state(format!("its rule gave {} for an operand of {}", part.meta(), input.meta()));
+                self.reject(op.name(), &[("operand", *input)], error);
+                return;
+            }
+            if let Some(sum) = cotangents.get_mut(place) {
+                *sum = match *sum {
+                    NodeId::POISON => part.id,
+                    id => Var { tape: self, id }.add(part).id,
+                };
+            }
+        }
+    }
+}
+
+/// The cotangent that one operand gets; `None` is zero.
+fn contribution<'t>(op: &OpRef, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
+    match op.derivative() {
+        Derivative::Elementwise => times(ct, op.partial(i, x, y)),
+        Derivative::Linear => op.transpose(i, x, ct),
+        Derivative::Composite => op.pullback(i, x, y, ct),
+        Derivative::None(_) => None,
+    }
+}
+
+/// A cotangent times a partial derivative. Where the cotangent is 0 the product is 0, whatever the partial is.
+fn times<'t>(ct: Var<'t>, partial: Partial<'t>) -> Option<Var<'t>> {
+    match partial {
+        Partial::Zero => None,
+        Partial::One => Some(ct),
+        Partial::MinusOne => Some(-ct),
+        Partial::Where(mask) => Some(ct.select(mask, ct.filled(0.0))),
+        Partial::Unless(mask) => Some(ct.filled(0.0).select(mask, ct)),
+        Partial::Finite(factor) => Some(ct.mul(factor)),
+        Partial::Times(factor) => Some(ct.mul_masked(factor)),
+    }
+}
+
+fn not_single(y: Var<'_>) -> Error {
+    Error::shape(format!("a gradient is that of a single number, and this has the shape {}", y.shape()))
+        .help("take .sum() or .mean() of it, or weigh its elements: .backward_with(ct)")
+}
+
+impl<'t> Var<'t> {
+    /// The gradients of this number by every parameter of the tape. Nothing is computed.
+    ///
+    /// ```
+    /// # use wengert_autograd::{LeafId, Tape};
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let w = tape.parameter(LeafId(1), &Tensor::from([1.0f32, -2.0]));
+    /// let gradients = w.square().sum().backward();
+    /// let dw = gradients.get(LeafId(1)).unwrap();
+    /// assert_eq!(dw.value()?.to_vec::<f32>()?, [2.0, -4.0]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn backward(self) -> Gradients<'t> {
+        match self.tape.failed.get() || self.len() == 1 {
+            true => self.backward_with(self.filled(1.0)),
+            false => {
+                self.tape.reject("backward", &[("of", self)], not_single(self));
+                Gradients::new(self, Vec::new())
+            }
+        }
+    }
+
+    /// As [`Var::backward`] for a value of any shape, whose elements `ct` weighs.
+    #[track_caller]
+    pub fn backward_with(self, ct: Var<'t>) -> Gradients<'t> {
+        let (ids, leaves): (Vec<LeafId>, Vec<Var<'t>>) = self.tape.parameters().into_iter().unzip();
+        let gradients = self.tape.grad_with(self, ct, leaves);
+        Gradients::new(self, ids.into_iter().zip(gradients).collect())
+    }
+
+    /// Zeros of this value's shape and dtype, as part of the graph's structure.
+    #[track_caller]
+    pub fn zeros_like(self) -> Var<'t> {
+        self.filled(0.0)
+    }
+
+    /// Ones of this value's shape and dtype, as part of the graph's structure.
+    #[track_caller]
+    pub fn ones_like(self) -> Var<'t> {
+        self.tape.constant(self.shape(), Scalar::new(self.dtype(), 1.0))
+    }
+}

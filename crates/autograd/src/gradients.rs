@@ -1,0 +1,90 @@
+//! The gradients of a loss by the parameters of a model.
+
+use crate::graph::{LeafId, Tape, Var};
+use std::ops::Index;
+use wengert_tensor::error::Error;
+
+/// ∂loss/∂w for every parameter w that was used on the tape, in the order of their first use. All of it is graph: clip
+/// it, print it, differentiate it again.
+#[derive(Clone, Debug)]
+pub struct Gradients<'t> {
+    loss: Var<'t>,
+    entries: Vec<(LeafId, Var<'t>)>,
+    missing: Var<'t>,
+}
+
+impl<'t> Gradients<'t> {
+    pub(crate) fn new(loss: Var<'t>, entries: Vec<(LeafId, Var<'t>)>) -> Gradients<'t> {
+        Gradients { loss, entries, missing: loss.tape.poison() }
+    }
+
+    /// What was differentiated.
+    pub fn loss(&self) -> Var<'t> {
+        self.loss
+    }
+
+    /// Its tape.
+    pub fn tape(&self) -> &'t Tape {
+        self.loss.tape()
+    }
+
+    /// The number of parameters.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no parameter was used.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The gradient by a parameter; `None` when it was not used on the tape before `backward`.
+    pub fn get(&self, id: LeafId) -> Option<Var<'t>> {
+        self.find(id).copied()
+    }
+
+    /// As [`Gradients::get`], for indexing: a parameter that was not used fails the tape.
+    #[track_caller]
+    pub fn at(&self, id: LeafId) -> &Var<'t> {
+        self.find(id).unwrap_or_else(|| {
+            let error = Error::state(format!("parameter #{} was not used on this tape", id.0));
+            self.tape().fail(error.op("gradient").help("only what was recorded before .backward() has a gradient"));
+            &self.missing
+        })
+    }
+
+    fn find(&self, id: LeafId) -> Option<&Var<'t>> {
+        let place = self.tape().graph.borrow().parameter_places.get(&id).copied()?;
+        self.entries.get(place).filter(|(at, _)| *at == id).map(|(_, gradient)| gradient)
+    }
+
+    /// Every parameter with its gradient.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (LeafId, Var<'t>)> + '_ {
+        self.entries.iter().copied()
+    }
+
+    /// The same with every gradient changed: scaled, clipped, perturbed.
+    ///
+    /// ```
+    /// # use wengert_autograd::{LeafId, Tape};
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let w = tape.parameter(LeafId(1), &Tensor::from([3.0f32]));
+    /// let clipped = w.square().sum().backward().map(|g| g.clamp(-1.0, 1.0));
+    /// assert_eq!(clipped[LeafId(1)].item::<f32>()?, 1.0);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    pub fn map(self, mut change: impl FnMut(Var<'t>) -> Var<'t>) -> Gradients<'t> {
+        let entries = self.entries.into_iter().map(|(id, gradient)| (id, change(gradient))).collect();
+        Gradients { entries, ..self }
+    }
+}
+
+impl<'t> Index<LeafId> for Gradients<'t> {
+    type Output = Var<'t>;
+
+    #[track_caller]
+    fn index(&self, id: LeafId) -> &Var<'t> {
+        self.at(id)
+    }
+}

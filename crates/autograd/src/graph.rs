@@ -1,0 +1,358 @@
+//! The four types that define one another: an [`Op`] is a rule, a node applies it, a [`Tape`] is the list of nodes,
+//! and a [`Var`] is one of them. They stand in one file so that every other import runs one way.
+
+use crate::class::Class;
+use crate::hash::Mixer;
+use crate::meta::Meta;
+use crate::scope::Scopes;
+use smallvec::SmallVec;
+use std::any::{Any, TypeId};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+use std::hash::Hash;
+use std::ops::Deref;
+use std::panic::Location;
+use std::sync::Arc;
+use wengert_tensor::dtype::Scalar;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::random::Key;
+use wengert_tensor::tensor::Tensor;
+
+/// All that the framework must know of an operation. A user's op implements the same trait as the built-in ones.
+///
+/// An op is a small value: what it does, with its parameters, without its operands. It derives `PartialEq`, `Eq` and
+/// `Hash`; two ops that are equal must compute the same.
+///
+/// ```
+/// use wengert_autograd::{Apply, Class, Derivative, Meta, Op, Var, meta};
+/// use wengert_tensor::{error::Result, kernels::scalar::ScalarFn, tensor::Tensor};
+///
+/// /// y = x², as if the library had none.
+/// #[derive(Debug, PartialEq, Eq, Hash)]
+/// struct Squared;
+///
+/// impl Op for Squared {
+///     fn name(&self) -> &'static str {
+///         "squared"
+///     }
+///     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+///         let [x] = meta::operands(inputs)?;
+///         Ok(x.clone())
+///     }
+///     fn class(&self) -> Class<'_> {
+///         Class::Map(ScalarFn::Square)
+///     }
+///     fn derivative(&self) -> Derivative {
+///         Derivative::Composite
+///     }
+///     fn pullback<'t>(&self, _i: usize, x: &[Var<'t>], _y: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
+///         Some(ct * x[0] * 2.0)
+///     }
+/// }
+///
+/// let y = Tensor::from([3.0f32]).apply(|x| x.tape().record(Squared, &[x]))?;
+/// assert_eq!(y.item::<f32>()?, 9.0);
+/// # Ok::<(), wengert_tensor::error::Error>(())
+/// ```
+pub trait Op: DynOp + Debug + Send + Sync + 'static {
+    /// The name, as it stands in errors and reports.
+    fn name(&self) -> &'static str;
+
+    /// What the operands are called in errors.
+    fn labels(&self) -> &'static [&'static str] {
+        &["left", "right"]
+    }
+
+    /// The rule of shapes and element types. The error says what is wrong with the operands and does not name the op.
+    ///
+    /// # Errors
+    /// When the op has no meaning for these operands.
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta>;
+
+    /// How the planner may run it.
+    fn class(&self) -> Class<'_>;
+
+    /// Which of the rules below it has.
+    fn derivative(&self) -> Derivative;
+
+    /// [`Derivative::Elementwise`]: ∂y/∂xᵢ, of y's shape.
+    fn partial<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>) -> Partial<'t> {
+        let _ = (i, x, y);
+        Partial::Zero
+    }
+
+    /// [`Derivative::Linear`]: the transpose for operand i, applied to the cotangent of the output. `None` is zero.
+    fn transpose<'t>(&self, i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
+        let _ = (i, x, ct);
+        None
+    }
+
+    /// [`Derivative::Composite`]: the cotangent of operand i, from the cotangent of the output. `None` is zero.
+    fn pullback<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
+        let _ = (i, x, y, ct);
+        None
+    }
+}
+
+/// What kind of derivative rule an op has. A rule answers for one operand; the engine selects, sums and skips zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Derivative {
+    /// Every element of the output depends on the elements at its own place only: [`Op::partial`].
+    Elementwise,
+    /// Linear in each operand by itself: [`Op::transpose`].
+    Linear,
+    /// The cotangents are a subgraph of their own: [`Op::pullback`].
+    Composite,
+    /// It has none, and why.
+    None(&'static str),
+}
+
+/// ∂y/∂x at every element. The engine multiplies, so that a zero cotangent stays zero whatever the factor is.
+#[derive(Clone, Copy, Debug)]
+pub enum Partial<'t> {
+    /// 0.
+    Zero,
+    /// 1.
+    One,
+    /// -1.
+    MinusOne,
+    /// 1 where the mask is true, else 0.
+    Where(Var<'t>),
+    /// 0 where the mask is true, else 1.
+    Unless(Var<'t>),
+    /// A factor that is finite whatever the operands are, so that 0 times it is 0.
+    Finite(Var<'t>),
+    /// A factor that may be infinite or NaN where the cotangent is zero.
+    Times(Var<'t>),
+}
+
+/// Equality and hash of an op behind a pointer; every `Op` that derives `PartialEq` and `Hash` has it.
+pub trait DynOp {
+    /// Whether `other` is the same op with the same parameters.
+    fn same(&self, other: &dyn Op) -> bool;
+    /// Takes the op and its parameters into a structural hash.
+    fn feed(&self, mixer: &mut Mixer);
+    /// The op as its own type.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<T: Op + PartialEq + Hash> DynOp for T {
+    fn same(&self, other: &dyn Op) -> bool {
+        other.as_any().downcast_ref::<T>() == Some(self)
+    }
+
+    fn feed(&self, mixer: &mut Mixer) {
+        TypeId::of::<T>().hash(mixer);
+        self.hash(mixer);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A shared op. One without parameters is a constant of the program and costs no allocation.
+#[derive(Clone)]
+pub enum OpRef {
+    /// A constant.
+    Static(&'static dyn Op),
+    /// An op with parameters.
+    Shared(Arc<dyn Op>),
+}
+
+impl<T: Op> From<T> for OpRef {
+    fn from(op: T) -> OpRef {
+        OpRef::Shared(Arc::new(op))
+    }
+}
+
+impl Deref for OpRef {
+    type Target = dyn Op;
+
+    fn deref(&self) -> &dyn Op {
+        match self {
+            OpRef::Static(op) => *op,
+            OpRef::Shared(op) => &**op,
+        }
+    }
+}
+
+impl PartialEq for OpRef {
+    fn eq(&self, other: &OpRef) -> bool {
+        self.same(&**other)
+    }
+}
+
+impl Debug for OpRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// A node by its place on the tape. Operands stand before their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// What an op on a failed tape gives.
+    pub(crate) const POISON: NodeId = NodeId(u32::MAX);
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The identity of something that outlives a tape: a parameter of a model. Its gradient is found by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeafId(pub u64);
+
+/// A value that a plan is given, by its ordinal among the leaves of the tape.
+#[derive(Clone, Debug)]
+pub(crate) enum Leaf {
+    /// A tensor.
+    Tensor(Tensor),
+    /// A number that fills its node's shape.
+    Scalar(Scalar),
+}
+
+/// An op applied to nodes.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) op: OpRef,
+    pub(crate) inputs: SmallVec<[NodeId; 3]>,
+    pub(crate) meta: Meta,
+    /// Of the op, the output's shape and dtype, and the hashes of the inputs; of a leaf, its ordinal and form.
+    pub(crate) hash: u128,
+    pub(crate) location: &'static Location<'static>,
+    /// Number in the table of scopes.
+    pub(crate) scope: u32,
+    /// Ordinal of its value among the leaves, once it has one; [`Node::NO_LEAF`] before.
+    pub(crate) leaf: u32,
+    /// Nodes from here on read the leaf instead of this node. Zero for a leaf from the start.
+    pub(crate) leaf_since: NodeId,
+}
+
+impl Node {
+    pub(crate) const NO_LEAF: u32 = u32::MAX;
+}
+
+/// Where a consumer's operand comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A leaf of the plan, by ordinal.
+    Leaf(u32),
+    /// The node itself.
+    Node(NodeId),
+}
+
+/// The nodes of a tape and all that belongs to them. Its vectors are recycled from tape to tape.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) leaf_hashes: Vec<u128>,
+    /// In the order of their first use.
+    pub(crate) parameters: Vec<(LeafId, NodeId)>,
+    pub(crate) parameter_places: HashMap<LeafId, usize>,
+    pub(crate) names: HashMap<LeafId, String>,
+    /// What a composition is called by its user, where that is not the name of its last op.
+    pub(crate) labels: Vec<(NodeId, &'static str)>,
+    pub(crate) updates: Vec<(LeafId, NodeId)>,
+    pub(crate) scopes: Scopes,
+    /// Scratch of the gradient engine: which nodes depend on what is differentiated for, and their cotangents.
+    pub(crate) depends: Vec<bool>,
+    pub(crate) cotangents: Vec<NodeId>,
+}
+
+impl Graph {
+    /// The node, unless the id is that of a failed tape.
+    pub(crate) fn node(&self, id: NodeId) -> Result<&Node> {
+        self.nodes.get(id.index()).ok_or_else(|| Error::state("a value that was never recorded"))
+    }
+
+    /// Where `consumer` reads its operand `input` from: a value that was computed before the consumer was recorded is a
+    /// leaf to it, one that was computed later is not, so that the consumer's hash stays true.
+    pub(crate) fn source(&self, consumer: NodeId, input: NodeId) -> Source {
+        match self.nodes.get(input.index()) {
+            Some(node) if node.leaf != Node::NO_LEAF && node.leaf_since <= consumer => Source::Leaf(node.leaf),
+            _ => Source::Node(input),
+        }
+    }
+
+    /// The hash by which a node recorded now refers to `input`.
+    pub(crate) fn operand_hash(&self, input: &Node) -> u128 {
+        match self.leaf_hashes.get(input.leaf as usize) {
+            Some(hash) => *hash,
+            None => input.hash,
+        }
+    }
+
+    /// The value of a node that has one.
+    pub(crate) fn value(&self, id: NodeId) -> Option<&Leaf> {
+        self.nodes.get(id.index()).and_then(|node| self.leaves.get(node.leaf as usize))
+    }
+}
+
+/// The list of everything that was written: Wengert's list.
+///
+/// Recording an op adds a node and computes nothing. Values are computed when they are asked for, by a plan that is
+/// found again by the structure of the graph. The first error stays on the tape; whatever is recorded after it is inert,
+/// and asking for a value returns it.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.input(&Tensor::from([1.0f32, 2.0, 3.0]));
+/// let y = (x * x).sum();
+/// let [dx] = tape.grad(y, [x]);
+/// assert_eq!(y.item::<f32>()?, 14.0);
+/// assert_eq!(dx.value()?.to_vec::<f32>()?, [2.0, 4.0, 6.0]);
+/// # Ok::<(), wengert_tensor::error::Error>(())
+/// ```
+pub struct Tape {
+    pub(crate) graph: RefCell<Graph>,
+    pub(crate) failed: Cell<bool>,
+    pub(crate) failure: RefCell<Option<Failure>>,
+    pub(crate) scope: Cell<u32>,
+    /// Set while a derivative is recorded: its nodes belong to the line and the layer of the node they derive.
+    pub(crate) origin: Cell<Option<Origin>>,
+    pub(crate) training: bool,
+    pub(crate) key: Option<Key>,
+    pub(crate) key_node: Cell<Option<NodeId>>,
+    pub(crate) streams: Cell<u64>,
+}
+
+/// The first error of a tape, with the operands whose names may still become known.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) operands: Vec<(&'static str, NodeId)>,
+}
+
+/// A line of the user's program and a layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) location: &'static Location<'static>,
+    pub(crate) scope: u32,
+}
+
+/// A value on a tape: an array that is really a node in a graph. Two words, freely copied; its element type and shape
+/// are known at once, its elements when they are asked for.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.input(&Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]));
+/// let y = (x.t().matmul(x) + 1.0).relu();
+/// assert_eq!(y.shape(), tape.input(&Tensor::from([[0.0f32; 2]; 2])).shape());
+/// assert_eq!(y.value()?.to_vec::<f32>()?, [11.0, 15.0, 15.0, 21.0]);
+/// # Ok::<(), wengert_tensor::error::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct Var<'t> {
+    pub(crate) tape: &'t Tape,
+    pub(crate) id: NodeId,
+}

@@ -1,0 +1,63 @@
+//! The graph of Wengert: the tape, the ops, their derivatives, and how values are computed.
+//!
+//! Write mathematics over [`Var`]s. The [`Tape`] records it and computes nothing; a gradient is more of the same tape;
+//! values are computed together when they are asked for. This crate knows no layer.
+//!
+//! ```
+//! use wengert_autograd::Tape;
+//! use wengert_tensor::tensor::Tensor;
+//!
+//! let tape = Tape::new();
+//! let w = tape.input(&Tensor::from([[1.0f32, -1.0], [0.5, 2.0]]));
+//! let x = tape.input(&Tensor::from([[1.0f32, 2.0]]));
+//! let loss = x.matmul(w).tanh().square().mean();
+//! let [dw] = tape.grad(loss, [w]);
+//! let [loss, w] = tape.eval([loss, w - 0.1 * dw])?;
+//! # assert!(loss.item::<f32>()? > 0.0 && w.len() == 4);
+//! # Ok::<(), wengert_tensor::error::Error>(())
+//! ```
+//!
+//! Where to look: [`graph`] for the idea and the contract of an op, [`ops`] for each op, [`check_gradients`] to check a
+//! function of your own, [`reference`] for what every plan must agree with.
+#![forbid(unsafe_code)]
+
+pub mod axes;
+pub mod check;
+pub mod class;
+pub mod gradients;
+pub mod graph;
+pub mod hash;
+pub mod meta;
+pub mod operand;
+pub mod ops;
+pub mod reference;
+pub mod sample;
+pub mod scope;
+pub mod table;
+pub mod tape;
+pub mod vars;
+
+mod apply;
+mod compose;
+mod exec;
+mod frame;
+mod gradient;
+mod kernel;
+mod operators;
+mod plan;
+mod sum_into;
+mod value;
+mod var;
+
+pub use apply::Apply;
+pub use axes::IntoAxes;
+pub use check::{Report, check_gradients};
+pub use class::{Class, IndexFn, View};
+pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
+pub use gradients::Gradients;
+pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
+pub use meta::Meta;
+pub use operand::{Like, Operand};
+pub use scope::ScopeName;
+pub use tape::ScopeGuard;
+pub use vars::Vars;

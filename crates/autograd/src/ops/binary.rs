@@ -1,0 +1,73 @@
+//! Functions of two numbers. A row is: formula and derivatives in words, the method, sample points, the partials.
+
+use crate::graph::Partial::{Finite, MinusOne, One, Times, Zero};
+use crate::graph::Var;
+use crate::table::Rule::Partials;
+use crate::table::binary;
+
+binary! { "binary.rs" f64
+    /// x + y.
+    add = Add at [(1.5, 2.0), (-0.5, 0.3)] gives 3.5, Partials(|_, _, _| One);
+
+    /// x − y.
+    sub = Sub at [(1.5, 2.0), (-0.5, 0.3)] gives -0.5, Partials(|i, _, _| if i == 0 { One } else { MinusOne });
+
+    /// x · y. The derivative by each operand is the other one.
+    mul = Mul at [(1.5, 2.0), (-0.5, 0.3)] gives 3.0, Partials(|i, x, _| Times(x[1 - i]));
+
+    /// x / y. The derivatives are 1 / y and −(x / y) / y. Integers truncate toward zero, and x / 0 is 0.
+    div = Div at [(3.0, 2.0), (-0.5, 0.3)] gives 1.5, Partials(|i, x, y| match i {
+        0 => Times(x[1].recip()),
+        _ => Times(-(y / x[1])),
+    });
+
+    /// The remainder x − y ⌊x / y⌋, with the sign of y. The derivatives are 1 and −⌊x / y⌋.
+    rem = Rem at [(5.5, 2.0), (-0.5, 0.3), (2.0, -0.7)] gives 1.5, Partials(|i, x, _| match i {
+        0 => One,
+        _ => Times(-(x[0] / x[1]).floor()),
+    });
+
+    /// xʸ. The derivatives are y xʸ⁻¹, taken as 0 where y is 0, and xʸ ln x, taken as 0 where x is 0 and y is not negative.
+    pow = Pow at [(1.5, 2.0), (0.5, 0.3), (2.5, -1.5)] gives 2.25, Partials(|i, x, y| Times(power(i, x, y)));
+
+    /// The larger of the two; NaN when either is. Its derivative belongs to the larger; a tie gives each a half.
+    maximum = Maximum at [(1.5, 2.0), (-0.5, -1.3)] gives 2.0, Partials(|i, x, _| Finite(share(x[i].gt(x[1 - i]), x)));
+
+    /// The smaller of the two; NaN when either is. Its derivative belongs to the smaller; a tie gives each a half.
+    minimum = Minimum at [(1.5, 2.0), (-0.5, -1.3)] gives 1.5, Partials(|i, x, _| Finite(share(x[i].lt(x[1 - i]), x)));
+
+    /// The angle of the point (y, x), where `self` is the height. The derivatives are y / r² and −x / r².
+    atan2 = Atan2 at [(1.0, 1.0), (-0.5, -1.3), (0.4, -0.3)] gives 0.7853981633974483, Partials(|i, x, _| {
+        let slope = x[1 - i] / (x[0].square() + x[1].square());
+        Times(if i == 0 { slope } else { -slope })
+    });
+
+    /// √(x² + y²), without overflow. The derivatives are x / h and y / h, taken as 0 at the origin.
+    hypot = Hypot at [(3.0, 4.0), (-0.5, -1.3)] gives 5.0, Partials(|i, x, y| {
+        Times((x[i] / y).select(y.ne(y.filled(0.0)), y.filled(0.0)))
+    });
+
+    /// |x| with the sign of y. The derivative by x is the product of the signs, taken as 0 at x = 0; that by y is 0.
+    copysign = CopySign at [(1.5, -2.0), (-0.5, 0.3), (-0.5, -0.3)] gives -1.5, Partials(|i, x, _| match i {
+        0 => Times(x[0].sign() * x[0].filled(1.0).copysign(x[1])),
+        _ => Zero,
+    });
+
+    /// x · y, but 0 where x is 0, whatever y is. The product by which the engine multiplies cotangents: a masked branch
+    /// never makes NaN out of a zero. Its derivatives are those of the plain product.
+    mul_masked = MulMasked at [(1.5, 2.0), (-0.5, 0.3)] gives 3.0, Partials(|i, x, _| Times(x[1 - i]));
+}
+
+fn power<'t>(i: usize, x: &[Var<'t>], y: Var<'t>) -> Var<'t> {
+    let zero = y.filled(0.0);
+    match i {
+        0 => (x[1] * x[0].pow(x[1].shifted(-1.0))).select(x[1].ne(zero), zero),
+        _ => zero.select(x[0].eq(zero).and(x[1].ge(zero)), y * x[0].log()),
+    }
+}
+
+/// 1 where `wins`, a half where the two are equal, else 0.
+fn share<'t>(wins: Var<'t>, x: &[Var<'t>]) -> Var<'t> {
+    let (one, half, zero) = (x[0].filled(1.0), x[0].filled(0.5), x[0].filled(0.0));
+    one.select(wins, half.select(x[0].eq(x[1]), zero))
+}

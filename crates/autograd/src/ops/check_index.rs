@@ -1,0 +1,82 @@
+//! `check_index`: indices, checked to be in range when the plan runs.
+//!
+//! y = x, or an error where some xᵢ is not in 0..size
+//!
+//! * shape: unchanged
+//! * dtypes: i64
+//! * derivative: none: indices have no derivative
+
+use crate::class::Class;
+use crate::graph::{Derivative, Op, Var};
+use crate::kernel::{checked, views};
+use crate::meta::{Meta, indices, operands};
+use crate::sample::{Entry, Sample};
+use wengert_tensor::error::Result;
+use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::tensor::Tensor;
+
+/// The identity on indices in range.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct CheckIndex {
+    /// One more than the largest index.
+    pub size: usize,
+    /// What the indices are, for the error.
+    pub what: &'static str,
+}
+
+impl Op for CheckIndex {
+    fn name(&self) -> &'static str {
+        "check_index"
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        let [x] = operands(inputs)?;
+        indices(x)?;
+        Ok(x.clone())
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Kernel(self)
+    }
+
+    fn derivative(&self) -> Derivative {
+        Derivative::None("indices have no derivative")
+    }
+}
+
+impl Kernel for CheckIndex {
+    fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
+        let [x] = views(inputs)?;
+        let (src, dst) = (x.as_slice::<i64>()?, out.as_mut_slice::<i64>()?);
+        for (flat, (&i, to)) in src.iter().zip(dst).enumerate() {
+            *to = checked(self.what, i, self.size, flat, x.shape())? as i64;
+        }
+        Ok(())
+    }
+}
+
+impl<'t> Var<'t> {
+    /// These indices, checked to be in `0..size` when they are computed. `what` they are stands in the error.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let e = Tensor::from([3i64, 12]).apply(|x| x.check_index(10, "label")).unwrap_err();
+    /// assert_eq!(e.message(), "label 12 at 1 is outside 0..10");
+    /// ```
+    #[track_caller]
+    pub fn check_index(self, size: usize, what: &'static str) -> Var<'t> {
+        self.then(CheckIndex { size, what })
+    }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    vec![Entry::new(
+        "check_index",
+        "check_index.rs",
+        vec![
+            Sample::new("in range", [Tensor::from([[0i64, 9], [3, 4]])], |_, x| x[0].check_index(10, "label"))
+                .gives([0., 9., 3., 4.]),
+        ],
+    )]
+}

@@ -1,0 +1,79 @@
+//! Comparisons, and logic on masks. Their results are true or false, so gradients through them are zero.
+
+use crate::graph::OpRef;
+use crate::graph::Var;
+use crate::sample::Sample;
+use crate::table::{Elementwise, Row, Rule, TRUTH, binary};
+use wengert_tensor::kernels::scalar::ScalarFn;
+use wengert_tensor::tensor::Tensor;
+
+/// Why logic has none.
+const LOGIC: Rule = Rule::Flat("it works on bits");
+
+mod order {
+    use super::{TRUTH, binary};
+
+    binary! { "compare.rs" f64
+        /// x = y. NaN equals nothing.
+        eq = Eq at [(1.5, 1.5), (-0.5, 0.3)] gives 1.0, TRUTH;
+
+        /// x ≠ y.
+        ne = Ne at [(1.5, 1.5), (-0.5, 0.3)] gives 0.0, TRUTH;
+
+        /// x < y.
+        lt = Lt at [(1.5, 2.0), (-0.5, -0.5)] gives 1.0, TRUTH;
+
+        /// x ≤ y.
+        le = Le at [(1.5, 1.5), (-0.5, -0.7)] gives 1.0, TRUTH;
+
+        /// x > y.
+        gt = Gt at [(1.5, 2.0), (-0.5, -0.7)] gives 0.0, TRUTH;
+
+        /// x ≥ y.
+        ge = Ge at [(1.5, 1.5), (-0.5, 0.3)] gives 1.0, TRUTH;
+    }
+}
+
+mod logic {
+    use super::{LOGIC, binary};
+
+    binary! { "compare.rs" i64
+        /// Bits that both have; for masks: x and y.
+        and = And at [(6, 3), (-1, 5)] gives 2, LOGIC;
+
+        /// Bits that either has; for masks: x or y.
+        or = Or at [(6, 3), (-1, 5)] gives 7, LOGIC;
+
+        /// Bits that one of them has; for masks: either x or y.
+        xor = Xor at [(6, 3), (-1, 5)] gives 5, LOGIC;
+    }
+}
+
+/// The rows of this file.
+pub(super) const ROWS: [&[Row]; 3] = [order::ROWS, logic::ROWS, &[NOT]];
+
+const NOT: Row = Row {
+    function: ScalarFn::Not,
+    file: "compare.rs",
+    rule: TRUTH,
+    samples: || {
+        let mask = [Tensor::from([true, false])];
+        vec![Sample::new("bool", mask, |_, x| x[0].logical_not()).gives([0.0, 1.0])]
+    },
+};
+
+impl<'t> Var<'t> {
+    /// The negation of a mask.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([true, false]).apply(|x| x.logical_not())?;
+    /// assert_eq!(y.to_vec::<bool>()?, [false, true]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn logical_not(self) -> Var<'t> {
+        self.then(OpRef::Static(&Elementwise(ScalarFn::Not)))
+    }
+}

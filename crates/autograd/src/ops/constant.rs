@@ -1,0 +1,94 @@
+//! `constant`: the same number everywhere, as part of the graph's structure.
+//!
+//! Rules and compositions use it for the numbers of their formulas, so that the planner can fold them. For a number that
+//! may change between steps use a slot ([`Tape::full`]): a constant is part of a plan's key.
+//!
+//! * shape and dtype: as given
+//! * derivative: there is no operand
+
+use crate::class::{Class, IndexFn};
+use crate::graph::{Derivative, Op, Tape, Var};
+use crate::meta::{Meta, operands};
+use crate::sample::{Entry, Sample};
+use wengert_tensor::dtype::Scalar;
+use wengert_tensor::error::Result;
+use wengert_tensor::shape::{IntoShape, Shape};
+
+/// A number that fills a shape.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Constant {
+    /// The shape.
+    pub shape: Shape,
+    /// The number.
+    pub value: Scalar,
+}
+
+impl Op for Constant {
+    fn name(&self) -> &'static str {
+        "constant"
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        let [] = operands(inputs)?;
+        Ok(Meta::new(self.shape.clone(), self.value.dtype()))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Index(IndexFn::Fill(self.value))
+    }
+
+    fn derivative(&self) -> Derivative {
+        Derivative::None("it has no operand")
+    }
+}
+
+impl Tape {
+    /// A number that fills a shape, as part of the graph's structure: a plan is compiled for its value.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// let tape = Tape::new();
+    /// assert_eq!(tape.constant([2], 0.5f32).value()?.to_vec::<f32>()?, [0.5, 0.5]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn constant(&self, shape: impl IntoShape, value: impl Into<Scalar>) -> Var<'_> {
+        match shape.into_shape() {
+            Ok(shape) => self.record(Constant { shape, value: value.into() }, &[]),
+            Err(error) => self.reject("constant", &[], error),
+        }
+    }
+}
+
+impl<'t> Var<'t> {
+    /// A constant of this value's shape and dtype.
+    #[track_caller]
+    pub(crate) fn filled(self, value: f64) -> Var<'t> {
+        let Meta { shape, dtype } = self.meta();
+        self.tape.constant(shape, Scalar::new(dtype, value))
+    }
+
+    /// This value times a constant.
+    #[track_caller]
+    pub(crate) fn scaled(self, factor: f64) -> Var<'t> {
+        self.mul(self.filled(factor))
+    }
+
+    /// This value plus a constant.
+    #[track_caller]
+    pub(crate) fn shifted(self, summand: f64) -> Var<'t> {
+        self.add(self.filled(summand))
+    }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    vec![Entry::new(
+        "constant",
+        "constant.rs",
+        vec![
+            Sample::new("f32", [], |tape, _| tape.constant([2, 2], 1.5f32)).gives([1.5; 4]),
+            Sample::new("bool", [], |tape, _| tape.constant(2, true)).gives([1.0; 2]),
+            Sample::new("nothing", [], |tape, _| tape.constant([0, 2], 3i64)).gives([]),
+        ],
+    )]
+}

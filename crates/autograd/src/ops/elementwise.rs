@@ -1,0 +1,102 @@
+//! Functions of scalars, applied element by element.
+//!
+//! All of them are one op with a [`ScalarFn`] as its parameter. What is particular to a function is one row of a table:
+//! the method with its formula, its partial derivatives, and sample points. To add one, write its row (in `unary`,
+//! `binary` or `compare`) and its kernel in the tensor crate.
+//!
+//! * shape: all operands have the same shape, and so has the result. The methods insert the broadcasting.
+//! * dtypes: those of the function; all operands have the same. bf16 and f16 are computed in f32 and rounded once.
+//! * derivative: partials, by the row.
+
+use crate::class::Class;
+use crate::graph::{Derivative, Op, Partial, Var};
+use crate::meta::Meta;
+use crate::ops::{binary, compare, select, unary};
+use crate::sample::Entry;
+use crate::table::{Elementwise, Row, Rule};
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::scalar::ScalarFn;
+
+/// All rows.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    [unary::ROWS, binary::ROWS, select::ROWS].into_iter().chain(compare::ROWS).flatten()
+}
+
+impl Op for Elementwise {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn labels(&self) -> &'static [&'static str] {
+        match self.0.arity() {
+            1 => &["operand"],
+            2 => &["left", "right"],
+            _ => &["condition", "then", "otherwise"],
+        }
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        let function = self.0;
+        if inputs.len() != function.arity() {
+            return Err(Error::state(format!("takes {} operands, not {}", function.arity(), inputs.len())));
+        }
+        let (condition, data) = inputs.split_at(usize::from(function == ScalarFn::Select));
+        let Some((first, others)) = data.split_first() else {
+            return Err(Error::state("takes at least one operand"));
+        };
+        if let Some(condition) = condition.first()
+            && condition.dtype != DType::Bool
+        {
+            return Err(Error::dtype(format!("the condition is {}, not bool", condition.dtype))
+                .help("compare first, as in x.gt(0.0)"));
+        }
+        if let Some(other) = others.iter().find(|other| other.dtype != first.dtype) {
+            return Err(Error::dtype(format!("{} beside {}", first.dtype, other.dtype))
+                .help("nothing is converted silently; convert one side first: .cast(DType::…)"));
+        }
+        if !function.supports(first.dtype) {
+            return Err(unsupported(function, first.dtype));
+        }
+        for other in others.iter().chain(condition) {
+            if other.shape != first.shape {
+                first.shape.broadcast(&other.shape)?;
+                return Err(Error::shape(format!("{} and {} are not broadcast", first.shape, other.shape)));
+            }
+        }
+        Ok(Meta::new(first.shape.clone(), function.output(first.dtype)))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Map(self.0)
+    }
+
+    fn derivative(&self) -> Derivative {
+        match rows().find(|row| row.function == self.0).map(|row| &row.rule) {
+            Some(Rule::Partials(_)) => Derivative::Elementwise,
+            Some(Rule::Flat(why)) => Derivative::None(why),
+            None => Derivative::None("it has no row in the table of derivatives"),
+        }
+    }
+
+    fn partial<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>) -> Partial<'t> {
+        match rows().find(|row| row.function == self.0).map(|row| &row.rule) {
+            Some(Rule::Partials(rule)) => rule(i, x, y),
+            _ => Partial::Zero,
+        }
+    }
+}
+
+fn unsupported(function: ScalarFn, dtype: DType) -> Error {
+    let error = Error::dtype(format!("is not defined for {dtype}"));
+    match (function.supports(DType::F32), function.supports(DType::I64)) {
+        (true, _) => error.help("convert first: .cast(DType::F32)"),
+        (false, true) => error.help("it takes integers and bool: .cast(DType::I64)"),
+        (false, false) => error.help("it takes bool; compare first, as in x.gt(0.0)"),
+    }
+}
+
+/// One entry for each function.
+pub(super) fn entries() -> Vec<Entry> {
+    rows().map(|row| Entry::new(row.function.name(), row.file, (row.samples)())).collect()
+}

@@ -1,0 +1,62 @@
+//! The ops: one file each, with all that is known of it. To add one, write its file, its `mod` line and its line in the
+//! roll; the laws then test it.
+
+pub mod argmax;
+pub mod binary;
+pub mod broadcast;
+pub mod cast;
+pub mod check_index;
+pub mod compare;
+pub mod concat;
+pub mod constant;
+pub mod elementwise;
+pub mod extremum;
+pub mod flip;
+pub mod gather;
+pub mod iota;
+pub mod leaf;
+pub mod matmul;
+pub mod pad;
+pub mod permute;
+pub mod prod;
+pub mod random;
+pub mod reshape;
+pub mod select;
+pub mod slice;
+pub mod stop_gradient;
+pub mod sum;
+pub mod take_along;
+pub mod unary;
+
+use crate::sample::Entry;
+
+/// Every op with its cases.
+pub fn roll() -> Vec<Entry> {
+    [
+        argmax::entries(),
+        broadcast::entries(),
+        cast::entries(),
+        check_index::entries(),
+        concat::entries(),
+        constant::entries(),
+        elementwise::entries(),
+        extremum::entries(),
+        flip::entries(),
+        gather::entries(),
+        iota::entries(),
+        leaf::entries(),
+        matmul::entries(),
+        pad::entries(),
+        permute::entries(),
+        prod::entries(),
+        random::entries(),
+        reshape::entries(),
+        slice::entries(),
+        stop_gradient::entries(),
+        sum::entries(),
+        take_along::entries(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

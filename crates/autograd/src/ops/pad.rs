@@ -1,0 +1,150 @@
+//! `pad`: a number before, after and between the elements of one axis.
+//!
+//! y[…, before + i · (gap + 1), …] = x[…, i, …], and `value` elsewhere
+//!
+//! * shape: the axis has before + n + (n − 1) · gap + after elements (before + after where n = 0)
+//! * dtypes: all
+//! * derivative: linear up to a constant; the cotangent is sliced
+
+use crate::class::Class;
+use crate::graph::{Derivative, Op, Var};
+use crate::kernel::{Blocks, views, with_type};
+use crate::meta::{Meta, operands};
+use crate::sample::{Entry, Sample};
+use wengert_tensor::dtype::{Element, Scalar};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::tensor::Tensor;
+
+/// Surrounds an axis.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Pad {
+    /// The axis.
+    pub axis: usize,
+    /// How many before the first element.
+    pub before: usize,
+    /// How many after the last.
+    pub after: usize,
+    /// How many between two neighbours.
+    pub gap: usize,
+    /// The number.
+    pub value: Scalar,
+}
+
+impl Pad {
+    fn size(&self, elements: usize) -> Option<usize> {
+        let between = elements.saturating_sub(1).checked_mul(self.gap)?;
+        self.before.checked_add(self.after)?.checked_add(elements)?.checked_add(between)
+    }
+}
+
+impl Op for Pad {
+    fn name(&self) -> &'static str {
+        "pad"
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        let [x] = operands(inputs)?;
+        if x.dtype != self.value.dtype() {
+            return Err(Error::dtype(format!("{} padded with {}", x.dtype, self.value.dtype())));
+        }
+        let Some(&size) = x.shape.get(self.axis) else {
+            return Err(Error::axis(format!("axis {} is out of range for {}", self.axis, x.shape)));
+        };
+        let size = self.size(size).ok_or_else(|| Error::shape("the padded size overflows"))?;
+        Ok(x.with_shape(x.shape.with(self.axis, size)?))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Kernel(self)
+    }
+
+    fn derivative(&self) -> Derivative {
+        Derivative::Linear
+    }
+
+    fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
+        let count = x[0].shape().get(self.axis).copied()?;
+        let step = self.gap + 1;
+        let covered = count.saturating_sub(1) * step + usize::from(count > 0);
+        Some(ct.slice_step(self.axis as isize, self.before..self.before + covered, step))
+    }
+}
+
+impl Kernel for Pad {
+    fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
+        let [x] = views(inputs)?;
+        let (from, to) = (Blocks::around(x.shape(), self.axis, 1), Blocks::around(out.shape(), self.axis, 1));
+        with_type!(x.dtype(), T => {
+            let value = self.value.get::<T>().unwrap_or_default().to_stored();
+            let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
+            dst.fill(value);
+            if from.size * from.inner == 0 {
+                return Ok(());
+            }
+            let (start, stride) = (self.before * to.inner, (self.gap + 1) * to.inner);
+            for (row, block) in src.chunks_exact(from.size * from.inner).zip(dst.chunks_exact_mut(to.size * to.inner)) {
+                let place = block.get_mut(start..).unwrap_or_default();
+                // Without gaps the elements of a row lie together.
+                match self.gap {
+                    0 => copy_to_start(place, row),
+                    _ => {
+                        let places = place.chunks_mut(stride).zip(row.chunks_exact(from.inner));
+                        places.for_each(|(place, part)| copy_to_start(place, part));
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Copies `src` to the start of `dst`, which is at least as long.
+fn copy_to_start<T: Copy>(dst: &mut [T], src: &[T]) {
+    if let Some(dst) = dst.get_mut(..src.len()) {
+        dst.copy_from_slice(src);
+    }
+}
+
+impl<'t> Var<'t> {
+    /// `before` and `after` times `value` around one axis.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([1.0f32, 2.0]).apply(|x| x.pad(0, 1, 2, 0.5))?;
+    /// assert_eq!(y.to_vec::<f32>()?, [0.5, 1.0, 2.0, 0.5, 0.5]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn pad(self, axis: isize, before: usize, after: usize, value: f64) -> Var<'t> {
+        match self.shape().axis(axis) {
+            Ok(_) if before == 0 && after == 0 => self,
+            Ok(axis) => self.pad_apart(axis, before, after, 0, value),
+            Err(error) => self.reject("pad", error),
+        }
+    }
+
+    /// As [`Var::pad`], with `gap` times `value` between neighbours.
+    #[track_caller]
+    pub(crate) fn pad_apart(self, axis: usize, before: usize, after: usize, gap: usize, value: f64) -> Var<'t> {
+        self.then(Pad { axis, before, after, gap, value: Scalar::new(self.dtype(), value) })
+    }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    let x = || [Tensor::from([[1.0f64, 2.0], [3.0, 4.0]])];
+    vec![Entry::new(
+        "pad",
+        "pad.rs",
+        vec![
+            Sample::new("last axis", x(), |_, x| x[0].pad(1, 1, 1, 9.0)).gives([9., 1., 2., 9., 9., 3., 4., 9.]),
+            Sample::new("first axis", x(), |_, x| x[0].pad(0, 1, 0, 0.0).square()).slopes([2., 4., 6., 8.]),
+            Sample::new("gaps", x(), |_, x| x[0].pad_apart(0, 1, 0, 1, 0.0))
+                .gives([0., 0., 1., 2., 0., 0., 3., 4.])
+                .slopes([1.0; 4]),
+            Sample::new("of nothing", [Tensor::from(Vec::<f64>::new())], |_, x| x[0].pad(0, 1, 1, 2.0)).gives([2., 2.]),
+            Sample::new("mask", [Tensor::from([true])], |_, x| x[0].pad(0, 0, 1, 0.0)).gives([1., 0.]),
+        ],
+    )]
+}

@@ -1,0 +1,125 @@
+//! Functions of one number. A row is: formula and derivative in words, the method, sample points, the partial.
+
+use crate::graph::Partial::{MinusOne, Times, Where};
+use crate::table::Rule::{Flat, Partials};
+use crate::table::{TRUTH, unary};
+use std::f64::consts::{FRAC_2_SQRT_PI, LN_2, LOG2_E, LOG10_E};
+
+/// Why rounding has no derivative: gradients of it are zero, as everywhere else where nothing depends.
+const STEPS: &str = "it is constant between its steps";
+
+unary! { "unary.rs"
+    /// −x. Its derivative is −1.
+    neg = Neg at [1.5, -0.5, 0.0] gives -1.5, Partials(|_, _, _| MinusOne);
+
+    /// |x|. Its derivative is the sign of x; at 0 it is taken as 0.
+    abs = Abs at [-1.5, 0.5, 2.0] gives 1.5, Partials(|_, x, _| Times(x[0].sign()));
+
+    /// −1, 0 or 1. It is constant between its jumps: gradients through it are zero.
+    sign = Sign at [-1.5, 0.5, 2.0] gives -1.0, Flat("it is constant on both sides of 0");
+
+    /// 1 / x. Its derivative is −y².
+    recip = Recip at [2.0, -0.5, 0.3] gives 0.5, Partials(|_, _, y| Times(-(y * y)));
+
+    /// x². Its derivative is 2x.
+    square = Square at [3.0, -1.5, 0.0] gives 9.0, Partials(|_, x, _| Times(x[0].scaled(2.0)));
+
+    /// √x. Its derivative is 1 / 2y; at 0 it is infinite, but a branch that was masked away sends back 0.
+    sqrt = Sqrt at [4.0, 0.5, 1.7] gives 2.0, Partials(|_, _, y| Times(y.recip().scaled(0.5)));
+
+    /// 1 / √x. Its derivative is −y³/2.
+    rsqrt = Rsqrt at [4.0, 0.5, 1.7] gives 0.5, Partials(|_, _, y| Times((y * y * y).scaled(-0.5)));
+
+    /// ∛x. Its derivative is 1 / 3y².
+    cbrt = Cbrt at [8.0, -0.5, 1.7] gives 2.0, Partials(|_, _, y| Times((y * y).scaled(3.0).recip()));
+
+    /// eˣ, its own derivative.
+    exp = Exp at [0.0, -1.5, 1.2] gives 1.0, Partials(|_, _, y| Times(y));
+
+    /// 2ˣ. Its derivative is y ln 2.
+    exp2 = Exp2 at [3.0, -1.5, 0.2] gives 8.0, Partials(|_, _, y| Times(y.scaled(LN_2)));
+
+    /// eˣ − 1, accurate near 0. Its derivative is y + 1.
+    expm1 = Expm1 at [0.0, -1.5, 1.2] gives 0.0, Partials(|_, _, y| Times(y.shifted(1.0)));
+
+    /// ln x. Its derivative is 1 / x; at 0 it is infinite, but a branch that was masked away sends back 0.
+    log = Log at [1.0, 0.3, 2.5] gives 0.0, Partials(|_, x, _| Times(x[0].recip()));
+
+    /// log₂ x. Its derivative is 1 / (x ln 2).
+    log2 = Log2 at [8.0, 0.3, 2.5] gives 3.0, Partials(|_, x, _| Times(x[0].recip().scaled(LOG2_E)));
+
+    /// log₁₀ x. Its derivative is 1 / (x ln 10).
+    log10 = Log10 at [100.0, 0.3, 2.5] gives 2.0, Partials(|_, x, _| Times(x[0].recip().scaled(LOG10_E)));
+
+    /// ln (1 + x), accurate near 0. Its derivative is 1 / (1 + x).
+    log1p = Log1p at [0.0, -0.4, 2.5] gives 0.0, Partials(|_, x, _| Times(x[0].shifted(1.0).recip()));
+
+    /// sin x. Its derivative is cos x.
+    sin = Sin at [0.0, -1.4, 2.5] gives 0.0, Partials(|_, x, _| Times(x[0].cos()));
+
+    /// cos x. Its derivative is −sin x.
+    cos = Cos at [0.0, -1.4, 2.5] gives 1.0, Partials(|_, x, _| Times(-x[0].sin()));
+
+    /// tan x. Its derivative is 1 + y².
+    tan = Tan at [0.0, -1.2, 0.5] gives 0.0, Partials(|_, _, y| Times((y * y).shifted(1.0)));
+
+    /// arcsin x. Its derivative is 1 / √(1 − x²).
+    asin = Asin at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((-x[0].square()).shifted(1.0).rsqrt()));
+
+    /// arccos x. Its derivative is −1 / √(1 − x²).
+    acos = Acos at [1.0e-9, -0.7, 0.5] gives 1.5707963257948966, Partials(|_, x, _| Times(-(-x[0].square()).shifted(1.0).rsqrt()));
+
+    /// arctan x. Its derivative is 1 / (1 + x²).
+    atan = Atan at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, x, _| Times(x[0].square().shifted(1.0).recip()));
+
+    /// (eˣ − e⁻ˣ) / 2. Its derivative is cosh x.
+    sinh = Sinh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, x, _| Times(x[0].cosh()));
+
+    /// (eˣ + e⁻ˣ) / 2. Its derivative is sinh x.
+    cosh = Cosh at [0.0, -1.7, 0.5] gives 1.0, Partials(|_, x, _| Times(x[0].sinh()));
+
+    /// tanh x. Its derivative is 1 − y².
+    tanh = Tanh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, _, y| Times((-(y * y)).shifted(1.0)));
+
+    /// The inverse of sinh. Its derivative is 1 / √(x² + 1).
+    asinh = Asinh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, x, _| Times(x[0].square().shifted(1.0).rsqrt()));
+
+    /// The inverse of cosh. Its derivative is 1 / √(x² − 1).
+    acosh = Acosh at [2.0, 1.7, 3.5] gives 1.3169578969248166, Partials(|_, x, _| Times(x[0].square().shifted(-1.0).rsqrt()));
+
+    /// The inverse of tanh. Its derivative is 1 / (1 − x²).
+    atanh = Atanh at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((-x[0].square()).shifted(1.0).recip()));
+
+    /// 1 / (1 + e⁻ˣ). Its derivative is y (1 − y).
+    sigmoid = Sigmoid at [0.0, -1.7, 2.5] gives 0.5, Partials(|_, _, y| Times(y * (-y).shifted(1.0)));
+
+    /// ln (1 + eˣ), without overflow. Its derivative is the sigmoid.
+    softplus = Softplus at [0.0, -1.7, 2.5] gives 0.6931471805599453, Partials(|_, x, _| Times(x[0].sigmoid()));
+
+    /// 2/√π · ∫₀ˣ exp(−t²) dt. Its derivative is 2/√π · exp(−x²).
+    erf = Erf at [0.5, -1.1, 0.0] gives 0.5204998778130465, Partials(|_, x, _| Times((-x[0].square()).exp().scaled(FRAC_2_SQRT_PI)));
+
+    /// The largest integer that is not above x. Gradients through it are zero.
+    floor = Floor at [1.7, -0.5, 2.2] gives 1.0, Flat(STEPS);
+
+    /// The smallest integer that is not below x. Gradients through it are zero.
+    ceil = Ceil at [1.2, -0.5, 2.2] gives 2.0, Flat(STEPS);
+
+    /// The nearest integer; ties go to the even one. Gradients through it are zero.
+    round = Round at [2.4, -0.6, 1.7] gives 2.0, Flat(STEPS);
+
+    /// The integer part. Gradients through it are zero.
+    trunc = Trunc at [-1.7, 0.5, 2.2] gives -1.0, Flat(STEPS);
+
+    /// max(x, 0). Its derivative is 1 where x > 0, else 0; at 0 it is taken as 0.
+    relu = Relu at [1.5, -0.5, 0.3] gives 1.5, Partials(|_, x, _| Where(x[0].gt(x[0].filled(0.0))));
+
+    /// Whether x is NaN.
+    is_nan = IsNan at [1.5, -0.5, 0.0] gives 0.0, TRUTH;
+
+    /// Whether x is +∞ or −∞.
+    is_inf = IsInf at [1.5, -0.5, 0.0] gives 0.0, TRUTH;
+
+    /// Whether x is neither infinite nor NaN.
+    is_finite = IsFinite at [1.5, -0.5, 0.0] gives 1.0, TRUTH;
+}

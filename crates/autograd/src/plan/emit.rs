@@ -1,0 +1,409 @@
+//! From groups to a program: the order of the steps, the place of every value, and the kernels.
+
+use crate::class::{Class, IndexFn};
+use crate::graph::OpRef;
+use crate::plan::arena::{Arena, Block};
+use crate::plan::group::{Group, Grouping};
+use crate::plan::lower::{Item, Lowered, Operand, Work, is_plain};
+use std::collections::HashMap;
+use std::sync::Arc;
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::matmul::MatMul;
+use wengert_tensor::layout::Layout;
+use wengert_tensor::program::loops::{Def, Load, LoopSpec, Rank, Store, Value, ValueId};
+use wengert_tensor::program::region::{ARENA, Region};
+use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::program::{Buffers, Program, Step, compile_loop};
+
+/// A program, and what must be bound to it.
+#[derive(Debug)]
+pub(crate) struct Emitted {
+    pub(crate) program: Program,
+    /// Tensor leaves, in the order of the program's inputs.
+    pub(crate) tensors: Vec<u32>,
+    /// Scalar leaves, in the order of the program's slots.
+    pub(crate) scalars: Vec<u32>,
+    /// For each wanted node, which of the program's outputs has its elements.
+    pub(crate) outputs: Vec<usize>,
+    /// For each call, the hash of the node it computes.
+    pub(crate) origins: Vec<u128>,
+}
+
+/// An op's own kernel.
+#[derive(Debug)]
+struct OpKernel(OpRef);
+
+impl Kernel for OpKernel {
+    fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
+        match self.0.class() {
+            Class::Kernel(kernel) => kernel.run(inputs, out),
+            _ => Err(Error::state("an op that changed its class")),
+        }
+    }
+}
+
+struct Emitter<'a> {
+    items: &'a [Item],
+    grouping: &'a Grouping,
+    regions: Vec<Option<Region>>,
+    blocks: Vec<Option<Block>>,
+    slots: HashMap<u32, u32>,
+    scalars: Vec<u32>,
+}
+
+/// Builds the program of grouped items.
+///
+/// # Errors
+/// When an op breaks its contract; never by the values of leaves.
+pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping) -> Result<Emitted> {
+    let items = &lowered.items;
+    let mut order: Vec<u32> =
+        (0..grouping.groups.len() as u32).filter(|&g| !grouping.groups[g as usize].members.is_empty()).collect();
+    order.sort_by_key(|&g| {
+        let group = &grouping.groups[g as usize];
+        (group.level, group.members.iter().min().copied())
+    });
+
+    let mut emitter = Emitter {
+        items,
+        grouping,
+        regions: vec![None; items.len()],
+        blocks: vec![None; items.len()],
+        slots: HashMap::new(),
+        scalars: Vec::new(),
+    };
+    let (tensors, inputs) = emitter.bind_tensors()?;
+    let (outputs, output_bytes) = emitter.bind_outputs(&lowered.outputs, inputs.len());
+    let last_use = emitter.last_uses(&order);
+
+    let mut ending: Vec<Vec<usize>> = vec![Vec::new(); order.len()];
+    for (id, at) in last_use.iter().enumerate() {
+        if let Some(list) = at.and_then(|at| ending.get_mut(at)) {
+            list.push(id);
+        }
+    }
+
+    let mut arena = Arena::default();
+    let mut steps = Vec::with_capacity(order.len());
+    let mut origins = Vec::new();
+    for (at, &g) in order.iter().enumerate() {
+        let group = &grouping.groups[g as usize];
+        for &m in &group.members {
+            let id = m as usize;
+            let bytes = items[id].bytes();
+            if emitter.regions[id].is_none() && last_use[id].is_some() && bytes > 0 {
+                let block = arena.take(bytes);
+                emitter.blocks[id] = Some(block);
+                emitter.regions[id] = Some(Region::new(ARENA, block.offset, bytes));
+            }
+        }
+        let mut workspace = None;
+        match group.n {
+            0 => {
+                if let Some(step) = emitter.single(group, &mut origins)? {
+                    steps.push(step);
+                }
+            }
+            _ => {
+                let spec = emitter.spec(g, group)?;
+                if !spec.stores.is_empty() {
+                    let mut code = compile_loop(&spec)?;
+                    if code.workspace_bytes() > 0 {
+                        let block = arena.take(code.workspace_bytes());
+                        code.set_workspace(Region::new(ARENA, block.offset, code.workspace_bytes()));
+                        workspace = Some(block);
+                    }
+                    steps.push(Step::Loop(Box::new(code)));
+                }
+            }
+        }
+        if let Some(block) = workspace {
+            arena.give(block);
+        }
+        for &id in ending.get(at).into_iter().flatten() {
+            if let Some(block) = emitter.blocks[id].take() {
+                arena.give(block);
+            }
+        }
+    }
+    let buffers =
+        Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
+    let program = Program::new(steps, buffers)?;
+    Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins })
+}
+
+impl Emitter<'_> {
+    /// One input for each tensor leaf.
+    fn bind_tensors(&mut self) -> Result<(Vec<u32>, Vec<usize>)> {
+        let mut tensors = Vec::new();
+        let mut bytes = Vec::new();
+        // The layout of a leaf stands with its readers; all of them agree on the elements that exist.
+        let mut extents: HashMap<u32, usize> = HashMap::new();
+        for item in self.items {
+            for o in &item.operands {
+                if let Work::Tensor(_) = self.items[o.item as usize].work {
+                    let need = o.layout.bounds().map_or(0, |(_, high)| high + 1);
+                    let extent = extents.entry(o.item).or_default();
+                    *extent = (*extent).max(need);
+                }
+            }
+        }
+        for (id, item) in self.items.iter().enumerate() {
+            if let Work::Tensor(ordinal) = item.work {
+                let len = extents.get(&(id as u32)).copied().unwrap_or(0) * item.dtype.size();
+                tensors.push(ordinal);
+                bytes.push(len);
+                self.regions[id] = Some(Region::new(tensors.len() as u32, 0, len));
+            }
+        }
+        Ok((tensors, bytes))
+    }
+
+    /// One output for each item that is wanted; wanted twice, it is there once.
+    fn bind_outputs(&mut self, wanted: &[u32], inputs: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut bytes = Vec::new();
+        let mut known: HashMap<u32, usize> = HashMap::new();
+        let mut outputs = Vec::with_capacity(wanted.len());
+        for &o in wanted {
+            let index = *known.entry(o).or_insert_with(|| {
+                let len = self.items[o as usize].bytes();
+                bytes.push(len);
+                self.regions[o as usize] = Some(Region::new((inputs + bytes.len()) as u32, 0, len));
+                bytes.len() - 1
+            });
+            outputs.push(index);
+        }
+        (outputs, bytes)
+    }
+
+    /// For each item, the last step that reads it from memory.
+    fn last_uses(&self, order: &[u32]) -> Vec<Option<usize>> {
+        let mut last: Vec<Option<usize>> = vec![None; self.items.len()];
+        let mut stack: Vec<u32> = Vec::new();
+        for (at, &g) in order.iter().enumerate() {
+            for &m in &self.grouping.groups[g as usize].members {
+                if self.grouping.groups[g as usize].n == 0 {
+                    // A product or kernel writes its result even when nobody reads it.
+                    last[m as usize] = last[m as usize].max(Some(at));
+                }
+                stack.extend(self.items[m as usize].operands.iter().filter(|o| self.remote(g, o)).map(|o| o.item));
+                while let Some(id) = stack.pop() {
+                    match self.recomputed(g, id) {
+                        true => stack.extend(self.items[id as usize].operands.iter().map(|o| o.item)),
+                        false if self.grouping.group[id as usize] != g => last[id as usize] = last[id as usize].max(Some(at)),
+                        false => {}
+                    }
+                }
+                // A floating operand that is not read as it lies comes from memory.
+                for o in &self.items[m as usize].operands {
+                    if !is_plain(&o.layout) && self.grouping.group[o.item as usize] != g {
+                        last[o.item as usize] = last[o.item as usize].max(Some(at));
+                    }
+                }
+            }
+        }
+        last
+    }
+
+    fn remote(&self, g: u32, o: &Operand) -> bool {
+        self.grouping.group[o.item as usize] != g
+    }
+
+    /// Whether group `g` computes a floating item itself.
+    fn recomputed(&self, g: u32, id: u32) -> bool {
+        self.grouping.floating[id as usize]
+            && self.grouping.group[id as usize] != g
+            && self.grouping.groups[g as usize].n > 0
+    }
+
+    fn region(&self, id: u32) -> Result<Region> {
+        self.regions[id as usize].ok_or_else(|| Error::state("a value that is read and was never placed"))
+    }
+
+    fn slot(&mut self, ordinal: u32) -> u32 {
+        let scalars = &mut self.scalars;
+        *self.slots.entry(ordinal).or_insert_with(|| {
+            scalars.push(ordinal);
+            scalars.len() as u32 - 1
+        })
+    }
+
+    fn single(&mut self, group: &Group, origins: &mut Vec<u128>) -> Result<Option<Step>> {
+        let Some(&id) = group.members.first() else { return Ok(None) };
+        let item = &self.items[id as usize];
+        if item.is_loop() {
+            return Ok(None);
+        }
+        match &item.work {
+            Work::MatMul if item.len() > 0 => self.product(id, item).map(Some),
+            Work::Kernel(op) => {
+                let mut inputs = Vec::with_capacity(item.operands.len());
+                for o in &item.operands {
+                    let dtype = self.items[o.item as usize].dtype;
+                    let len = o.layout.shape().len() * dtype.size();
+                    let at = match len {
+                        0 => Region::new(ARENA, 0, 0),
+                        _ => self.region(o.item)?,
+                    };
+                    let region = Region::new(at.buffer, at.offset + o.layout.offset() * dtype.size(), len);
+                    inputs.push((region, dtype, o.layout.shape().clone()));
+                }
+                let out = match item.bytes() {
+                    0 => self.regions[id as usize].unwrap_or(Region::new(ARENA, 0, 0)),
+                    _ => self.region(id)?,
+                };
+                origins.push(item.origin);
+                let tag = origins.len() as u32 - 1;
+                let kernel = Arc::new(OpKernel(op.clone()));
+                Ok(Some(Step::Call { kernel, inputs, output: (out, item.dtype, item.shape.clone()), tag }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn product(&self, id: u32, item: &Item) -> Result<Step> {
+        let [a, b] = item.operands.as_slice() else { return Err(Error::state("a product takes two operands")) };
+        let split = |layout: &Layout| -> Option<(usize, usize, [isize; 2])> {
+            let r = layout.shape().rank().checked_sub(2)?;
+            Some((layout.shape()[r], layout.shape()[r + 1], [layout.strides()[r], layout.strides()[r + 1]]))
+        };
+        let (Some((m, k, a_strides)), Some((_, n, b_strides))) = (split(&a.layout), split(&b.layout)) else {
+            return Err(Error::state("a product of vectors"));
+        };
+        let batch = (0..a.layout.shape().rank() - 2)
+            .map(|i| (a.layout.shape()[i], a.layout.strides()[i], b.layout.strides()[i]))
+            .filter(|d| d.0 != 1)
+            .collect();
+        let product = MatMul { dtype: item.dtype, m, n, k, a_strides, b_strides, batch };
+        let operand = |o: &Operand| -> Result<(Region, usize)> {
+            match o.layout.shape().len() {
+                0 => Ok((Region::new(ARENA, 0, 0), 0)),
+                _ => Ok((self.region(o.item)?, o.layout.offset())),
+            }
+        };
+        let (a, b) = (operand(a)?, operand(b)?);
+        Ok(Step::MatMul { product: Box::new(product), a, b, c: self.region(id)? })
+    }
+
+    fn spec(&mut self, g: u32, group: &Group) -> Result<LoopSpec> {
+        let mut members = group.members.clone();
+        members.sort_unstable();
+        let mut build = Build { emitter: self, g, spec: LoopSpec { n: group.n, cols: group.cols, ..LoopSpec::default() }, known: HashMap::new() };
+        for &m in &members {
+            let rank = build.emitter.grouping.rank[m as usize];
+            let value = build.item(m, rank)?;
+            if let Some(region) = build.emitter.regions[m as usize] {
+                build.spec.stores.push(Store { value, region });
+            }
+        }
+        Ok(build.spec)
+    }
+}
+
+/// What a value of a loop is known by.
+#[derive(PartialEq, Eq, Hash)]
+enum Name {
+    Item(u32, Rank),
+    Read(u32, Layout, Rank),
+    Slot(u32, DType),
+    Fill(wengert_tensor::dtype::Scalar),
+}
+
+struct Build<'a, 'b> {
+    emitter: &'a mut Emitter<'b>,
+    g: u32,
+    spec: LoopSpec,
+    known: HashMap<Name, ValueId>,
+}
+
+impl Build<'_, '_> {
+    fn push(&mut self, name: Name, def: Def, dtype: DType) -> ValueId {
+        let id = self.spec.values.len() as ValueId;
+        self.spec.values.push(Value { def, dtype });
+        self.known.insert(name, id);
+        id
+    }
+
+    /// An item that this loop computes.
+    fn item(&mut self, id: u32, rank: Rank) -> Result<ValueId> {
+        if let Some(&known) = self.known.get(&Name::Item(id, rank)) {
+            return Ok(known);
+        }
+        let items = self.emitter.items;
+        let item = &items[id as usize];
+        let inner = match item.work {
+            Work::Rows(..) | Work::Cols(..) => Rank::Full,
+            _ => rank,
+        };
+        let random_key = |build: &mut Self| match item.operands.first().map(|o| &items[o.item as usize].work) {
+            Some(Work::Scalar(ordinal)) => Ok(build.emitter.slot(*ordinal)),
+            _ => Err(Error::state("a random op whose key is not the tape's")),
+        };
+        let def = match &item.work {
+            Work::Index(IndexFn::Iota { axis }) => {
+                let extent = item.shape.get(*axis).copied().unwrap_or(1);
+                Def::Iota { extent, inner: item.shape.iter().skip(axis + 1).product() }
+            }
+            Work::Index(IndexFn::Uniform { stream }) => Def::Uniform { key: random_key(self)?, stream: *stream },
+            Work::Index(IndexFn::Normal { stream }) => Def::Normal { key: random_key(self)?, stream: *stream },
+            work => {
+                let mut ops = [0; 3];
+                for (i, o) in item.operands.iter().enumerate().take(3) {
+                    ops[i] = self.operand(o, inner)?;
+                }
+                for i in item.operands.len()..3 {
+                    ops[i] = ops[0];
+                }
+                match work {
+                    Work::Map(f) => Def::Map(*f, ops),
+                    Work::Cast => Def::Cast(ops[0]),
+                    Work::Copy => Def::Copy(ops[0]),
+                    Work::Rows(f, _) => Def::RowReduce(*f, ops[0]),
+                    Work::Cols(f, _) => Def::ColReduce(*f, ops[0]),
+                    _ => return Err(Error::state("an item that no loop computes")),
+                }
+            }
+        };
+        Ok(self.push(Name::Item(id, rank), def, item.dtype))
+    }
+
+    /// A value that an item of this loop reads.
+    fn operand(&mut self, o: &Operand, rank: Rank) -> Result<ValueId> {
+        let items = self.emitter.items;
+        let item = &items[o.item as usize];
+        let grouping = self.emitter.grouping;
+        match &item.work {
+            Work::Scalar(ordinal) => {
+                let slot = self.emitter.slot(*ordinal);
+                let name = Name::Slot(slot, item.dtype);
+                Ok(match self.known.get(&name) {
+                    Some(&known) => known,
+                    None => self.push(name, Def::Slot(slot), item.dtype),
+                })
+            }
+            Work::Fill(value) => {
+                let name = Name::Fill(*value);
+                Ok(match self.known.get(&name) {
+                    Some(&known) => known,
+                    None => self.push(name, Def::Constant(*value), item.dtype),
+                })
+            }
+            _ if grouping.group[o.item as usize] == self.g && !matches!(item.work, Work::Tensor(_)) => {
+                self.item(o.item, grouping.rank[o.item as usize])
+            }
+            _ if grouping.floating[o.item as usize] && is_plain(&o.layout) => self.item(o.item, rank),
+            _ => {
+                let name = Name::Read(o.item, o.layout.clone(), rank);
+                if let Some(&known) = self.known.get(&name) {
+                    return Ok(known);
+                }
+                let region = self.emitter.region(o.item)?;
+                let dims = o.layout.shape().iter().copied().zip(o.layout.strides().iter().copied()).collect();
+                let load = Load { region, offset: o.layout.offset(), dims, rank };
+                Ok(self.push(name, Def::Load(load), item.dtype))
+            }
+        }
+    }
+}
+

@@ -1,0 +1,101 @@
+//! The nodes that an answer needs, in order, with what is bound at run time as leaves.
+
+use crate::graph::{Graph as Recorded, Leaf, NodeId, Source};
+use crate::meta::Meta;
+use crate::plan::graph::{Graph, Kind, Node};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::layout::Layout;
+use wengert_tensor::tensor::Tensor;
+
+/// The layout of a bound tensor, from the first element that it reads.
+fn bound_layout(tensor: &Tensor) -> Result<Layout> {
+    let layout = tensor.layout();
+    let low = layout.bounds().map_or(layout.offset(), |(low, _)| low);
+    Layout::new(layout.shape().clone(), layout.strides(), layout.offset() - low)
+}
+
+/// The bytes of a bound tensor, from the first element that it reads to the last.
+pub(crate) fn bound_bytes(tensor: &Tensor) -> &[u8] {
+    let size = tensor.dtype().size();
+    match tensor.layout().bounds() {
+        Some((low, high)) => tensor.storage().bytes().get(low * size..(high + 1) * size).unwrap_or(&[]),
+        None => &[],
+    }
+}
+
+/// The part of a tape that `outputs` need. An output that has a value is not computed again.
+///
+/// # Errors
+/// When a node is not on the tape.
+pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> {
+    // Which nodes are needed: operands have lower numbers than their users, so one list, sorted, is an order.
+    let mut needed: Vec<NodeId> = Vec::new();
+    let mut seen: Vec<bool> = vec![false; recorded.nodes.len()];
+    let mut stack: Vec<NodeId> = outputs.to_vec();
+    while let Some(id) = stack.pop() {
+        match seen.get_mut(id.index()) {
+            Some(seen) if !*seen => *seen = true,
+            Some(_) => continue,
+            None => return Err(Error::state("a value that was never recorded")),
+        }
+        needed.push(id);
+        for &input in &recorded.node(id)?.inputs {
+            if let Source::Node(input) = recorded.source(id, input) {
+                stack.push(input);
+            }
+        }
+    }
+    needed.sort_unstable();
+
+    let mut graph = Graph { nodes: Vec::with_capacity(needed.len() + 16), outputs: Vec::with_capacity(outputs.len()) };
+    let mut place: Vec<u32> = vec![u32::MAX; recorded.nodes.len()];
+    let mut leaves: HashMap<u32, u32> = HashMap::new();
+    for &id in &needed {
+        let node = recorded.node(id)?;
+        let at = if node.inputs.is_empty() && node.leaf_since == NodeId(0) && recorded.leaves.get(node.leaf as usize).is_some() {
+            leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
+        } else {
+            let mut inputs: SmallVec<[u32; 3]> = SmallVec::with_capacity(node.inputs.len());
+            for &input in &node.inputs {
+                inputs.push(match recorded.source(id, input) {
+                    Source::Node(input) => place.get(input.index()).copied().unwrap_or(u32::MAX),
+                    Source::Leaf(ordinal) => {
+                        let of = recorded.node(input)?;
+                        leaf(recorded, &mut graph, &mut leaves, ordinal, &of.meta, of.hash)?
+                    }
+                });
+            }
+            graph.nodes.push(Node { kind: Kind::Op(node.op.clone()), inputs, meta: node.meta.clone(), origin: node.hash });
+            graph.nodes.len() as u32 - 1
+        };
+        if let Some(slot) = place.get_mut(id.index()) {
+            *slot = at;
+        }
+    }
+    graph.outputs = outputs.iter().map(|o| place.get(o.index()).copied().unwrap_or(u32::MAX)).collect();
+    Ok(graph)
+}
+
+fn leaf(
+    recorded: &Recorded,
+    graph: &mut Graph,
+    known: &mut HashMap<u32, u32>,
+    ordinal: u32,
+    meta: &Meta,
+    origin: u128,
+) -> Result<u32> {
+    if let Some(&at) = known.get(&ordinal) {
+        return Ok(at);
+    }
+    let kind = match recorded.leaves.get(ordinal as usize) {
+        Some(Leaf::Tensor(tensor)) => Kind::Tensor(ordinal, bound_layout(tensor)?),
+        Some(Leaf::Scalar(_)) => Kind::Scalar(ordinal),
+        None => return Err(Error::state("a leaf without a value")),
+    };
+    graph.nodes.push(Node { kind, inputs: SmallVec::new(), meta: meta.clone(), origin });
+    let at = graph.nodes.len() as u32 - 1;
+    known.insert(ordinal, at);
+    Ok(at)
+}

@@ -1,0 +1,288 @@
+//! From nodes to items: views become layouts of the operands that are read through them, and every reduction becomes one over the
+//! columns of each row or over the rows of each column. What no layout can say is copied.
+
+use crate::class::{Class, IndexFn, View};
+use crate::graph::OpRef;
+use crate::plan::graph::{Graph, Kind};
+use smallvec::SmallVec;
+use wengert_tensor::dtype::{DType, Scalar};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::scalar::{ReduceFn, ScalarFn};
+use wengert_tensor::layout::Layout;
+use wengert_tensor::shape::Shape;
+
+/// Something to compute, or to bind.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// Bound at run time: tensor leaf `ordinal`.
+    Tensor(u32),
+    /// Bound at run time: scalar leaf `ordinal`.
+    Scalar(u32),
+    /// The same value everywhere.
+    Fill(Scalar),
+    Map(ScalarFn),
+    Cast,
+    Copy,
+    /// Iota, uniform or normal; the key of a random function is its operand.
+    Index(IndexFn),
+    /// Each row of `cols` elements to one.
+    Rows(ReduceFn, usize),
+    /// All rows of `cols` elements to one row.
+    Cols(ReduceFn, usize),
+    MatMul,
+    Kernel(OpRef),
+}
+
+/// An operand: elements of an item, read through a layout over the reader's points.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Operand {
+    pub(crate) item: u32,
+    pub(crate) layout: Layout,
+}
+
+/// One item; its value is contiguous, except that a bound tensor has its own layout.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) work: Work,
+    pub(crate) operands: SmallVec<[Operand; 3]>,
+    pub(crate) shape: Shape,
+    pub(crate) dtype: DType,
+    pub(crate) origin: u128,
+}
+
+impl Item {
+    pub(crate) fn len(&self) -> usize {
+        self.shape.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.len() * self.dtype.size()
+    }
+
+    /// Whether the loop machine computes it.
+    pub(crate) fn is_loop(&self) -> bool {
+        matches!(
+            self.work,
+            Work::Map(_) | Work::Cast | Work::Copy | Work::Index(_) | Work::Fill(_) | Work::Rows(..) | Work::Cols(..)
+        )
+    }
+}
+
+/// Items in order, and for each wanted node the item that holds exactly its elements.
+#[derive(Debug, Default)]
+pub(crate) struct Lowered {
+    pub(crate) items: Vec<Item>,
+    pub(crate) outputs: Vec<u32>,
+}
+
+struct Lowering {
+    items: Vec<Item>,
+    /// For each node: the item that holds it, and how it is read.
+    views: Vec<Operand>,
+}
+
+/// Lowers a graph.
+///
+/// # Errors
+/// When an op breaks its contract.
+pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
+    let mut state = Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
+    for node in &graph.nodes {
+        let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
+        let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
+        let item = |work, operands| Item { work, operands, shape: shape.clone(), dtype, origin: node.origin };
+        let first = || inputs.first().cloned().ok_or_else(|| Error::state("an op without its operand"));
+        let view = match (&node.kind, node.class()) {
+            (Kind::Tensor(ordinal, layout), _) => {
+                let id = state.push(item(Work::Tensor(*ordinal), SmallVec::new()));
+                Operand { item: id, layout: layout.clone() }
+            }
+            (Kind::Scalar(ordinal), _) => state.plain(item(Work::Scalar(*ordinal), SmallVec::new())),
+            (Kind::Fill(value), _) => state.plain(item(Work::Fill(*value), SmallVec::new())),
+            (_, Class::View(view)) => state.view(first()?, view, &shape, dtype, node.origin)?,
+            (_, Class::Reduce { kind, axes }) => {
+                let operand = first()?;
+                let dtype_in = state.items[operand.item as usize].dtype;
+                state.reduce(operand, dtype_in, kind, axes, &shape, node.origin)?
+            }
+            (_, Class::Map(f)) => state.plain(item(Work::Map(f), inputs.clone())),
+            (_, Class::Cast(_)) => state.plain(item(Work::Cast, inputs.clone())),
+            (_, Class::Index(IndexFn::Fill(value))) => state.plain(item(Work::Fill(value), SmallVec::new())),
+            (_, Class::Index(f)) => state.plain(item(Work::Index(f), inputs.clone())),
+            (_, Class::MatMul) => {
+                let operands = inputs.iter().map(|o| state.in_memory(o, node.origin)).collect();
+                state.plain(item(Work::MatMul, operands))
+            }
+            (Kind::Op(op), Class::Kernel(_)) => {
+                let operands = inputs.iter().map(|o| state.contiguous(o, node.origin)).collect::<Result<_>>()?;
+                state.plain(item(Work::Kernel(op.clone()), operands))
+            }
+            _ => return Err(Error::state("a leaf that is not on its tape")),
+        };
+        state.views.push(view);
+    }
+    let mut outputs = Vec::with_capacity(graph.outputs.len());
+    for &o in &graph.outputs {
+        let view = state.views[o as usize].clone();
+        let held = &state.items[view.item as usize];
+        let whole = is_plain(&view.layout) && view.layout.shape().len() == held.len();
+        let computed = held.is_loop() || matches!(held.work, Work::MatMul | Work::Kernel(_));
+        let id = match whole && computed && !matches!(held.work, Work::Fill(_)) {
+            true => view.item,
+            false => state.copy(view, graph.nodes[o as usize].origin).item,
+        };
+        outputs.push(id);
+    }
+    Ok(Lowered { items: state.items, outputs })
+}
+
+/// Contiguous from the first element.
+pub(crate) fn is_plain(layout: &Layout) -> bool {
+    layout.offset() == 0 && layout.is_contiguous()
+}
+
+impl Lowering {
+    fn push(&mut self, item: Item) -> u32 {
+        self.items.push(item);
+        self.items.len() as u32 - 1
+    }
+
+    /// An item whose value is read as it lies.
+    fn plain(&mut self, item: Item) -> Operand {
+        let layout = Layout::contiguous(item.shape.clone());
+        Operand { item: self.push(item), layout }
+    }
+
+    fn copy(&mut self, operand: Operand, origin: u128) -> Operand {
+        let shape = operand.layout.shape().clone();
+        let dtype = self.items[operand.item as usize].dtype;
+        self.plain(Item { work: Work::Copy, operands: std::iter::once(operand).collect(), shape, dtype, origin })
+    }
+
+    /// The operand itself when its elements lie one behind the other, a copy of it otherwise.
+    fn contiguous(&mut self, operand: &Operand, origin: u128) -> Result<Operand> {
+        let inline = matches!(self.items[operand.item as usize].work, Work::Scalar(_) | Work::Fill(_));
+        match operand.layout.is_contiguous() && !inline {
+            true => Ok(operand.clone()),
+            false => Ok(self.copy(operand.clone(), origin)),
+        }
+    }
+
+    /// The operand itself unless it has no memory.
+    fn in_memory(&mut self, operand: &Operand, origin: u128) -> Operand {
+        match self.items[operand.item as usize].work {
+            Work::Scalar(_) | Work::Fill(_) => self.copy(operand.clone(), origin),
+            _ => operand.clone(),
+        }
+    }
+
+    fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, dtype: DType, origin: u128) -> Result<Operand> {
+        // A value that is the same everywhere keeps being so.
+        if let Work::Scalar(_) | Work::Fill(_) = self.items[operand.item as usize].work {
+            let work = self.items[operand.item as usize].work.clone();
+            let item = Item { work, operands: SmallVec::new(), shape: shape.clone(), dtype, origin };
+            return Ok(self.plain(item));
+        }
+        if let Some(layout) = view.view(&operand.layout, shape) {
+            return Ok(Operand { item: operand.item, layout });
+        }
+        let copied = self.copy(operand, origin);
+        match view.view(&copied.layout, shape) {
+            Some(layout) => Ok(Operand { item: copied.item, layout }),
+            None => Err(Error::state("a view that no layout can say")),
+        }
+    }
+
+    /// A reduction as steps over rows or columns. How it is cut follows from the shape and the axes alone.
+    fn reduce(
+        &mut self,
+        operand: Operand,
+        dtype: DType,
+        kind: ReduceFn,
+        axes: &[usize],
+        out: &Shape,
+        origin: u128,
+    ) -> Result<Operand> {
+        let shape = operand.layout.shape().clone();
+        if shape.len() == 0 && out.len() > 0 {
+            let value = match kind {
+                ReduceFn::Sum => 0.0,
+                ReduceFn::Prod => 1.0,
+                ReduceFn::Max => f64::NEG_INFINITY,
+                ReduceFn::Min => f64::INFINITY,
+            };
+            let value = Scalar::new(dtype, value);
+            return Ok(self.plain(Item { work: Work::Fill(value), operands: SmallVec::new(), shape: out.clone(), dtype, origin }));
+        }
+        // Axes of one element are nothing to reduce.
+        let kept: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| shape[*a] != 1 && !axes.contains(a)).collect();
+        let gone: SmallVec<[usize; 4]> = axes.iter().copied().filter(|&a| shape[a] != 1).collect();
+        let size = |axes: &[usize]| axes.iter().map(|&a| shape[a]).product::<usize>();
+        let step = |state: &mut Self, operand: Operand, work: Work, dims: &[usize]| -> Result<Operand> {
+            let shape = Shape::new(dims)?;
+            Ok(state.plain(Item { work, operands: std::iter::once(operand).collect(), shape, dtype, origin }))
+        };
+        let reshaped = |o: Operand| -> Result<Operand> {
+            let layout = o.layout.reshape(out).ok_or_else(|| Error::state("a reduction of another size"))?;
+            Ok(Operand { item: o.item, layout })
+        };
+        if gone.is_empty() {
+            let operand = self.contiguous(&operand, origin)?;
+            return reshaped(operand);
+        }
+        if kept.is_empty() {
+            let n = shape.len();
+            let cols = whole_cols(&shape);
+            let last = match cols == n {
+                true => operand,
+                false => step(self, operand, Work::Rows(kind, cols), &[n / cols])?,
+            };
+            let rest = last.layout.shape().len();
+            let scalar = step(self, last, Work::Rows(kind, rest), &[])?;
+            return reshaped(scalar);
+        }
+        let (first_kept, last_kept) = (kept[0], kept[kept.len() - 1]);
+        if gone.iter().all(|&a| a > last_kept) {
+            let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
+            let rows = step(self, operand, Work::Rows(kind, size(&gone)), &dims)?;
+            return reshaped(rows);
+        }
+        if gone.iter().all(|&a| a < first_kept) {
+            let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
+            let cols = step(self, operand, Work::Cols(kind, size(&kept)), &dims)?;
+            return reshaped(cols);
+        }
+        let trailing: SmallVec<[usize; 4]> = gone.iter().copied().filter(|&a| a > last_kept).collect();
+        if !trailing.is_empty() {
+            let left: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| !trailing.contains(a)).collect();
+            let dims: SmallVec<[usize; 4]> = left.iter().map(|&a| shape[a]).collect();
+            let part = step(self, operand, Work::Rows(kind, size(&trailing)), &dims)?;
+            let rest: SmallVec<[usize; 4]> =
+                left.iter().enumerate().filter(|(_, a)| gone.contains(a)).map(|(i, _)| i).collect();
+            return self.reduce(part, dtype, kind, &rest, out, origin);
+        }
+        // Reduced axes between kept ones: read them last.
+        let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| !gone.contains(a)).collect();
+        order.extend(gone.iter().copied());
+        let layout = operand.layout.permute(&order)?;
+        let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
+        let rows = step(self, Operand { item: operand.item, layout }, Work::Rows(kind, size(&gone)), &dims)?;
+        reshaped(rows)
+    }
+}
+
+/// The rows in which all elements of a shape are reduced: trailing axes of at least 64 elements together, or the whole of a small shape.
+fn whole_cols(shape: &Shape) -> usize {
+    let n = shape.len();
+    if n <= 2048 {
+        return n;
+    }
+    let mut cols = 1;
+    for &extent in shape.iter().rev() {
+        cols *= extent;
+        if cols >= 64 {
+            break;
+        }
+    }
+    cols
+}

@@ -1,0 +1,152 @@
+//! Every scalar function, for one element, written as its definition says.
+
+use std::f64::consts::PI;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::scalar::ScalarFn;
+
+/// A function of floats; masks are 0 and 1.
+pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
+    let truth = |is: bool| f64::from(u8::from(is));
+    Ok(match function {
+        ScalarFn::Neg => -a,
+        ScalarFn::Abs => a.abs(),
+        ScalarFn::Sign if a.is_nan() || a == 0.0 => a,
+        ScalarFn::Sign => a.signum(),
+        ScalarFn::Recip => 1.0 / a,
+        ScalarFn::Square => a * a,
+        ScalarFn::Sqrt => a.sqrt(),
+        ScalarFn::Rsqrt => 1.0 / a.sqrt(),
+        ScalarFn::Cbrt => a.cbrt(),
+        ScalarFn::Exp => a.exp(),
+        ScalarFn::Exp2 => a.exp2(),
+        ScalarFn::Expm1 => a.exp_m1(),
+        ScalarFn::Log => a.ln(),
+        ScalarFn::Log2 => a.log2(),
+        ScalarFn::Log10 => a.log10(),
+        ScalarFn::Log1p => a.ln_1p(),
+        ScalarFn::Sin => a.sin(),
+        ScalarFn::Cos => a.cos(),
+        ScalarFn::Tan => a.tan(),
+        ScalarFn::Asin => a.asin(),
+        ScalarFn::Acos => a.acos(),
+        ScalarFn::Atan => a.atan(),
+        ScalarFn::Sinh => a.sinh(),
+        ScalarFn::Cosh => a.cosh(),
+        ScalarFn::Tanh => a.tanh(),
+        ScalarFn::Asinh => a.asinh(),
+        ScalarFn::Acosh => a.acosh(),
+        ScalarFn::Atanh => a.atanh(),
+        ScalarFn::Sigmoid if a < 0.0 => a.exp() / (1.0 + a.exp()),
+        ScalarFn::Sigmoid => 1.0 / (1.0 + (-a).exp()),
+        ScalarFn::Softplus => a.max(0.0) + (-a.abs()).exp().ln_1p() + if a.is_nan() { a } else { 0.0 },
+        ScalarFn::Erf => erf(a),
+        ScalarFn::Floor => a.floor(),
+        ScalarFn::Ceil => a.ceil(),
+        ScalarFn::Round => a.round_ties_even(),
+        ScalarFn::Trunc => a.trunc(),
+        ScalarFn::Relu if a > 0.0 || a.is_nan() => a,
+        ScalarFn::Relu => 0.0,
+        ScalarFn::IsNan => truth(a.is_nan()),
+        ScalarFn::IsInf => truth(a.is_infinite()),
+        ScalarFn::IsFinite => truth(a.is_finite()),
+        ScalarFn::Add => a + b,
+        ScalarFn::Sub => a - b,
+        ScalarFn::Mul => a * b,
+        ScalarFn::Div => a / b,
+        ScalarFn::Rem => remainder(a, b),
+        ScalarFn::Pow => a.powf(b),
+        ScalarFn::Maximum | ScalarFn::Minimum if a.is_nan() || b.is_nan() => f64::NAN,
+        ScalarFn::Maximum => a.max(b),
+        ScalarFn::Minimum => a.min(b),
+        ScalarFn::Atan2 => a.atan2(b),
+        ScalarFn::Hypot => a.hypot(b),
+        ScalarFn::CopySign => a.copysign(b),
+        ScalarFn::MulMasked if a == 0.0 => 0.0,
+        ScalarFn::MulMasked => a * b,
+        ScalarFn::Eq => truth(a == b),
+        ScalarFn::Ne => truth(a != b),
+        ScalarFn::Lt => truth(a < b),
+        ScalarFn::Le => truth(a <= b),
+        ScalarFn::Gt => truth(a > b),
+        ScalarFn::Ge => truth(a >= b),
+        other => return Err(Error::state(format!("`{}` of floats", other.name()))),
+    })
+}
+
+/// A function of integers or, when `mask`, of truth values; the result is wrapped by whoever stores it.
+pub(super) fn integer(function: ScalarFn, a: i64, b: i64, mask: bool) -> Result<i64> {
+    Ok(match function {
+        ScalarFn::Neg => a.wrapping_neg(),
+        ScalarFn::Abs => a.wrapping_abs(),
+        ScalarFn::Sign => a.signum(),
+        ScalarFn::Square => a.wrapping_mul(a),
+        ScalarFn::Relu => a.max(0),
+        ScalarFn::Not if mask => i64::from(a == 0),
+        ScalarFn::Add => a.wrapping_add(b),
+        ScalarFn::Sub => a.wrapping_sub(b),
+        ScalarFn::Mul | ScalarFn::MulMasked => a.wrapping_mul(b),
+        ScalarFn::Div | ScalarFn::Rem if b == 0 => 0,
+        ScalarFn::Div => a.wrapping_div(b),
+        ScalarFn::Rem => match a.wrapping_rem(b) {
+            r if r != 0 && (r < 0) != (b < 0) => r + b,
+            r => r,
+        },
+        ScalarFn::Pow if b >= 0 => (0..b.min(64)).fold(1i64, |power, _| power.wrapping_mul(a)),
+        ScalarFn::Pow => match a {
+            1 => 1,
+            -1 => {
+                if b % 2 == 0 {
+                    1
+                } else {
+                    -1
+                }
+            }
+            _ => 0,
+        },
+        ScalarFn::Maximum => a.max(b),
+        ScalarFn::Minimum => a.min(b),
+        ScalarFn::Eq => i64::from(a == b),
+        ScalarFn::Ne => i64::from(a != b),
+        ScalarFn::Lt => i64::from(a < b),
+        ScalarFn::Le => i64::from(a <= b),
+        ScalarFn::Gt => i64::from(a > b),
+        ScalarFn::Ge => i64::from(a >= b),
+        ScalarFn::And => a & b,
+        ScalarFn::Or => a | b,
+        ScalarFn::Xor => a ^ b,
+        other => return Err(Error::state(format!("`{}` of integers", other.name()))),
+    })
+}
+
+/// The remainder with the sign of the divisor.
+fn remainder(a: f64, b: f64) -> f64 {
+    match a % b {
+        r if r != 0.0 && (r < 0.0) != (b < 0.0) => r + b,
+        r => r,
+    }
+}
+
+/// 2/√π ∫₀ᵃ exp(−t²) dt, by its series where that is short, and by a continued fraction beyond.
+fn erf(a: f64) -> f64 {
+    let x = a.abs();
+    let value = match x {
+        _ if x.is_nan() => x,
+        _ if x < 3.0 => {
+            // All terms are positive: 2/√π · exp(−x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·5⋯(2n+1))
+            let (mut term, mut sum, mut n) = (x, x, 0.0);
+            while term > sum * 1e-17 {
+                n += 1.0;
+                term *= 2.0 * x * x / (2.0 * n + 1.0);
+                sum += term;
+            }
+            2.0 / PI.sqrt() * (-x * x).exp() * sum
+        }
+        _ if x < 6.0 => {
+            // exp(−x²)/√π · 1/(x + ½/(x + 1/(x + 3/2/(x + …))))
+            let tail = (1..=60).rev().fold(x, |tail, n| x + f64::from(n) / 2.0 / tail);
+            1.0 - (-x * x).exp() / PI.sqrt() / tail
+        }
+        _ => 1.0,
+    };
+    value.copysign(a)
+}

@@ -1,0 +1,440 @@
+//! Recording: leaves, ops, scopes, names.
+
+use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, OpRef, Origin, Tape, Var};
+use crate::hash::Mixer;
+use crate::meta::Meta;
+use crate::ops::leaf::{Full, Input};
+use crate::scope::ScopeName;
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell, RefMut};
+use std::fmt;
+use std::hash::Hash;
+use std::panic::Location;
+use wengert_tensor::dtype::{DType, Scalar};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::random::Key;
+use wengert_tensor::shape::{IntoShape, Shape};
+use wengert_tensor::tensor::Tensor;
+
+/// Graphs of dropped tapes that wait for the next one, and the size above which memory is given back instead.
+const SPARE_GRAPHS: usize = 4;
+const SPARE_NODES: usize = 1 << 17;
+
+/// Kinds of structural hashes.
+const HASH_NODE: u64 = 1;
+const HASH_TENSOR: u64 = 2;
+const HASH_SCALAR: u64 = 3;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Graph>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Tape {
+    /// An empty tape, for evaluation: dropout does nothing, and there is no randomness.
+    pub fn new() -> Tape {
+        Tape::start(false, None)
+    }
+
+    /// An empty tape for training: dropout drops, and every random op draws from `key`.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// assert!(Tape::training(7).is_training());
+    /// ```
+    pub fn training(key: impl Into<Key>) -> Tape {
+        Tape::start(true, Some(key.into()))
+    }
+
+    /// An empty tape for evaluation with randomness: [`Tape::new`] whose random ops draw from `key`.
+    pub fn with_key(key: impl Into<Key>) -> Tape {
+        Tape::start(false, Some(key.into()))
+    }
+
+    fn start(training: bool, key: Option<Key>) -> Tape {
+        let graph = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+        Tape {
+            graph: RefCell::new(graph),
+            failed: Cell::new(false),
+            failure: RefCell::new(None),
+            scope: Cell::new(0),
+            origin: Cell::new(None),
+            training,
+            key,
+            key_node: Cell::new(None),
+            streams: Cell::new(0),
+        }
+    }
+
+    /// Whether layers that behave differently while they learn should do so.
+    pub fn is_training(&self) -> bool {
+        self.training
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.graph.borrow().nodes.len()
+    }
+
+    /// The structural hashes of all nodes: equal where the same was recorded, whatever the values are.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::tensor::Tensor;
+    /// let structure = |x: f32, rate: f64| {
+    ///     let tape = Tape::new();
+    ///     _ = tape.input(&Tensor::from([x])).exp() * rate;
+    ///     tape.structure()
+    /// };
+    /// assert_eq!(structure(1.0, 0.5), structure(2.0, 0.25));
+    /// ```
+    pub fn structure(&self) -> Vec<u128> {
+        self.graph.borrow().nodes.iter().map(|node| node.hash).collect()
+    }
+
+    /// Whether nothing was recorded yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A leaf: the value of a tensor.
+    #[track_caller]
+    pub fn input(&self, tensor: &Tensor) -> Var<'_> {
+        self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), Location::caller())
+    }
+
+    /// The leaf of a parameter. Asked for again with the same value, it is the same node; its gradient is found by `id`.
+    ///
+    /// A parameter that changed its value while the tape was recorded gets a new node, and later gradients are of that.
+    #[track_caller]
+    pub fn parameter(&self, id: LeafId, tensor: &Tensor) -> Var<'_> {
+        let location = Location::caller();
+        let (known, place) = {
+            let graph = self.graph.borrow();
+            let place = graph.parameter_places.get(&id).copied();
+            let node = place.and_then(|p| graph.parameters.get(p)).map(|&(_, node)| node);
+            (node.filter(|&n| matches!(graph.value(n), Some(Leaf::Tensor(t)) if same_tensor(t, tensor))), place)
+        };
+        if let Some(node) = known {
+            return if self.failed.get() { self.poison() } else { Var { tape: self, id: node } };
+        }
+        let var = self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), location);
+        if var.id != NodeId::POISON {
+            let mut graph = self.graph.borrow_mut();
+            let Graph { parameters, parameter_places, .. } = &mut *graph;
+            match place.and_then(|p| parameters.get_mut(p)) {
+                Some(entry) => entry.1 = var.id,
+                None => {
+                    parameter_places.insert(id, parameters.len());
+                    parameters.push((id, var.id));
+                }
+            }
+        }
+        var
+    }
+
+    /// A number as a slot: its value is no part of a plan's key, so a learning rate may change at every step.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::dtype::DType;
+    /// let tape = Tape::new();
+    /// assert_eq!(tape.scalar(0.5, DType::F32).item::<f32>()?, 0.5);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn scalar(&self, value: f64, dtype: DType) -> Var<'_> {
+        self.slot(Shape::scalar(), Scalar::new(dtype, value))
+    }
+
+    /// A number as a slot that fills a shape; one node.
+    #[track_caller]
+    pub fn full(&self, shape: impl IntoShape, value: f64, dtype: DType) -> Var<'_> {
+        match shape.into_shape() {
+            Ok(shape) => self.slot(shape, Scalar::new(dtype, value)),
+            Err(error) => self.reject("full", &[], error),
+        }
+    }
+
+    /// A slot with an exact value.
+    #[track_caller]
+    pub fn slot(&self, shape: Shape, value: Scalar) -> Var<'_> {
+        self.leaf(OpRef::Static(&Full), Meta::new(shape, value.dtype()), Leaf::Scalar(value), Location::caller())
+    }
+
+    /// Applies an op to values of this tape.
+    ///
+    /// Nothing is computed. What the op refuses becomes the tape's error, with the operands, the layer and this line.
+    #[track_caller]
+    pub fn record<'t>(&'t self, op: impl Into<OpRef>, inputs: &[Var<'t>]) -> Var<'t> {
+        let location = Location::caller();
+        if self.failed.get() {
+            return self.poison();
+        }
+        let op = op.into();
+        match self.try_record(op, inputs, location) {
+            Ok(id) => Var { tape: self, id },
+            Err((op, error)) => self.reject_op(&*op, inputs, error, location),
+        }
+    }
+
+    fn try_record(
+        &self,
+        op: OpRef,
+        inputs: &[Var<'_>],
+        location: &'static Location<'static>,
+    ) -> Result<NodeId, (OpRef, Error)> {
+        let mut graph = self.graph.borrow_mut();
+        let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
+        let mut ids: SmallVec<[NodeId; 3]> = SmallVec::new();
+        let mut mixer = Mixer::new(HASH_NODE);
+        for input in inputs {
+            match graph.nodes.get(input.id.index()) {
+                Some(node) if std::ptr::eq(input.tape, self) => {
+                    metas.push(&node.meta);
+                    ids.push(input.id);
+                    mixer.wide(graph.operand_hash(node));
+                }
+                _ => return Err((op, foreign())),
+            }
+        }
+        let meta = match op.infer(&metas) {
+            Ok(meta) => meta,
+            Err(error) => return Err((op, error)),
+        };
+        drop(metas);
+        op.feed(&mut mixer);
+        meta.hash(&mut mixer);
+        let Origin { location, scope } = self.origin_or(location);
+        let node = Node {
+            op,
+            inputs: ids,
+            meta,
+            hash: mixer.wide_finish(),
+            location,
+            scope,
+            leaf: Node::NO_LEAF,
+            leaf_since: NodeId(0),
+        };
+        push(&mut graph, node)
+    }
+
+    fn leaf(&self, op: OpRef, meta: Meta, value: Leaf, location: &'static Location<'static>) -> Var<'_> {
+        if self.failed.get() {
+            return self.poison();
+        }
+        let mut graph = self.graph.borrow_mut();
+        let (leaf, hash) = add_leaf(&mut graph, &meta, value);
+        let Origin { location, scope } = self.origin_or(location);
+        let node = Node { op, inputs: SmallVec::new(), meta, hash, location, scope, leaf, leaf_since: NodeId(0) };
+        let pushed = push(&mut graph, node);
+        drop(graph);
+        match pushed {
+            Ok(id) => Var { tape: self, id },
+            Err((op, error)) => self.reject_op(&*op, &[], error, location),
+        }
+    }
+
+    /// Keeps the computed value of a node: whatever is recorded from now on reads it as a leaf.
+    pub(crate) fn keep(&self, id: NodeId, value: Tensor) {
+        let mut graph = self.graph.borrow_mut();
+        let since = NodeId(graph.nodes.len() as u32);
+        let meta = match graph.nodes.get(id.index()) {
+            Some(node) if node.leaf == Node::NO_LEAF => node.meta.clone(),
+            _ => return,
+        };
+        let (leaf, _) = add_leaf(&mut graph, &meta, Leaf::Tensor(value));
+        if let Some(node) = graph.nodes.get_mut(id.index()) {
+            (node.leaf, node.leaf_since) = (leaf, since);
+        }
+    }
+
+    fn origin_or(&self, location: &'static Location<'static>) -> Origin {
+        self.origin.get().unwrap_or(Origin { location, scope: self.scope.get() })
+    }
+
+    /// The value of an op on a failed tape.
+    pub(crate) fn poison(&self) -> Var<'_> {
+        Var { tape: self, id: NodeId::POISON }
+    }
+
+    /// Notes that `new` is to become the value of `target` when the step commits: a running mean, for example.
+    ///
+    /// A second update of the same target replaces the first; it should start from [`Tape::updated`].
+    #[track_caller]
+    pub fn update<'t>(&'t self, target: LeafId, new: Var<'t>) {
+        if self.failed.get() {
+            return;
+        }
+        if !self.owns(new) {
+            self.reject("update", &[], foreign());
+            return;
+        }
+        let mut graph = self.graph.borrow_mut();
+        match graph.updates.iter_mut().find(|(id, _)| *id == target) {
+            Some(entry) => entry.1 = new.id,
+            None => graph.updates.push((target, new.id)),
+        }
+    }
+
+    /// The pending update of `target`, if there is one.
+    pub fn updated(&self, target: LeafId) -> Option<Var<'_>> {
+        let graph = self.graph.borrow();
+        graph.updates.iter().find(|(id, _)| *id == target).map(|&(_, id)| Var { tape: self, id })
+    }
+
+    /// All pending updates, in the order in which their targets were first updated.
+    pub fn updates(&self) -> Vec<(LeafId, Var<'_>)> {
+        self.graph.borrow().updates.iter().map(|&(target, id)| (target, Var { tape: self, id })).collect()
+    }
+
+    /// The parameters that were used, in the order of their first use.
+    pub fn parameters(&self) -> Vec<(LeafId, Var<'_>)> {
+        self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()
+    }
+
+    /// Enters a layer until the guard is dropped; errors and reports then name it.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([1.0f32]));
+    /// {
+    ///     let _net = tape.scope("Net");
+    ///     let _head = tape.scope(("head", "Dense"));
+    ///     x.sum_axes(3);
+    /// }
+    /// assert_eq!(tape.error().unwrap().path(), Some("Net › head (Dense)"));
+    /// ```
+    pub fn scope(&self, name: impl Into<ScopeName>) -> ScopeGuard<'_> {
+        let outer = self.scope.get();
+        self.scope.set(self.graph.borrow_mut().scopes.enter(outer, name.into()));
+        ScopeGuard { tape: self, outer }
+    }
+
+    /// Says what a parameter is called, for errors. Names that become known after an error still appear in it.
+    pub fn note(&self, id: LeafId, name: impl Into<String>) {
+        self.graph.borrow_mut().names.insert(id, name.into());
+    }
+
+    /// Says what the user calls the result of a composition: `softmax`, not the division at its end.
+    pub(crate) fn label<'t>(&'t self, var: Var<'t>, name: &'static str) -> Var<'t> {
+        if var.id != NodeId::POISON {
+            self.graph.borrow_mut().labels.push((var.id, name));
+        }
+        var
+    }
+
+    /// Whether `var` was recorded here.
+    pub(crate) fn owns(&self, var: Var<'_>) -> bool {
+        std::ptr::eq(var.tape, self)
+    }
+
+    /// Shape and element type, something harmless on a failed tape.
+    pub(crate) fn meta(&self, id: NodeId) -> Meta {
+        match self.graph.borrow().nodes.get(id.index()) {
+            Some(node) => node.meta.clone(),
+            None => Meta::new(Shape::scalar(), DType::F32),
+        }
+    }
+
+    pub(crate) fn graph_mut(&self) -> RefMut<'_, Graph> {
+        self.graph.borrow_mut()
+    }
+}
+
+impl Default for Tape {
+    fn default() -> Tape {
+        Tape::new()
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        let mut graph = std::mem::take(self.graph.get_mut());
+        if graph.nodes.capacity() > SPARE_NODES {
+            return;
+        }
+        graph.nodes.clear();
+        graph.leaves.clear();
+        graph.leaf_hashes.clear();
+        graph.parameters.clear();
+        graph.parameter_places.clear();
+        graph.names.clear();
+        graph.labels.clear();
+        graph.updates.clear();
+        graph.scopes.clear();
+        // A thread that ends has no spare list any more; the graph is then simply freed.
+        _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARE_GRAPHS {
+                spare.push(graph);
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape").field("nodes", &self.len()).field("training", &self.training).finish_non_exhaustive()
+    }
+}
+
+/// Leaves the layer when it is dropped. See [`Tape::scope`].
+#[derive(Debug)]
+#[must_use = "the layer is left when the guard is dropped"]
+pub struct ScopeGuard<'t> {
+    tape: &'t Tape,
+    outer: u32,
+}
+
+impl Drop for ScopeGuard<'_> {
+    fn drop(&mut self) {
+        self.tape.scope.set(self.outer);
+    }
+}
+
+/// The error about a value of another tape.
+pub(crate) fn foreign() -> Error {
+    Error::state("an operand belongs to another tape").help("a value moves between tapes as a tensor: .value()?")
+}
+
+fn tensor_meta(tensor: &Tensor) -> Meta {
+    Meta::new(tensor.shape().clone(), tensor.dtype())
+}
+
+/// Whether both are the same elements of the same memory.
+fn same_tensor(a: &Tensor, b: &Tensor) -> bool {
+    a.dtype() == b.dtype() && a.layout() == b.layout() && a.storage().same(b.storage())
+}
+
+fn push(graph: &mut Graph, node: Node) -> Result<NodeId, (OpRef, Error)> {
+    let id = NodeId(graph.nodes.len() as u32);
+    match graph.nodes.len() < u32::MAX as usize {
+        true => {
+            graph.nodes.push(node);
+            Ok(id)
+        }
+        false => Err((node.op, Error::memory("the tape holds 2³² nodes and is full"))),
+    }
+}
+
+/// Adds a leaf and gives its ordinal and its hash.
+fn add_leaf(graph: &mut Graph, meta: &Meta, value: Leaf) -> (u32, u128) {
+    let ordinal = graph.leaves.len() as u32;
+    let mut mixer = Mixer::new(match value {
+        Leaf::Tensor(_) => HASH_TENSOR,
+        Leaf::Scalar(_) => HASH_SCALAR,
+    });
+    mixer.word(u64::from(ordinal));
+    meta.hash(&mut mixer);
+    if let Leaf::Tensor(tensor) = &value
+        && !tensor.layout().is_contiguous()
+    {
+        tensor.layout().strides().hash(&mut mixer);
+    }
+    let hash = mixer.wide_finish();
+    graph.leaves.push(value);
+    graph.leaf_hashes.push(hash);
+    (ordinal, hash)
+}

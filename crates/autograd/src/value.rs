@@ -1,0 +1,90 @@
+//! Asking for values: the moment at which something is computed.
+
+use crate::exec;
+use crate::graph::{Leaf, Node, NodeId, Tape, Var};
+use crate::tape::foreign;
+use crate::vars::Vars;
+use smallvec::SmallVec;
+use wengert_tensor::dtype::Element;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
+
+impl Tape {
+    /// Computes several values together, by one plan.
+    ///
+    /// The values stay on the tape: asked for again they are just given, and what is recorded from now on starts from them.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([1.0f32, 2.0]));
+    /// let [y, z] = tape.eval([x.exp().log(), x.sum()])?;
+    /// assert_eq!(z.item::<f32>()?, 3.0);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first error of the tape, or what went wrong while the values were computed.
+    pub fn eval<'t, V: Vars<'t>>(&'t self, vars: V) -> Result<V::Of<Tensor>> {
+        self.check()?;
+        let vars = (vars.list(), vars);
+        let mut missing: SmallVec<[NodeId; 8]> = SmallVec::new();
+        for var in &vars.0 {
+            if !self.owns(*var) {
+                return Err(foreign());
+            }
+            let graph = self.graph.borrow();
+            if graph.node(var.id)?.leaf == Node::NO_LEAF && !missing.contains(&var.id) {
+                missing.push(var.id);
+            }
+        }
+        if !missing.is_empty() {
+            let values = exec::evaluate(self, &missing)?;
+            for (id, value) in missing.iter().zip(values) {
+                self.keep(*id, value);
+            }
+        }
+        let values = vars.0.iter().map(|var| self.kept(var.id)).collect::<Result<SmallVec<[Tensor; 4]>>>()?;
+        vars.1.collect(values.into_iter()).ok_or_else(|| Error::state("fewer values than were asked for"))
+    }
+
+    /// The value of a node that has one.
+    fn kept(&self, id: NodeId) -> Result<Tensor> {
+        let graph = self.graph.borrow();
+        match graph.value(id) {
+            Some(Leaf::Tensor(value)) => Ok(value.clone()),
+            Some(Leaf::Scalar(value)) => Tensor::full(&graph.node(id)?.meta.shape, *value),
+            None => Err(Error::state("a value that was not computed")),
+        }
+    }
+}
+
+impl<'t> Var<'t> {
+    /// Its value, computed now if it was not before.
+    ///
+    /// # Errors
+    /// The first error of the tape, or what went wrong while the value was computed.
+    pub fn value(self) -> Result<Tensor> {
+        self.tape.eval(self)
+    }
+
+    /// Its value as a number of Rust.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::dtype::DType;
+    /// let tape = Tape::new();
+    /// let x = tape.scalar(2.0, DType::F32);
+    /// assert_eq!((x * x).item::<f32>()?, 4.0);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Var::value`]; when there is not exactly one element; when `T` is not its element type.
+    #[track_caller]
+    pub fn item<T: Element>(self) -> Result<T> {
+        let location = std::panic::Location::caller();
+        self.value()?.item::<T>().map_err(|error| error.at(location))
+    }
+}

@@ -1,0 +1,109 @@
+//! What can be asked of a `Var` without computing, and the broadcasting that its methods insert.
+
+use crate::graph::{OpRef, Tape, Var};
+use crate::meta::Meta;
+use crate::operand::{Like, Operand};
+use std::fmt;
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::Error;
+use wengert_tensor::shape::Shape;
+
+impl<'t> Var<'t> {
+    /// The tape it was recorded on.
+    pub fn tape(self) -> &'t Tape {
+        self.tape
+    }
+
+    /// The sizes of its axes; `[]` on a failed tape.
+    pub fn shape(self) -> Shape {
+        self.tape.meta(self.id).shape
+    }
+
+    /// Its element type; f32 on a failed tape.
+    pub fn dtype(self) -> DType {
+        self.tape.graph.borrow().nodes.get(self.id.index()).map_or(DType::F32, |node| node.meta.dtype)
+    }
+
+    /// Shape and element type.
+    pub fn meta(self) -> Meta {
+        self.tape.meta(self.id)
+    }
+
+    /// The number of axes.
+    pub fn rank(self) -> usize {
+        self.tape.graph.borrow().nodes.get(self.id.index()).map_or(0, |node| node.meta.shape.rank())
+    }
+
+    /// The number of elements.
+    pub fn len(self) -> usize {
+        self.tape.graph.borrow().nodes.get(self.id.index()).map_or(1, |node| node.meta.shape.len())
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The size of an axis, which counts from the end when it is negative. An axis that is not there fails the tape; the
+    /// answer is then 0.
+    #[track_caller]
+    pub fn dim(self, axis: isize) -> usize {
+        let shape = self.shape();
+        match shape.axis(axis) {
+            Ok(axis) => shape[axis],
+            Err(error) => {
+                self.reject("dim", error);
+                0
+            }
+        }
+    }
+
+    /// Fails the tape in the name of an operation on this value.
+    #[track_caller]
+    pub(crate) fn reject(self, op: &'static str, error: Error) -> Var<'t> {
+        self.tape.reject(op, &[("operand", self)], error)
+    }
+
+    /// Records an op on this value alone.
+    #[track_caller]
+    pub(crate) fn then(self, op: impl Into<OpRef>) -> Var<'t> {
+        self.tape.record(op, &[self])
+    }
+
+    /// Records an elementwise op on this value and another, after broadcasting both to their common shape.
+    #[track_caller]
+    pub(crate) fn with(self, op: OpRef, other: impl Operand<'t>) -> Var<'t> {
+        let other = other.into_var(self.tape, Like::of(self));
+        match broadcast(self, other) {
+            Some((a, b)) => self.tape.record(op, &[a, b]),
+            None => self.tape.record(op, &[self, other]),
+        }
+    }
+}
+
+/// Both values in their common shape; `None` when that is not needed, or when there is none and the op will say so.
+#[track_caller]
+pub(crate) fn broadcast<'t>(a: Var<'t>, b: Var<'t>) -> Option<(Var<'t>, Var<'t>)> {
+    if same_shape(a, b) || !a.tape.owns(b) {
+        return None;
+    }
+    let shape = a.shape().broadcast(&b.shape()).ok()?;
+    Some((a.broadcast_to(&shape), b.broadcast_to(&shape)))
+}
+
+fn same_shape(a: Var<'_>, b: Var<'_>) -> bool {
+    let graph = a.tape.graph.borrow();
+    match (graph.nodes.get(a.id.index()), graph.nodes.get(b.id.index())) {
+        (Some(a), Some(b)) => a.meta.shape == b.meta.shape,
+        _ => true,
+    }
+}
+
+impl fmt::Debug for Var<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.tape.graph.borrow().nodes.get(self.id.index()) {
+            Some(node) => write!(f, "%{} {} {}", self.id.0, node.op.name(), node.meta),
+            None => f.write_str("% failed"),
+        }
+    }
+}

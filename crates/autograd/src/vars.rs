@@ -1,0 +1,90 @@
+//! Groups of values: what goes in as an array comes out as an array.
+
+use crate::graph::Var;
+use smallvec::SmallVec;
+
+/// One value or several: `Var`, `[Var; N]`, `&[Var]`, `Vec<Var>`. What is computed from them comes in the same form.
+pub trait Vars<'t> {
+    /// The same form with other contents.
+    type Of<T>;
+
+    /// The values.
+    fn list(&self) -> SmallVec<[Var<'t>; 4]>;
+
+    /// One result for each, in order; `None` when there are too few.
+    fn collect<T>(&self, results: impl Iterator<Item = T>) -> Option<Self::Of<T>>;
+
+    /// One result for each.
+    fn map<T>(&self, f: impl FnMut(Var<'t>) -> T) -> Self::Of<T>;
+}
+
+impl<'t> Vars<'t> for Var<'t> {
+    type Of<T> = T;
+
+    fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+        SmallVec::from_slice(&[*self])
+    }
+
+    fn collect<T>(&self, mut results: impl Iterator<Item = T>) -> Option<T> {
+        results.next()
+    }
+
+    fn map<T>(&self, mut f: impl FnMut(Var<'t>) -> T) -> T {
+        f(*self)
+    }
+}
+
+impl<'t, const N: usize> Vars<'t> for [Var<'t>; N] {
+    type Of<T> = [T; N];
+
+    fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+        SmallVec::from_slice(self)
+    }
+
+    fn collect<T>(&self, results: impl Iterator<Item = T>) -> Option<[T; N]> {
+        results.take(N).collect::<Vec<T>>().try_into().ok()
+    }
+
+    fn map<T>(&self, f: impl FnMut(Var<'t>) -> T) -> [T; N] {
+        (*self).map(f)
+    }
+}
+
+macro_rules! several {
+    ($($form:ty),+) => {
+        $(impl<'t> Vars<'t> for $form {
+            type Of<T> = Vec<T>;
+
+            fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+                SmallVec::from_slice(self)
+            }
+
+            fn collect<T>(&self, results: impl Iterator<Item = T>) -> Option<Vec<T>> {
+                let results: Vec<T> = results.take(self.len()).collect();
+                (results.len() == self.len()).then_some(results)
+            }
+
+            fn map<T>(&self, f: impl FnMut(Var<'t>) -> T) -> Vec<T> {
+                self.iter().copied().map(f).collect()
+            }
+        })+
+    };
+}
+
+several!(&[Var<'t>], Vec<Var<'t>>, &Vec<Var<'t>>);
+
+impl<'t, const N: usize> Vars<'t> for &[Var<'t>; N] {
+    type Of<T> = [T; N];
+
+    fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+        SmallVec::from_slice(*self)
+    }
+
+    fn collect<T>(&self, results: impl Iterator<Item = T>) -> Option<[T; N]> {
+        (*self).collect(results)
+    }
+
+    fn map<T>(&self, f: impl FnMut(Var<'t>) -> T) -> [T; N] {
+        (**self).map(f)
+    }
+}

@@ -1,0 +1,331 @@
+//! The laws that every op obeys, as loops over the roll. A new op is tested by being in the roll.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wengert_autograd::sample::Sample;
+use wengert_autograd::{Tape, Var, ops, reference};
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::Result;
+use wengert_tensor::kernels::scalar::ScalarFn;
+use wengert_tensor::random::{Key, normal_f64};
+use wengert_tensor::tensor::Tensor;
+
+/// Runs a law on every case of the roll, and tells all that break it.
+fn every_case(law: impl Fn(&str, &Sample) -> Result<(), String>) {
+    let mut broken = Vec::new();
+    for entry in ops::roll() {
+        for sample in &entry.samples {
+            let outcome = catch_unwind(AssertUnwindSafe(|| law(entry.op, sample)));
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => broken.push(format!("{} ({}): {why}", entry.op, sample.name)),
+                Err(_) => broken.push(format!("{} ({}): panicked", entry.op, sample.name)),
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{} cases break the law:\n{}", broken.len(), broken.join("\n"));
+}
+
+fn text<E: ToString>(error: E) -> String {
+    error.to_string()
+}
+
+fn record<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor]) -> (Vec<Var<'t>>, Var<'t>) {
+    let x: Vec<Var<'t>> = inputs.iter().map(|input| tape.input(input)).collect();
+    let y = (sample.run)(tape, &x);
+    (x, y)
+}
+
+fn close(a: f64, b: f64, tolerance: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
+}
+
+#[test]
+fn the_roll_is_complete() {
+    let files: BTreeSet<String> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/ops"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !["mod.rs", "elementwise.rs"].contains(&name.as_str()))
+        .collect();
+    let rolled: BTreeSet<String> = ops::roll().iter().map(|entry| entry.file.to_string()).collect();
+    assert_eq!(files, rolled, "files in ops/ and files of the roll");
+
+    let names: Vec<&str> = ops::roll().iter().map(|entry| entry.op).collect();
+    for function in ScalarFn::ALL {
+        assert!(names.contains(&function.name()), "`{}` has no row", function.name());
+    }
+    let unique: BTreeSet<&str> = names.iter().copied().collect();
+    assert_eq!(unique.len(), names.len(), "an op is in the roll twice");
+    for entry in ops::roll() {
+        assert!(!entry.samples.is_empty(), "`{}` has no case", entry.op);
+    }
+}
+
+#[test]
+fn the_result_has_the_shape_and_dtype_that_the_rule_said() {
+    every_case(|_, sample| {
+        let tape = Tape::with_key(1);
+        let (_, y) = record(&tape, sample, &sample.inputs);
+        let meta = y.meta();
+        let value = y.value().map_err(text)?;
+        match (value.shape(), value.dtype()) == (&meta.shape, meta.dtype) {
+            true => Ok(()),
+            false => Err(format!("{meta} said, {} {} given", value.shape(), value.dtype())),
+        }
+    });
+}
+
+#[test]
+fn known_results() {
+    every_case(|_, sample| {
+        let tape = Tape::with_key(1);
+        let (x, y) = record(&tape, sample, &sample.inputs);
+        if let Some(expected) = &sample.expected {
+            let value = y.value().map_err(text)?.to_f64_vec();
+            let same = value.len() == expected.len() && value.iter().zip(expected).all(|(a, b)| close(*a, *b, 1e-12));
+            if !same {
+                return Err(format!("gives {value:?}, not {expected:?}"));
+            }
+        }
+        if let Some(expected) = &sample.gradient {
+            let dx = tape.grad(y.cast(DType::F64).sum(), x[0]).value().map_err(text)?.to_f64_vec();
+            if &dx != expected {
+                return Err(format!("has the gradient {dx:?}, not {expected:?}"));
+            }
+        }
+        Ok(())
+    });
+}
+
+/// The executor and the evaluator that goes op by op agree: to the bit where a function is exact.
+#[test]
+fn the_plan_gives_what_op_by_op_gives() {
+    every_case(|op, sample| {
+        let tape = Tape::with_key(1);
+        let (x, y) = record(&tape, sample, &sample.inputs);
+        let mut outputs = vec![y];
+        if y.dtype().is_float() {
+            let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
+            outputs.extend(tape.grad(y.cast(DType::F64).sum(), floats));
+        }
+        let oracle = reference::evaluate(&outputs).map_err(text)?;
+        let planned = tape.eval(&outputs).map_err(text)?;
+        for (i, (oracle, planned)) in oracle.iter().zip(&planned).enumerate() {
+            let tolerance = match oracle.dtype() {
+                DType::F64 => 1e-14,
+                DType::F32 => 5e-7,
+                DType::F16 => 2e-3,
+                DType::BF16 => 2e-2,
+                _ => 0.0,
+            };
+            let exact = !oracle.dtype().is_float() || (i == 0 && EXACT.contains(&op));
+            let same = match exact {
+                true => oracle.equals(planned),
+                false => {
+                    let (a, b) = (oracle.to_f64_vec(), planned.to_f64_vec());
+                    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| close(*a, *b, tolerance))
+                }
+            };
+            if !same {
+                return Err(format!("output {i}: the plan gives\n{planned}\nand op by op\n{oracle}"));
+            }
+        }
+        Ok(())
+    });
+}
+
+/// Functions that round once, and moves.
+const EXACT: &[&str] = &[
+    "abs",
+    "add",
+    "and",
+    "argmax",
+    "argmin",
+    "broadcast_to",
+    "cast",
+    "ceil",
+    "check_index",
+    "concat",
+    "constant",
+    "copysign",
+    "div",
+    "eq",
+    "flip",
+    "floor",
+    "full",
+    "gather",
+    "ge",
+    "gt",
+    "input",
+    "iota",
+    "is_finite",
+    "is_inf",
+    "is_nan",
+    "le",
+    "logical_not",
+    "lt",
+    "max",
+    "maximum",
+    "min",
+    "minimum",
+    "mul",
+    "mul_masked",
+    "ne",
+    "neg",
+    "or",
+    "pad",
+    "permute",
+    "recip",
+    "relu",
+    "reshape",
+    "round",
+    "scatter_add",
+    "select",
+    "sign",
+    "slice",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "sub",
+    "take_along",
+    "trunc",
+    "uniform",
+    "xor",
+];
+
+/// Σ weights · y with fixed weights, so that no part of the result can cancel another.
+fn weighed<'t>(tape: &'t Tape, y: Var<'t>) -> Var<'t> {
+    let weights = Tensor::from_fn(y.shape(), |i| 0.5 + normal_f64(Key::new(3), i as u64)).unwrap();
+    (y.cast(DType::F64) * tape.input(&weights)).sum()
+}
+
+/// What is differentiated: the case itself, or the slope of the case in a direction.
+fn slope<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor], order: u32) -> (Vec<Var<'t>>, Var<'t>) {
+    let (x, y) = record(tape, sample, inputs);
+    let mut value = weighed(tape, y);
+    let floats: Vec<Var<'t>> = x.iter().copied().filter(|x| x.dtype().is_float()).collect();
+    for _ in 1..order {
+        let parts = tape.grad(value, &floats);
+        value = parts.into_iter().map(|part| weighed(tape, part)).reduce(|a, b| a + b).unwrap();
+    }
+    (floats, value)
+}
+
+/// Central differences in one random direction, to order 2, in f64.
+#[test]
+fn derivatives_agree_with_differences() {
+    every_case(|_, sample| {
+        let smooth = sample.inputs.iter().all(|input| !input.dtype().is_float() || input.dtype() == DType::F64);
+        let any = sample.inputs.iter().any(|input| input.dtype() == DType::F64);
+        if !smooth || !any || sample.smooth == 0 {
+            return Ok(());
+        }
+        // Indices and truth values jump; nothing flows through them.
+        let tape = Tape::with_key(1);
+        if !record(&tape, sample, &sample.inputs).1.dtype().is_float() {
+            return Ok(());
+        }
+        for order in 1..=sample.smooth {
+            let direction = |i: usize, input: &Tensor| {
+                Tensor::from_fn(input.shape(), |j| normal_f64(Key::new(7 + i as u64), j as u64)).unwrap()
+            };
+            let moved = |by: f64| -> Result<f64, String> {
+                let inputs: Vec<Tensor> = sample
+                    .inputs
+                    .iter()
+                    .enumerate()
+                    .map(|(i, input)| {
+                        if !input.dtype().is_float() {
+                            return input.clone();
+                        }
+                        let (x, d) = (input.to_f64_vec(), direction(i, input).to_f64_vec());
+                        let moved: Vec<f64> = x.iter().zip(&d).map(|(x, d)| x + by * d).collect();
+                        Tensor::new(moved, input.shape()).unwrap()
+                    })
+                    .collect();
+                let tape = Tape::with_key(1);
+                let (_, value) = slope(&tape, sample, &inputs, order);
+                value.item::<f64>().map_err(text)
+            };
+            let step = 1e-4;
+            let wide = (moved(2.0 * step)? - moved(-2.0 * step)?) / (4.0 * step);
+            let narrow = (moved(step)? - moved(-step)?) / (2.0 * step);
+            let difference = (4.0 * narrow - wide) / 3.0;
+
+            let tape = Tape::with_key(1);
+            let (x, value) = slope(&tape, sample, &sample.inputs, order);
+            let mut rule = 0.0;
+            let floats = sample.inputs.iter().enumerate().filter(|(_, input)| input.dtype().is_float());
+            for ((i, input), dx) in floats.zip(tape.grad(value, &x)) {
+                let dx = dx.value().map_err(text)?.to_f64_vec();
+                rule += dx.iter().zip(direction(i, input).to_f64_vec()).map(|(a, b)| a * b).sum::<f64>();
+            }
+            if !close(rule, difference, 1e-6) {
+                return Err(format!("order {order}: the rule says {rule}, the difference {difference}"));
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_zero_cotangent_gives_zeros() {
+    every_case(|_, sample| {
+        let tape = Tape::with_key(1);
+        let (x, y) = record(&tape, sample, &sample.inputs);
+        if !y.dtype().is_float() {
+            return Ok(());
+        }
+        let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
+        for dx in tape.grad_with(y, y.zeros_like(), &floats) {
+            let dx = dx.value().map_err(text)?.to_f64_vec();
+            if dx.iter().any(|&x| x != 0.0) {
+                return Err(format!("{dx:?}"));
+            }
+        }
+        Ok(())
+    });
+}
+
+/// A function whose value or slope is infinite or NaN, in a branch that is not chosen, sends back zeros.
+#[test]
+fn a_masked_branch_sends_back_zeros() {
+    let bad = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -1.0, 1.0, 1e300];
+    for entry in ops::roll().into_iter().filter(|entry| entry.file == "unary.rs" || entry.file == "binary.rs") {
+        let Some(sample) = entry.samples.iter().find(|sample| sample.name == "f64") else { continue };
+        for first in bad {
+            for second in bad {
+                let tape = Tape::new();
+                let x: Vec<Var<'_>> =
+                    [first, second].iter().take(sample.inputs.len()).map(|x| tape.input(&Tensor::from([*x]))).collect();
+                let y = (sample.run)(&tape, &x);
+                if !y.dtype().is_float() {
+                    continue;
+                }
+                let masked = y.select(false, 0.0).sum();
+                for dx in tape.grad(masked, &x) {
+                    assert_eq!(dx.item::<f64>().unwrap(), 0.0, "{} at {first}, {second}", entry.op);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn recording_twice_gives_the_same_graph() {
+    every_case(|_, sample| {
+        let hashes = || {
+            let tape = Tape::with_key(1);
+            let (x, y) = record(&tape, sample, &sample.inputs);
+            let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
+            if y.dtype().is_float() {
+                tape.grad_with(y, y.ones_like(), &floats);
+            }
+            tape.structure()
+        };
+        match hashes() == hashes() {
+            true => Ok(()),
+            false => Err("the structural hashes differ".to_string()),
+        }
+    });
+}

@@ -1,0 +1,240 @@
+//! Plans against op-by-op evaluation: the reference says what the numbers are, and fusion, threads and warm plans may not change a bit.
+
+use wengert_autograd::reference;
+use wengert_autograd::{Tape, Var, plan_clear, plan_stats, without_fusion};
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::Result;
+use wengert_tensor::kernels::threads::with_threads;
+use wengert_tensor::tensor::Tensor;
+
+type Program = for<'t> fn(&'t Tape, &[Var<'t>]) -> Vec<Var<'t>>;
+
+fn data(shape: &[usize], seed: u64) -> Tensor {
+    Tape::with_key(seed).normal(shape, DType::F32).value().unwrap()
+}
+
+fn ask(program: Program, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+    let tape = Tape::training(3u64);
+    let vars: Vec<Var<'_>> = inputs.iter().map(|t| tape.input(t)).collect();
+    tape.eval(program(&tape, &vars))
+}
+
+fn close(a: &Tensor, b: &Tensor, what: &str) {
+    assert_eq!(a.shape(), b.shape(), "{what}");
+    for (i, (x, y)) in a.to_f64_vec().into_iter().zip(b.to_f64_vec()).enumerate() {
+        let alike = (x - y).abs() <= 3e-5 * (1.0 + y.abs()) || (x.is_nan() && y.is_nan()) || x == y;
+        assert!(alike, "{what}: element {i}: {x}, not {y}");
+    }
+}
+
+/// Every way of asking gives the same bits, and the numbers of the reference.
+fn check(name: &str, program: Program, shapes: &[&[usize]]) {
+    let inputs: Vec<Tensor> = shapes.iter().enumerate().map(|(i, s)| data(s, i as u64 + 1)).collect();
+    let fused = ask(program, &inputs).unwrap();
+    let expected = {
+        let tape = Tape::training(3u64);
+        let vars: Vec<Var<'_>> = inputs.iter().map(|t| tape.input(t)).collect();
+        reference::evaluate(&program(&tape, &vars)).unwrap()
+    };
+    for (i, (a, b)) in fused.iter().zip(&expected).enumerate() {
+        close(a, b, &format!("{name}, output {i}, against the reference"));
+    }
+    let same = |other: Vec<Tensor>, how: &str| {
+        for (i, (a, b)) in fused.iter().zip(&other).enumerate() {
+            assert!(a.equals(b), "{name}, output {i}, {how}: {a} and {b}");
+        }
+    };
+    same(ask(program, &inputs).unwrap(), "a warm plan");
+    same(without_fusion(|| ask(program, &inputs)).unwrap(), "without fusion");
+    for threads in [1, 2, 3, 7, 16] {
+        same(with_threads(threads, || ask(program, &inputs)).unwrap(), &format!("{threads} threads"));
+    }
+    // Each output alone: what else is asked for changes nothing.
+    for (i, expected) in fused.iter().enumerate() {
+        let tape = Tape::training(3u64);
+        let vars: Vec<Var<'_>> = inputs.iter().map(|t| tape.input(t)).collect();
+        let alone = program(&tape, &vars)[i].value().unwrap();
+        assert!(alone.equals(expected), "{name}, output {i} alone");
+    }
+}
+
+fn softmax_and_gradient<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let y = v[0].softmax(-1);
+    let loss = (y * v[1]).sum();
+    let [dx] = tape.grad(loss, [v[0]]);
+    let [ddx] = tape.grad((dx * v[1]).sum(), [v[0]]);
+    vec![y, loss, dx, ddx]
+}
+
+fn layer_norm<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let centred = v[0] - v[0].mean_keep(-1);
+    let y = centred * (centred.square().mean_keep(-1) + 1e-5).rsqrt() * v[1] + v[2];
+    let loss = y.softmax(-1).square().sum();
+    let [a, b, c] = tape.grad(loss, [v[0], v[1], v[2]]);
+    vec![y, loss, a, b, c]
+}
+
+fn network<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let h = (v[0].matmul(v[1].t()) + v[2]).relu();
+    let logits = h.matmul(v[3].t()) + v[4];
+    let nll = -(logits.log_softmax(-1) * v[5]).sum_axes(-1).mean();
+    let grads = tape.grad(nll, [v[1], v[2], v[3], v[4]]);
+    let updated = [v[1], v[2], v[3], v[4]].into_iter().zip(grads).map(|(w, g)| w - g * 0.1);
+    std::iter::once(nll).chain(updated).collect()
+}
+
+fn gelu_chain<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let y = ((v[0] * v[1] + v[2]).gelu() * v[3]).sum();
+    let grads = tape.grad(y, [v[0], v[1], v[2], v[3]]);
+    std::iter::once(y).chain(grads).collect()
+}
+
+fn adam<'t>(_: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let m = v[1] * 0.9 + v[3] * 0.1;
+    let s = v[2].square() * 0.999 + v[3] * v[3] * 0.001;
+    vec![v[0] - (m / 0.1) / ((s / 0.001).sqrt() + 1e-8) * 1e-3, m, s]
+}
+
+fn reductions<'t>(_: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let x = v[0];
+    vec![
+        x.sum(),
+        x.sum_axes(0),
+        x.sum_axes(1),
+        x.sum_axes(2),
+        x.sum_axes([0, 2]),
+        x.max_axes([1, 2]),
+        x.min_axes([0, 1]),
+        x.mean(),
+        x.max(),
+        (x * 0.1 + 1.0).prod_axes(1),
+        x.exp().sum_axes(0) + x.sum_axes(0),
+    ]
+}
+
+fn views<'t>(_: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let x = v[0];
+    let turned = x.permute(&[2, 0, 1]);
+    let flat = turned.reshape([x.len()]);
+    vec![
+        turned.exp(),
+        flat * 2.0,
+        x.flip(1) + x,
+        x.slice(1, 1..3).tanh(),
+        x.t().matmul(x),
+        (x.exp().permute(&[1, 0, 2]).reshape([x.dim(1), x.dim(0) * x.dim(2)]) + 1.0).sum_axes(0),
+        x,
+        x.slice(0, 0..1).broadcast_to(x.shape()) - x,
+    ]
+}
+
+fn noise<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let mask = tape.uniform(v[0].shape(), DType::F32).lt(0.5);
+    let kept = v[0].select(mask, 0.0) * 2.0;
+    let loss = (kept + tape.normal(v[0].shape(), DType::F32)).square().mean();
+    let [d] = tape.grad(loss, [v[0]]);
+    vec![kept, loss, d, mask.cast(DType::F32).mean()]
+}
+
+fn scalars<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let x = v[0].sum();
+    let y = (0..40).fold(x * 0.01, |y, i| (y * 1.01 + 0.01 * f64::from(i)).tanh());
+    let [d] = tape.grad(y, [v[0]]);
+    vec![y, d]
+}
+
+fn counting<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let n = v[0].dim(1);
+    let i = tape.iota([v[0].dim(0), n], 1, DType::I64);
+    let picked = v[0].select(i.eq(2), 0.0);
+    vec![picked, picked.sum_axes(1), (i.cast(DType::F32) * v[0]).sum()]
+}
+
+#[test]
+fn rows_of_every_length() {
+    for (r, c) in [(1, 3), (6, 2), (5, 10), (32, 10), (33, 64), (3, 700), (2, 5000), (130, 257), (1, 40_000)] {
+        check(&format!("softmax {r} × {c}"), softmax_and_gradient, &[&[r, c], &[r, c]]);
+        check(&format!("layer norm {r} × {c}"), layer_norm, &[&[r, c], &[c], &[c]]);
+    }
+}
+
+#[test]
+fn batches_of_rows() {
+    check("softmax of a batch", softmax_and_gradient, &[&[3, 4, 50], &[3, 4, 50]]);
+    check("layer norm of a batch", layer_norm, &[&[3, 5, 64], &[64], &[64]]);
+}
+
+#[test]
+fn networks() {
+    for (batch, i, h, o) in [(6, 2, 8, 2), (32, 64, 64, 10), (128, 50, 200, 10), (1, 20, 30, 3)] {
+        check("network", network, &[&[batch, i], &[h, i], &[h], &[o, h], &[o], &[batch, o]]);
+    }
+}
+
+#[test]
+fn elementwise() {
+    for n in [1, 7, 300, 5000, 40_000, 200_000] {
+        check("gelu", gelu_chain, &[&[n], &[n], &[n], &[n]]);
+        check("adam", adam, &[&[n], &[n], &[n], &[n]]);
+    }
+    check("adam of a matrix", adam, &[&[300, 70], &[300, 70], &[300, 70], &[300, 70]]);
+}
+
+#[test]
+fn reductions_over_any_axes() {
+    for shape in [[2, 3, 4], [5, 1, 7], [40, 30, 20], [1, 1, 1], [3, 100, 50]] {
+        check(&format!("reductions of {shape:?}"), reductions, &[&shape]);
+    }
+}
+
+#[test]
+fn views_of_all_kinds() {
+    for shape in [[2, 3, 4], [5, 4, 70], [30, 20, 10]] {
+        check(&format!("views of {shape:?}"), views, &[&shape]);
+    }
+}
+
+#[test]
+fn randomness_counters_and_scalars() {
+    check("noise", noise, &[&[50, 70]]);
+    check("scalars", scalars, &[&[17]]);
+    check("counting", counting, &[&[20, 30]]);
+}
+
+#[test]
+fn a_loop_compiles_once_whatever_its_numbers() {
+    let mut w = data(&[4, 3], 1);
+    plan_clear();
+    let before = plan_stats();
+    for step in 0..10 {
+        let tape = Tape::training(step as u64);
+        let v = tape.input(&w);
+        let loss = (v * (step as f64)).square().mean();
+        let [d] = tape.grad(loss, [v]);
+        [w] = tape.eval([v - d * (0.1 / (step + 1) as f64)]).unwrap();
+    }
+    let after = plan_stats();
+    assert_eq!((after.compiled - before.compiled, after.hits - before.hits), (1, 9));
+}
+
+#[test]
+fn a_value_read_in_between_changes_nothing() {
+    let x = data(&[30, 20], 5);
+    let once = |early: bool| {
+        let tape = Tape::new();
+        let v = tape.input(&x);
+        let h = v.tanh();
+        if early {
+            h.value().unwrap();
+        }
+        let loss = (h * h).sum();
+        if early {
+            loss.item::<f32>().unwrap();
+        }
+        let [d] = tape.grad(loss, [v]);
+        tape.eval([loss, d]).unwrap()
+    };
+    for (a, b) in once(false).iter().zip(&once(true)) {
+        assert!(a.equals(b));
+    }
+}
