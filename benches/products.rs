@@ -11,7 +11,7 @@ fn ours(a: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// The same product by `gemm`, into a buffer that is there already.
 fn theirs(m: usize, k: usize, n: usize, a: (&[f32], isize, isize), b: (&[f32], isize, isize), c: &mut [f32]) {
     assert!(a.0.len() >= m * k && b.0.len() >= k * n && c.len() >= m * n);
-    let parallelism = match wengert::threads() {
+    let parallelism = match wengert::tensor::kernels::threads::threads() {
         1 => gemm::Parallelism::None,
         _ => gemm::Parallelism::Rayon(0),
     };

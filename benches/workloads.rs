@@ -177,7 +177,7 @@ fn pin(threads: usize) {
             }
         }
     }
-    wengert::set_threads(threads);
+    wengert::tensor::kernels::threads::set_threads(threads);
 }
 
 fn main() -> Result<()> {

@@ -80,7 +80,7 @@ pub use wengert_nn::__private;
 
 /// What a program needs every day: `use wengert::prelude::*;`.
 pub mod prelude {
-    pub use crate::autograd::{Gradients, Tape, Var};
+    pub use crate::autograd::{Apply, Gradients, Tape, Var};
     pub use crate::nn::data::dataset::Dataset;
     pub use crate::nn::data::loader::DataLoader;
     pub use crate::nn::init::Init;

@@ -80,7 +80,7 @@ impl Tape {
     pub(crate) fn frame(&self, id: NodeId, error: Error) -> Error {
         let graph = self.graph.borrow();
         let Some(node) = graph.nodes.get(id.index()) else { return error };
-        let error = within(&graph, error.op(node.op.name()).at(node.location), node.scope);
+        let error = within(&graph, error.op(name(&graph, id, node)).at(node.location), node.scope);
         let operands = node.inputs.iter().enumerate();
         with_operands(&graph, error, operands.map(|(i, &input)| (label(&*node.op, i, node.inputs.len()), input)))
     }
@@ -108,14 +108,16 @@ fn provenance(graph: &Graph, id: NodeId, node: &Node) -> String {
             None => format!("parameter #{}", leaf.0),
         };
     }
-    if let Some((_, name)) = graph.labels.iter().rev().find(|&&(at, _)| at == id) {
-        return format!("from `{name}`");
-    }
     match (node.op.class(), graph.value(id)) {
         (Class::Leaf, Some(Leaf::Scalar(value))) => format!("the number {value}"),
         (Class::Leaf, _) => "input".to_string(),
-        _ => format!("from `{}`", node.op.name()),
+        _ => format!("from `{}`", name(graph, id, node)),
     }
+}
+
+/// What the user called it: the composition if it is the result of one, else the op.
+fn name(graph: &Graph, id: NodeId, node: &Node) -> &'static str {
+    graph.labels.iter().rev().find(|&&(at, _)| at == id).map_or(node.op.name(), |&(_, name)| name)
 }
 
 fn label(op: &dyn Op, i: usize, count: usize) -> &'static str {

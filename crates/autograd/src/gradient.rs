@@ -68,7 +68,7 @@ impl Tape {
         if !y.dtype().is_float() {
             return Err((("of", y), Error::new(ErrorKind::NotDifferentiable, self.why_not(y))));
         }
-        if ct.meta() != y.meta() {
+        if !same_meta(ct, y) {
             let error = Error::shape(format!("a cotangent of {} for a value of {}", ct.meta(), y.meta()));
             return Err((("of", y), error.help("it weighs the elements, so it has their shape and dtype")));
         }
@@ -154,7 +154,11 @@ impl Tape {
         let (op, inputs, origin) = {
             let graph = self.graph.borrow();
             let Ok(node) = graph.node(id) else { return };
-            (node.op.clone(), node.inputs.clone(), Origin { location: node.location, scope: node.scope })
+            (
+                node.op.clone(),
+                SmallVec::<[NodeId; 3]>::from_slice(&node.inputs),
+                Origin { location: node.location, scope: node.scope },
+            )
         };
         self.origin.set(Some(origin));
         let y = Var { tape: self, id };
@@ -167,7 +171,7 @@ impl Tape {
             if self.failed.get() {
                 return;
             }
-            if part.meta() != input.meta() {
+            if !same_meta(part, *input) {
                 let error = Error::state(format!("its rule gave {} for an operand of {}", part.meta(), input.meta()));
                 self.reject(op.name(), &[("operand", *input)], error);
                 return;
@@ -179,6 +183,14 @@ impl Tape {
                 };
             }
         }
+    }
+}
+
+fn same_meta(a: Var<'_>, b: Var<'_>) -> bool {
+    let graph = a.tape.graph.borrow();
+    match (graph.node(a.id), graph.node(b.id)) {
+        (Ok(a), Ok(b)) => a.meta == b.meta,
+        _ => false,
     }
 }
 

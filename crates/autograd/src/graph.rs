@@ -260,6 +260,8 @@ pub(crate) struct Graph {
     pub(crate) labels: Vec<(NodeId, &'static str)>,
     pub(crate) updates: Vec<(LeafId, NodeId)>,
     pub(crate) scopes: Scopes,
+    /// The last few constants: rules ask for the same ones again and again.
+    pub(crate) constants: [Option<(Scalar, NodeId)>; 4],
     /// Scratch of the gradient engine: which nodes depend on what is differentiated for, and their cotangents.
     pub(crate) depends: Vec<bool>,
     pub(crate) cotangents: Vec<NodeId>,

@@ -144,5 +144,9 @@ impl<'t> Operand<'t> for bool {
 fn refuse<'t>(tape: &'t Tape, like: Like<'t>, value: impl std::fmt::Display) -> Var<'t> {
     let dtype = like.dtype();
     let error = Error::dtype(format!("{value} is no {dtype}, and a number takes the type of the value beside it"));
-    tape.reject("number", &[("beside", like.var)], error.help("convert the other side first: .cast(DType::F32)"))
+    let help = match dtype {
+        DType::Bool => "where a mask is needed, compare first, as in x.gt(0.0)",
+        _ => "convert the other side first: .cast(DType::F32)",
+    };
+    tape.reject("number", &[("beside", like.var)], error.help(help))
 }

@@ -317,9 +317,10 @@ impl Tape {
         self.graph.borrow_mut().names.insert(id, name.into());
     }
 
-    /// Says what the user calls the result of a composition: `softmax`, not the division at its end.
-    pub(crate) fn label<'t>(&'t self, var: Var<'t>, name: &'static str) -> Var<'t> {
-        if var.id != NodeId::POISON {
+    /// Says what the user calls the result of a composition: `softmax`, not the division at its end. Nodes from before
+    /// `start`, its length when it began, keep their own names.
+    pub(crate) fn label<'t>(&'t self, var: Var<'t>, name: &'static str, start: usize) -> Var<'t> {
+        if var.id != NodeId::POISON && var.id.index() >= start {
             self.graph.borrow_mut().labels.push((var.id, name));
         }
         var
@@ -364,6 +365,7 @@ impl Drop for Tape {
         graph.labels.clear();
         graph.updates.clear();
         graph.scopes.clear();
+        graph.constants = [None; 4];
         // A thread that ends has no spare list any more; the graph is then simply freed.
         _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();

@@ -64,6 +64,14 @@ impl<'t> Var<'t> {
         self.tape.reject(op, &[("operand", self)], error)
     }
 
+    /// Says what the user calls a result that was composed from this value.
+    pub(crate) fn named(self, name: &'static str, result: Var<'t>) -> Var<'t> {
+        match result.id == self.id {
+            true => self,
+            false => self.tape.label(result, name, self.id.index().saturating_add(1)),
+        }
+    }
+
     /// Records an op on this value alone.
     #[track_caller]
     pub(crate) fn then(self, op: impl Into<OpRef>) -> Var<'t> {
@@ -74,9 +82,13 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub(crate) fn with(self, op: OpRef, other: impl Operand<'t>) -> Var<'t> {
         let other = other.into_var(self.tape, Like::of(self));
-        match broadcast(self, other) {
-            Some((a, b)) => self.tape.record(op, &[a, b]),
-            None => self.tape.record(op, &[self, other]),
+        // Values of two dtypes are left as they are, so that the error shows them as the user wrote them.
+        match self.dtype() == other.dtype() {
+            true => match broadcast(self, other) {
+                Some((a, b)) => self.tape.record(op, &[a, b]),
+                None => self.tape.record(op, &[self, other]),
+            },
+            false => self.tape.record(op, &[self, other]),
         }
     }
 }
@@ -87,8 +99,20 @@ pub(crate) fn broadcast<'t>(a: Var<'t>, b: Var<'t>) -> Option<(Var<'t>, Var<'t>)
     if same_shape(a, b) || !a.tape.owns(b) {
         return None;
     }
-    let shape = a.shape().broadcast(&b.shape()).ok()?;
-    Some((a.broadcast_to(&shape), b.broadcast_to(&shape)))
+    let (left, right) = (a.shape(), b.shape());
+    match (repeats_to(&right, &left), repeats_to(&left, &right)) {
+        (true, _) => Some((a, b.broadcast_to(left))),
+        (_, true) => Some((a.broadcast_to(right), b)),
+        _ => {
+            let shape = left.broadcast(&right).ok()?;
+            Some((a.broadcast_to(&shape), b.broadcast_to(shape)))
+        }
+    }
+}
+
+/// Whether `from` becomes `to` by repetition alone: aligned at the last axis, each size is equal, or 1, or missing.
+pub(crate) fn repeats_to(from: &Shape, to: &Shape) -> bool {
+    from.rank() <= to.rank() && from.iter().rev().zip(to.iter().rev()).all(|(from, to)| from == to || *from == 1)
 }
 
 fn same_shape(a: Var<'_>, b: Var<'_>) -> bool {

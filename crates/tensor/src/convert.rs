@@ -308,7 +308,7 @@ fn copy<S: Pod, T: Copy>(data: &[S], layout: &Layout, out: &mut [T], convert: im
             _ if count == 1 => out.fill(convert(data[start])),
             0 => out.fill(convert(data[start])),
             1 => out.iter_mut().zip(&data[start..start + count]).for_each(fill),
-            1.. => out.iter_mut().zip(data[start..].iter().step_by(stride as usize)).for_each(fill),
+            2.. => out.iter_mut().zip(data[start..].iter().step_by(stride as usize)).for_each(fill),
             _ => out.iter_mut().zip(data[..=start].iter().rev().step_by(stride.unsigned_abs())).for_each(fill),
         }
     }

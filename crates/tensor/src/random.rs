@@ -129,10 +129,10 @@ type Words = [[u32; LANES]; 4];
 fn blocks(key: Key, group: u64) -> Words {
     let first = group.wrapping_mul(LANES as u64);
     let mut words = [[0; LANES]; 4];
-    for i in 0..LANES {
+    let [a, b, c, d] = &mut words;
+    for (i, (((a, b), c), d)) in a.iter_mut().zip(b).zip(c).zip(d).enumerate() {
         // A multiple of the lanes plus a lane: the low word never carries.
-        let [a, b, c, d] = philox([first as u32 + i as u32, (first >> 32) as u32, 0, 0], key.0);
-        (words[0][i], words[1][i], words[2][i], words[3][i]) = (a, b, c, d);
+        [*a, *b, *c, *d] = philox([first as u32 + i as u32, (first >> 32) as u32, 0, 0], key.0);
     }
     words
 }

@@ -171,7 +171,7 @@ impl Shape {
         let rank = self.rank().max(other.rank());
         let mut dims = SmallVec::from_elem(1, rank);
         for (from_end, dim) in dims.iter_mut().rev().enumerate() {
-            *dim = match (self.from_end(from_end), other.from_end(from_end)) {
+            *dim = match (self.back(from_end), other.back(from_end)) {
                 (a, b) if a == b => a,
                 (1, b) => b,
                 (a, 1) => a,
@@ -188,7 +188,7 @@ impl Shape {
     }
 
     /// The size of the axis that is `i` places from the end; 1 beyond the first.
-    fn from_end(&self, i: usize) -> usize {
+    fn back(&self, i: usize) -> usize {
         self.iter().rev().nth(i).copied().unwrap_or(1)
     }
 

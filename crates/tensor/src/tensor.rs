@@ -420,10 +420,11 @@ impl Tensor {
         self.dtype.is_float()
             && dispatch!(self.dtype, T => {
                 let data = self.storage.as_slice::<<T as Element>::Stored>();
+                let nan = |x| T::from_stored(x).to_f64().is_nan();
                 match self.span() {
                     // A whole chunk without leaving early, so that the loop vectorises.
-                    Some(span) => data[span].chunks(1024).any(|chunk| chunk.iter().fold(false, |nan, x| nan | (x != x))),
-                    None => self.layout.indices().any(|i| data[i] != data[i]),
+                    Some(span) => data[span].chunks(1024).any(|chunk| chunk.iter().fold(false, |any, &x| any | nan(x))),
+                    None => self.layout.indices().any(|i| nan(data[i])),
                 }
             })
     }

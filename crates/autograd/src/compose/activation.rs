@@ -19,26 +19,26 @@ impl<'t> Var<'t> {
         // (1 + tanh u) / 2 is the sigmoid of 2u: one function, and fewer roundings.
         let slope = 2.0 * FRAC_2_PI.sqrt();
         let inner = self.square().scaled(0.044715 * slope).shifted(slope) * self;
-        self.tape.label(self * inner.sigmoid(), "gelu")
+        self.named("gelu", self * inner.sigmoid())
     }
 
     /// The Gaussian error linear unit itself: x (1 + erf(x / √2)) / 2.
     #[track_caller]
     pub fn gelu_exact(self) -> Var<'t> {
         let inside = self.scaled(FRAC_1_SQRT_2).erf().shifted(1.0);
-        self.tape.label((self * inside).scaled(0.5), "gelu_exact")
+        self.named("gelu_exact", (self * inside).scaled(0.5))
     }
 
     /// x · sigmoid(x), also called swish.
     #[track_caller]
     pub fn silu(self) -> Var<'t> {
-        self.tape.label(self * self.sigmoid(), "silu")
+        self.named("silu", self * self.sigmoid())
     }
 
     /// x where x > 0, else `slope` · x. Its derivative at 0 is `slope`.
     #[track_caller]
     pub fn leaky_relu(self, slope: impl Operand<'t>) -> Var<'t> {
-        self.tape.label(self.select(self.gt(self.filled(0.0)), self.mul(slope)), "leaky_relu")
+        self.named("leaky_relu", self.select(self.gt(self.filled(0.0)), self.mul(slope)))
     }
 
     /// x where x > 0, else `alpha` · (eˣ − 1). Its derivative at 0 is `alpha`.
@@ -52,7 +52,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn elu(self, alpha: impl Operand<'t>) -> Var<'t> {
-        self.tape.label(self.select(self.gt(self.filled(0.0)), self.expm1().mul(alpha)), "elu")
+        self.named("elu", self.select(self.gt(self.filled(0.0)), self.expm1().mul(alpha)))
     }
 
     /// [`Var::elu`] scaled so that mean 0 and variance 1 are kept from layer to layer.
@@ -60,25 +60,25 @@ impl<'t> Var<'t> {
     pub fn selu(self) -> Var<'t> {
         let negative = self.expm1().scaled(1.6732632423543772);
         let y = self.select(self.gt(self.filled(0.0)), negative).scaled(1.0507009873554805);
-        self.tape.label(y, "selu")
+        self.named("selu", y)
     }
 
     /// x · tanh(softplus(x)).
     #[track_caller]
     pub fn mish(self) -> Var<'t> {
-        self.tape.label(self * self.softplus().tanh(), "mish")
+        self.named("mish", self * self.softplus().tanh())
     }
 
     /// x / (1 + |x|).
     #[track_caller]
     pub fn softsign(self) -> Var<'t> {
-        self.tape.label(self / self.abs().shifted(1.0), "softsign")
+        self.named("softsign", self / self.abs().shifted(1.0))
     }
 
     /// ln sigmoid(x), without overflow.
     #[track_caller]
     pub fn log_sigmoid(self) -> Var<'t> {
-        self.tape.label(-(-self).softplus(), "log_sigmoid")
+        self.named("log_sigmoid", -(-self).softplus())
     }
 
     /// x, held between `low` and `high`. Its derivative is 1 between them and 0 outside; at the bounds it is taken as 0.
@@ -86,13 +86,13 @@ impl<'t> Var<'t> {
     pub fn hardtanh(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
         let (low, high) = self.bounds(low, high);
         let inside = self.gt(low).and(self.lt(high));
-        self.tape.label(self.select(inside, self.clamp(low, high).stop_gradient()), "hardtanh")
+        self.named("hardtanh", self.select(inside, self.clamp(low, high).stop_gradient()))
     }
 
     /// x, held between 0 and 6.
     #[track_caller]
     pub fn relu6(self) -> Var<'t> {
-        self.tape.label(self.hardtanh(self.filled(0.0), self.filled(6.0)), "relu6")
+        self.named("relu6", self.hardtanh(self.filled(0.0), self.filled(6.0)))
     }
 
     /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside; NaN stays.
@@ -108,7 +108,7 @@ impl<'t> Var<'t> {
     pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
         let (low, high) = self.bounds(low, high);
         let above = low.select(self.lt(low), self);
-        self.tape.label(high.select(above.gt(high), above), "clamp")
+        self.named("clamp", high.select(above.gt(high), above))
     }
 
     #[track_caller]
@@ -141,6 +141,6 @@ impl<'t> Var<'t> {
         }
         let power = power.unwrap_or_else(|| self.ones_like());
         let y = if n < 0 { power.recip() } else { power };
-        if n == 1 { y } else { self.tape.label(y, "powi") }
+        if n == 1 { y } else { self.named("powi", y) }
     }
 }

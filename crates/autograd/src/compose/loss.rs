@@ -24,8 +24,9 @@ impl<'t> Var<'t> {
         if let Err(error) = indices(&self.meta()) {
             return self.reject("one_hot", error);
         }
-        let y = self.check_index(classes, "label").marks(classes).cast(DType::F32);
-        self.tape.label(y, "one_hot")
+        let checked = self.named("one_hot", self.check_index(classes, "label"));
+        let y = checked.marks(classes).cast(DType::F32);
+        self.named("one_hot", y)
     }
 
     /// For labels that are in range: true at the label's place along a new last axis.
@@ -71,13 +72,13 @@ impl<'t> Var<'t> {
             return self.tape.reject(OP, &operands, error.help("leave the empty batch out"));
         }
         let classes = self.dim(-1);
-        let marked = labels.check_index(classes, "label").marks(classes);
+        let marked = labels.named(OP, labels.check_index(classes, "label")).marks(classes);
         let loss = widened(self, |x| {
             let below = x.below_max(&axes);
             let normaliser = below.exp().sum_over(axes.clone()).log();
             let score = below.select(marked, below.filled(0.0)).sum_over(axes);
             (normaliser - score).mean()
         });
-        self.tape.label(loss, OP)
+        self.named(OP, loss)
     }
 }

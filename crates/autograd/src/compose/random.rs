@@ -35,6 +35,6 @@ impl<'t> Var<'t> {
         let wide = if self.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
         let kept = self.tape.uniform(self.shape(), wide).lt(1.0 - rate);
         let y = self.mul(1.0 / (1.0 - rate)).select(kept, self.filled(0.0));
-        self.tape.label(y, "dropout")
+        self.named("dropout", y)
     }
 }

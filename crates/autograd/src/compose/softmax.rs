@@ -24,7 +24,7 @@ impl<'t> Var<'t> {
             let e = x.below_max(&axes).exp();
             e * e.sum_over(axes.clone()).recip().spread(&shape, &axes)
         });
-        self.tape.label(y, "softmax")
+        self.named("softmax", y)
     }
 
     /// ln softmax along an axis, without the loss of precision that taking the two one after another brings.
@@ -44,7 +44,7 @@ impl<'t> Var<'t> {
             let below = x.below_max(&axes);
             below - below.exp().sum_over(axes.clone()).log().spread(&shape, &axes)
         });
-        self.tape.label(y, "log_softmax")
+        self.named("log_softmax", y)
     }
 
     /// ln Σeˣ along an axis, which is not in the result: a smooth maximum.
@@ -66,7 +66,7 @@ impl<'t> Var<'t> {
             let max = max.select(max.is_finite(), max.filled(0.0));
             max + (x - max.spread(&shape, &axes)).exp().sum_over(axes).log()
         });
-        self.tape.label(y, "logsumexp")
+        self.named("logsumexp", y)
     }
 
     /// The axis that is normalised; on a mistake the error is on the tape.

@@ -117,7 +117,7 @@ impl<'t> Var<'t> {
             let sum = x.sum_over(axes);
             sum / sum.filled(count as f64)
         });
-        self.tape.label(mean, op)
+        self.named(op, mean)
     }
 
     #[track_caller]
@@ -127,7 +127,7 @@ impl<'t> Var<'t> {
             let mean = x.mean_over("var", axes.clone()).spread(&shape, &axes);
             (x - mean).square().mean_over("var", axes)
         });
-        self.tape.label(variance, "var")
+        self.named("var", variance)
     }
 
     #[track_caller]
@@ -138,6 +138,6 @@ impl<'t> Var<'t> {
             let zero = squares.filled(0.0);
             squares.sqrt().select(squares.ne(zero), zero)
         });
-        self.tape.label(norm, "norm")
+        self.named("norm", norm)
     }
 }

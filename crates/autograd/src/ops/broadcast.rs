@@ -8,6 +8,7 @@ use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
+use crate::var::repeats_to;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::layout::Layout;
 use wengert_tensor::shape::{Axes, IntoShape, Shape};
@@ -27,9 +28,9 @@ impl Op for Broadcast {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [x] = operands(inputs)?;
-        match x.shape.broadcast(&self.shape) {
-            Ok(shape) if shape == self.shape => Ok(x.with_shape(shape)),
-            _ => Err(Error::shape(format!("{} does not broadcast to {}", x.shape, self.shape))
+        match repeats_to(&x.shape, &self.shape) {
+            true => Ok(x.with_shape(self.shape.clone())),
+            false => Err(Error::shape(format!("{} does not broadcast to {}", x.shape, self.shape))
                 .help("aligned at the last axis, each size must be equal, or 1, or missing")),
         }
     }

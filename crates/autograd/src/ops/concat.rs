@@ -133,8 +133,9 @@ impl Tape {
             let error = Error::shape(format!("{} and {} differ", pair[0].shape(), pair[1].shape()));
             return self.reject("stack", &[("one", pair[0]), ("next", pair[1])], error);
         }
+        let start = self.len();
         let parts: Vec<Var<'t>> = values.iter().map(|value| value.unsqueeze(axis)).collect();
-        self.label(self.concat(&parts, axis), "stack")
+        self.label(self.concat(&parts, axis), "stack", start)
     }
 }
 

@@ -7,7 +7,7 @@
 //! * derivative: there is no operand
 
 use crate::class::{Class, IndexFn};
-use crate::graph::{Derivative, Op, Tape, Var};
+use crate::graph::{Derivative, NodeId, Op, Tape, Var};
 use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::Scalar;
@@ -54,9 +54,32 @@ impl Tape {
     #[track_caller]
     pub fn constant(&self, shape: impl IntoShape, value: impl Into<Scalar>) -> Var<'_> {
         match shape.into_shape() {
-            Ok(shape) => self.record(Constant { shape, value: value.into() }, &[]),
+            Ok(shape) => self.number(shape, value.into()),
             Err(error) => self.reject("constant", &[], error),
         }
+    }
+
+    /// A constant, by the node of an equal one that was recorded shortly before if there is one.
+    #[track_caller]
+    fn number(&self, shape: Shape, value: Scalar) -> Var<'_> {
+        if self.failed.get() {
+            return self.poison();
+        }
+        let known = {
+            let graph = self.graph.borrow();
+            let same = |id: NodeId| graph.node(id).is_ok_and(|node| node.meta.shape == shape);
+            graph.constants.iter().flatten().find(|(known, id)| *known == value && same(*id)).map(|&(_, id)| id)
+        };
+        if let Some(id) = known {
+            return Var { tape: self, id };
+        }
+        let var = self.record(Constant { shape, value }, &[]);
+        if var.id != NodeId::POISON {
+            let mut graph = self.graph_mut();
+            graph.constants.rotate_right(1);
+            graph.constants[0] = Some((value, var.id));
+        }
+        var
     }
 }
 

@@ -14,6 +14,7 @@ use crate::meta::Meta;
 use crate::ops::{binary, compare, select, unary};
 use crate::sample::Entry;
 use crate::table::{Elementwise, Row, Rule};
+use std::sync::LazyLock;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::scalar::ScalarFn;
@@ -21,6 +22,16 @@ use wengert_tensor::kernels::scalar::ScalarFn;
 /// All rows.
 fn rows() -> impl Iterator<Item = &'static Row> {
     [unary::ROWS, binary::ROWS, select::ROWS].into_iter().chain(compare::ROWS).flatten()
+}
+
+/// The rule of a function.
+fn rule(function: ScalarFn) -> Option<&'static Rule> {
+    // One place for each function, so that the gradient engine need not search.
+    static RULES: LazyLock<Vec<Option<&'static Rule>>> = LazyLock::new(|| {
+        let find = |function: &ScalarFn| rows().find(|row| row.function == *function).map(|row| &row.rule);
+        ScalarFn::ALL.iter().map(find).collect()
+    });
+    RULES.get(function as usize).copied().flatten()
 }
 
 impl Op for Elementwise {
@@ -72,7 +83,7 @@ impl Op for Elementwise {
     }
 
     fn derivative(&self) -> Derivative {
-        match rows().find(|row| row.function == self.0).map(|row| &row.rule) {
+        match rule(self.0) {
             Some(Rule::Partials(_)) => Derivative::Elementwise,
             Some(Rule::Flat(why)) => Derivative::None(why),
             None => Derivative::None("it has no row in the table of derivatives"),
@@ -80,7 +91,7 @@ impl Op for Elementwise {
     }
 
     fn partial<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>) -> Partial<'t> {
-        match rows().find(|row| row.function == self.0).map(|row| &row.rule) {
+        match rule(self.0) {
             Some(Rule::Partials(rule)) => rule(i, x, y),
             _ => Partial::Zero,
         }

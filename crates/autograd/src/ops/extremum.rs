@@ -140,7 +140,7 @@ impl<'t> Var<'t> {
     #[track_caller]
     fn mask(self, op: &'static str, reduce: impl FnOnce(Var<'t>) -> Var<'t>) -> Var<'t> {
         match self.dtype() {
-            DType::Bool => self.tape.label(reduce(self), op),
+            DType::Bool => self.named(op, reduce(self)),
             other => self
                 .reject(op, Error::dtype(format!("takes a mask, not {other}")).help("compare first, as in x.gt(0.0)")),
         }

@@ -81,7 +81,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn matmul(self, other: impl Operand<'t>) -> Var<'t> {
-        let other = other.into_var(self.tape, Like::of(self));
+        let other = other.into_var(self.tape, Like::of(self).single());
         let op = OpRef::Static(&MatMul);
         let (a, b) = (self.shape(), other.shape());
         // What cannot be is recorded as it stands, so that the error shows the user's own operands.

@@ -83,7 +83,7 @@ impl<'t> Var<'t> {
             Ok((a, b)) => {
                 let mut axes = self.all_axes();
                 axes.swap(a, b);
-                self.tape.label(self.then(Permute { axes }), "transpose")
+                self.named("transpose", self.then(Permute { axes }))
             }
             Err(error) => self.reject("transpose", error),
         }

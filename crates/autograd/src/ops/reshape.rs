@@ -81,7 +81,7 @@ impl<'t> Var<'t> {
     /// All elements along one axis.
     #[track_caller]
     pub fn flatten(self) -> Var<'t> {
-        self.tape.label(self.reshape(self.len()), "flatten")
+        self.named("flatten", self.reshape(self.len()))
     }
 
     /// The axes from `axis` on become one; `flatten_from(1)` keeps the batch.
@@ -104,7 +104,7 @@ impl<'t> Var<'t> {
         };
         let mut dims: SmallVec<[usize; 4]> = shape.iter().take(at).copied().collect();
         dims.push(shape.iter().skip(at).product());
-        self.tape.label(self.reshape(dims), "flatten")
+        self.named("flatten", self.reshape(dims))
     }
 
     /// A new axis of size 1 before position `axis`; −1 puts it last.

@@ -51,11 +51,12 @@ impl<'t> Var<'t> {
         let otherwise = otherwise.into_var(self.tape, Like::of(self));
         let op = OpRef::Static(&Elementwise(ScalarFn::Select));
         match common(condition, self, otherwise) {
-            Ok(shape) => {
+            // Values of two dtypes are left as they are, so that the error shows them as the user wrote them.
+            Ok(shape) if self.dtype() == otherwise.dtype() && condition.dtype() == DType::Bool => {
                 let [c, a, b] = [condition, self, otherwise].map(|var| var.broadcast_to(&shape));
                 self.tape.record(op, &[c, a, b])
             }
-            Err(_) => self.tape.record(op, &[condition, self, otherwise]),
+            _ => self.tape.record(op, &[condition, self, otherwise]),
         }
     }
 }

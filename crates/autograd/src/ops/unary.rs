@@ -64,10 +64,10 @@ unary! { "unary.rs"
     tan = Tan at [0.0, -1.2, 0.5] gives 0.0, Partials(|_, _, y| Times((y * y).shifted(1.0)));
 
     /// arcsin x. Its derivative is 1 / √(1 − x²).
-    asin = Asin at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((-x[0].square()).shifted(1.0).rsqrt()));
+    asin = Asin at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((x[0].filled(1.0) - x[0].square()).rsqrt()));
 
     /// arccos x. Its derivative is −1 / √(1 − x²).
-    acos = Acos at [1.0e-9, -0.7, 0.5] gives 1.5707963257948966, Partials(|_, x, _| Times(-(-x[0].square()).shifted(1.0).rsqrt()));
+    acos = Acos at [1.0e-9, -0.7, 0.5] gives 1.5707963257948966, Partials(|_, x, _| Times(-(x[0].filled(1.0) - x[0].square()).rsqrt()));
 
     /// arctan x. Its derivative is 1 / (1 + x²).
     atan = Atan at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, x, _| Times(x[0].square().shifted(1.0).recip()));
@@ -79,7 +79,7 @@ unary! { "unary.rs"
     cosh = Cosh at [0.0, -1.7, 0.5] gives 1.0, Partials(|_, x, _| Times(x[0].sinh()));
 
     /// tanh x. Its derivative is 1 − y².
-    tanh = Tanh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, _, y| Times((-(y * y)).shifted(1.0)));
+    tanh = Tanh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, _, y| Times(y.filled(1.0) - y * y));
 
     /// The inverse of sinh. Its derivative is 1 / √(x² + 1).
     asinh = Asinh at [0.0, -1.7, 0.5] gives 0.0, Partials(|_, x, _| Times(x[0].square().shifted(1.0).rsqrt()));
@@ -88,10 +88,10 @@ unary! { "unary.rs"
     acosh = Acosh at [2.0, 1.7, 3.5] gives 1.3169578969248166, Partials(|_, x, _| Times(x[0].square().shifted(-1.0).rsqrt()));
 
     /// The inverse of tanh. Its derivative is 1 / (1 − x²).
-    atanh = Atanh at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((-x[0].square()).shifted(1.0).recip()));
+    atanh = Atanh at [0.0, -0.7, 0.5] gives 0.0, Partials(|_, x, _| Times((x[0].filled(1.0) - x[0].square()).recip()));
 
     /// 1 / (1 + e⁻ˣ). Its derivative is y (1 − y).
-    sigmoid = Sigmoid at [0.0, -1.7, 2.5] gives 0.5, Partials(|_, _, y| Times(y * (-y).shifted(1.0)));
+    sigmoid = Sigmoid at [0.0, -1.7, 2.5] gives 0.5, Partials(|_, _, y| Times(y * (y.filled(1.0) - y)));
 
     /// ln (1 + eˣ), without overflow. Its derivative is the sigmoid.
     softplus = Softplus at [0.0, -1.7, 2.5] gives 0.6931471805599453, Partials(|_, x, _| Times(x[0].sigmoid()));

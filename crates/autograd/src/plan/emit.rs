@@ -127,8 +127,7 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping) -> Result<Emitted> {
             }
         }
     }
-    let buffers =
-        Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
+    let buffers = Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
     let program = Program::new(steps, buffers)?;
     Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins })
 }
@@ -191,7 +190,9 @@ impl Emitter<'_> {
                 while let Some(id) = stack.pop() {
                     match self.recomputed(g, id) {
                         true => stack.extend(self.items[id as usize].operands.iter().map(|o| o.item)),
-                        false if self.grouping.group[id as usize] != g => last[id as usize] = last[id as usize].max(Some(at)),
+                        false if self.grouping.group[id as usize] != g => {
+                            last[id as usize] = last[id as usize].max(Some(at))
+                        }
                         false => {}
                     }
                 }
@@ -289,7 +290,12 @@ impl Emitter<'_> {
     fn spec(&mut self, g: u32, group: &Group) -> Result<LoopSpec> {
         let mut members = group.members.clone();
         members.sort_unstable();
-        let mut build = Build { emitter: self, g, spec: LoopSpec { n: group.n, cols: group.cols, ..LoopSpec::default() }, known: HashMap::new() };
+        let mut build = Build {
+            emitter: self,
+            g,
+            spec: LoopSpec { n: group.n, cols: group.cols, ..LoopSpec::default() },
+            known: HashMap::new(),
+        };
         for &m in &members {
             let rank = build.emitter.grouping.rank[m as usize];
             let value = build.item(m, rank)?;
@@ -406,4 +412,3 @@ impl Build<'_, '_> {
         }
     }
 }
-

@@ -54,7 +54,10 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
     let mut leaves: HashMap<u32, u32> = HashMap::new();
     for &id in &needed {
         let node = recorded.node(id)?;
-        let at = if node.inputs.is_empty() && node.leaf_since == NodeId(0) && recorded.leaves.get(node.leaf as usize).is_some() {
+        let at = if node.inputs.is_empty()
+            && node.leaf_since == NodeId(0)
+            && recorded.leaves.get(node.leaf as usize).is_some()
+        {
             leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
         } else {
             let mut inputs: SmallVec<[u32; 3]> = SmallVec::with_capacity(node.inputs.len());
@@ -67,7 +70,12 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
                     }
                 });
             }
-            graph.nodes.push(Node { kind: Kind::Op(node.op.clone()), inputs, meta: node.meta.clone(), origin: node.hash });
+            graph.nodes.push(Node {
+                kind: Kind::Op(node.op.clone()),
+                inputs,
+                meta: node.meta.clone(),
+                origin: node.hash,
+            });
             graph.nodes.len() as u32 - 1
         };
         if let Some(slot) = place.get_mut(id.index()) {

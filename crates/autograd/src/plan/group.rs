@@ -132,8 +132,8 @@ impl Grouper<'_> {
         }
         if fuse && !wanted && self.floats(item) {
             self.out.floating[id as usize] = true;
-            self.indexed[id as usize] = matches!(item.work, Work::Index(_))
-                || item.operands.iter().any(|o| self.indexed[o.item as usize]);
+            self.indexed[id as usize] =
+                matches!(item.work, Work::Index(_)) || item.operands.iter().any(|o| self.indexed[o.item as usize]);
             self.weight[id as usize] = 1 + item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>();
             return;
         }
@@ -292,7 +292,11 @@ impl Grouper<'_> {
     fn shares(&self, item: &Item, g: u32) -> bool {
         let read = |id: u32| item.operands.iter().any(|o| o.item == id);
         let group = &self.out.groups[g as usize];
-        group.members.iter().flat_map(|&m| &self.items[m as usize].operands).any(|o| !is_inline(&self.items[o.item as usize]) && read(o.item))
+        group
+            .members
+            .iter()
+            .flat_map(|&m| &self.items[m as usize].operands)
+            .any(|o| !is_inline(&self.items[o.item as usize]) && read(o.item))
     }
 
     /// Whether an item can be computed in a loop, one element a point or one a row.

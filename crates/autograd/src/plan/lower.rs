@@ -86,7 +86,8 @@ struct Lowering {
 /// # Errors
 /// When an op breaks its contract.
 pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
-    let mut state = Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
+    let mut state =
+        Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
     for node in &graph.nodes {
         let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
         let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
@@ -176,7 +177,14 @@ impl Lowering {
         }
     }
 
-    fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, dtype: DType, origin: u128) -> Result<Operand> {
+    fn view(
+        &mut self,
+        operand: Operand,
+        view: &dyn View,
+        shape: &Shape,
+        dtype: DType,
+        origin: u128,
+    ) -> Result<Operand> {
         // A value that is the same everywhere keeps being so.
         if let Work::Scalar(_) | Work::Fill(_) = self.items[operand.item as usize].work {
             let work = self.items[operand.item as usize].work.clone();
@@ -212,7 +220,13 @@ impl Lowering {
                 ReduceFn::Min => f64::INFINITY,
             };
             let value = Scalar::new(dtype, value);
-            return Ok(self.plain(Item { work: Work::Fill(value), operands: SmallVec::new(), shape: out.clone(), dtype, origin }));
+            return Ok(self.plain(Item {
+                work: Work::Fill(value),
+                operands: SmallVec::new(),
+                shape: out.clone(),
+                dtype,
+                origin,
+            }));
         }
         // Axes of one element are nothing to reduce.
         let kept: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| shape[*a] != 1 && !axes.contains(a)).collect();

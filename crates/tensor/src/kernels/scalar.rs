@@ -388,3 +388,8 @@ pub fn tile_finish(r: ReduceFn, dtype: DType, level: Level) -> Option<TileFn> {
 pub fn tile_rows(r: ReduceFn, dtype: DType, level: Level) -> Option<RowsFn> {
     fold!(reduce::rows, r, dtype, level)
 }
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,8 @@ fn axes_count_from_both_ends() {
 
 #[test]
 fn broadcasting_follows_numpy() {
-    let cases: [(&[usize], &[usize], Option<&[usize]>); 8] = [
+    type Case = (&'static [usize], &'static [usize], Option<&'static [usize]>);
+    let cases: [Case; 8] = [
         (&[], &[], Some(&[])),
         (&[3], &[], Some(&[3])),
         (&[2, 3], &[3], Some(&[2, 3])),

@@ -33,28 +33,3 @@ pub(crate) fn erf<M: Machine>(x: f32, complement: f32) -> f32 {
     let near = fma::<M, f32>(size, polynomial::<M, f32, 7>(x * x, ERF), size);
     (if size < NEAR { near } else { 1.0 - complement }).copysign(x)
 }
-
-/// [`erf`] in f64: Taylor's series up to 3, then the continued fraction of erfc.
-pub(crate) fn erf_f64(x: f64) -> f64 {
-    let a = x.abs();
-    if a.is_nan() {
-        return x;
-    }
-    if a > 6.0 {
-        return 1f64.copysign(x);
-    }
-    if a < 3.0 {
-        let (mut term, mut sum, mut n) = (x, x, 0.0);
-        while term.abs() > sum.abs() * 1e-18 {
-            n += 1.0;
-            term *= -x * x / n;
-            sum += term / (2.0 * n + 1.0);
-        }
-        return sum * std::f64::consts::FRAC_2_SQRT_PI;
-    }
-    let mut f = 0.0;
-    for k in (1..60).rev() {
-        f = f64::from(k) / 2.0 / (a + f);
-    }
-    (1.0 - (-a * a).exp() / (a + f) / std::f64::consts::PI.sqrt()).copysign(x)
-}

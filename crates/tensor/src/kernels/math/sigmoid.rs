@@ -36,14 +36,3 @@ pub(crate) fn softplus<M: Machine>(x: f32, power: f32) -> f32 {
     let bent = fma::<M, f32>(-z, polynomial::<M, f32, 4>(z, LOG1P), power);
     (if x < 0.0 { 0.0 } else { x }) + fma::<M, f32>(-s, bent, power)
 }
-
-/// [`sigmoid`] in f64.
-pub(crate) fn sigmoid_f64(x: f64) -> f64 {
-    let e = (-x.abs()).exp();
-    (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
-}
-
-/// [`softplus`] in f64.
-pub(crate) fn softplus_f64(x: f64) -> f64 {
-    (if x < 0.0 { 0.0 } else { x }) + (-x.abs()).exp().ln_1p()
-}

@@ -1,6 +1,6 @@
 //! Sine and cosine: x = n · π/2 + r with |r| ≤ π/4; n mod 4 says which of the two polynomials, and its sign.
 
-use crate::kernels::math::poly::{fma, polynomial, nearest};
+use crate::kernels::math::poly::{fma, nearest, polynomial};
 use crate::kernels::tile::lane::Machine;
 use std::f32::consts::FRAC_2_PI;
 

@@ -1,6 +1,5 @@
 //! One unit of work: a block of C, whole in k, so that it is finished when the unit ends.
 
-
 use super::kernels::{Compute, Kernels};
 use super::order::{blocks, depth};
 use super::pack::{Block, copy_a};
@@ -11,6 +10,7 @@ use super::vector::{Few, ROWS};
 /// One product, and how its units read their operands.
 pub(super) struct Job<T: 'static> {
     pub(super) kernels: &'static Kernels<T>,
+    pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
     /// The row and the column stride.
@@ -40,24 +40,38 @@ pub(super) struct Part {
     pub(super) cols: usize,
 }
 
+/// Where one product lies.
+pub(super) struct Operands<T> {
+    pub(super) a: *const T,
+    pub(super) b: *const T,
+    pub(super) c: *mut T,
+    /// Strips of all of A and panels of all of B, where they were copied once for all units.
+    pub(super) packed_a: Option<*const T>,
+    pub(super) packed_b: Option<*const T>,
+}
+
 impl<T: Compute> Job<T> {
+    /// Columns of a panel.
+    pub(super) fn wide(&self) -> usize {
+        2 * self.kernels.lanes
+    }
+
     /// Computes a part of C.
     ///
     /// # Safety
-    /// `a`, `b` and `c` point at element \[0, 0\] of one product; the part lies within it; otherwise as for
-    /// [`super::MatMul::run`].
-    pub(super) unsafe fn run(&self, part: Part, a: *const T, b: *const T, c: *mut T) {
+    /// The operands are one product, as for [`super::MatMul::run`]; the part lies within it and begins at a panel.
+    pub(super) unsafe fn run(&self, part: Part, at: &Operands<T>) {
         // SAFETY: promised by the caller.
         unsafe {
-            if part.rows <= ROWS && self.few(part, a, b, c) {
+            if part.rows <= ROWS && self.few(part, at) {
                 return;
             }
-            let (a_room, b_room) = self.room(part);
+            let (a_room, b_room) = self.room(part, at);
             if a_room + b_room == 0 {
-                return self.panels(part, a, b, c, std::ptr::null_mut());
+                return self.panels(part, at, std::ptr::null_mut());
             }
             let bytes = (a_room + b_room) * size_of::<T>();
-            with_room(Room::Unit, bytes, |room| self.panels(part, a, b, c, room.cast()));
+            with_room(Room::Unit, bytes, |room| self.panels(part, at, room.cast()));
         }
     }
 
@@ -65,7 +79,7 @@ impl<T: Compute> Job<T> {
     ///
     /// # Safety
     /// As for [`Job::run`].
-    unsafe fn few(&self, part: Part, a: *const T, b: *const T, c: *mut T) -> bool {
+    unsafe fn few(&self, part: Part, at: &Operands<T>) -> bool {
         let (kernel, b_stride) = match self.b {
             [stride, 1] => (self.kernels.along_columns, stride),
             [1, stride] => (self.kernels.across_columns, stride),
@@ -74,11 +88,11 @@ impl<T: Compute> Job<T> {
         // SAFETY: promised by the caller; the kernel is one for this machine.
         unsafe {
             kernel(&Few {
-                a: a.offset(part.row as isize * self.a[0]),
+                a: at.a.offset(part.row as isize * self.a[0]),
                 a_strides: self.a,
-                b: b.offset(part.col as isize * self.b[1]),
+                b: at.b.offset(part.col as isize * self.b[1]),
                 b_stride,
-                c: c.add(part.row * self.n + part.col),
+                c: at.c.add(part.row * self.n + part.col),
                 c_stride: self.n,
                 rows: part.rows,
                 n: part.cols,
@@ -89,35 +103,42 @@ impl<T: Compute> Job<T> {
     }
 
     /// Elements of room for the copies of A and of a panel of B.
-    fn room(&self, part: Part) -> (usize, usize) {
+    fn room(&self, part: Part, at: &Operands<T>) -> (usize, usize) {
         let depth = depth(self.k).min(self.k);
-        let a = if self.copy_a == CopyA::No { 0 } else { (part.rows * depth).next_multiple_of(16) };
-        let whole = part.cols % self.kernels.lanes == 0;
-        let b = if self.copy_b || !whole { 2 * self.kernels.lanes * depth } else { 0 };
-        (a, b)
+        let a = self.copy_a != CopyA::No && at.packed_a.is_none();
+        let b = (self.copy_b || !part.cols.is_multiple_of(self.kernels.lanes)) && at.packed_b.is_none();
+        let a = if a { (part.rows * depth).next_multiple_of(16) } else { 0 };
+        (a, if b { self.wide() * depth } else { 0 })
     }
 
     /// Block of k after block of k, panel after panel.
     ///
     /// # Safety
     /// As for [`Job::run`]; `room` is writable for what [`Job::room`] says.
-    unsafe fn panels(&self, part: Part, a: *const T, b: *const T, c: *mut T, room: *mut T) {
-        let wide = 2 * self.kernels.lanes;
-        let b_room = room.wrapping_add(self.room(part).0);
+    unsafe fn panels(&self, part: Part, at: &Operands<T>, room: *mut T) {
+        let b_room = room.wrapping_add(self.room(part, at).0);
         // SAFETY: all parts lie within the operands, as the caller promises, and the copies within the room; the
         // kernels are ones for this machine.
         unsafe {
             for (start, depth) in blocks(self.k) {
-                let (a, a_strides) = self.rows(part, start, depth, a, room);
-                for col in (0..part.cols).step_by(wide) {
-                    let cols = wide.min(part.cols - col);
-                    let from = b.offset(start as isize * self.b[0] + (part.col + col) as isize * self.b[1]);
-                    let (b, b_stride) = if self.copy_b || cols % self.kernels.lanes != 0 {
-                        let [along, side] = self.b;
-                        (self.kernels.pack_b)(&Block { from, side, along, width: cols, depth, to: b_room });
-                        (b_room.cast_const(), cols.next_multiple_of(self.kernels.lanes) as isize)
-                    } else {
-                        (from, self.b[0])
+                let (a, a_strides) = match at.packed_a {
+                    Some(packed) => (packed.add(start * self.m + part.row * depth), [0; 2]),
+                    None => self.rows(part, start, depth, at.a, room),
+                };
+                for col in (0..part.cols).step_by(self.wide()) {
+                    let cols = self.wide().min(part.cols - col);
+                    let whole = cols.is_multiple_of(self.kernels.lanes);
+                    let pitch = cols.next_multiple_of(self.kernels.lanes) as isize;
+                    let (b, b_stride) = match at.packed_b {
+                        Some(packed) => (packed.add(self.panel(start, depth, part.col + col)), pitch),
+                        None if self.copy_b || !whole => {
+                            self.pack_b(start, depth, part.col + col, at.b, b_room);
+                            (b_room.cast_const(), pitch)
+                        }
+                        None => {
+                            let offset = start as isize * self.b[0] + (part.col + col) as isize * self.b[1];
+                            (at.b.offset(offset), self.b[0])
+                        }
                     };
                     (self.kernels.panel)(&Panel {
                         a,
@@ -125,7 +146,7 @@ impl<T: Compute> Job<T> {
                         a_strips: self.copy_a == CopyA::Strips,
                         b,
                         b_stride,
-                        c: c.add(part.row * self.n + part.col + col),
+                        c: at.c.add(part.row * self.n + part.col + col),
                         c_stride: self.n,
                         rows: part.rows,
                         cols,
@@ -140,8 +161,8 @@ impl<T: Compute> Job<T> {
     /// The rows of A for one block of k, copied if so decided, and their strides.
     ///
     /// # Safety
-    /// As for [`Job::panels`].
-    unsafe fn rows(
+    /// As for [`Job::run`]; `to` is writable for the rows if they are copied.
+    pub(super) unsafe fn rows(
         &self,
         part: Part,
         start: usize,
@@ -161,5 +182,24 @@ impl<T: Compute> Job<T> {
             }
         }
         (to, [depth as isize, 1])
+    }
+
+    /// Copies the panel of B that begins at column `col`.
+    ///
+    /// # Safety
+    /// As for [`Job::run`]; `to` is writable for a panel.
+    pub(super) unsafe fn pack_b(&self, start: usize, depth: usize, col: usize, b: *const T, to: *mut T) {
+        let [along, side] = self.b;
+        let width = self.wide().min(self.n - col);
+        // SAFETY: promised by the caller; the kernel is one for this machine.
+        unsafe {
+            let from = b.offset(start as isize * along + col as isize * side);
+            (self.kernels.pack_b)(&Block { from, side, along, width, depth, to });
+        }
+    }
+
+    /// Where a panel begins in a copy of all of B: block of k after block of k, panel after panel.
+    pub(super) fn panel(&self, start: usize, depth: usize, col: usize) -> usize {
+        start * self.n.next_multiple_of(self.wide()) + col * depth
     }
 }

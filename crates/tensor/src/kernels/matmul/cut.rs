@@ -1,21 +1,24 @@
-//! Which blocks of C make a unit of work. Shape and strides alone decide.
+//! Which blocks of C make a unit of work, and what is copied for them. Shape and strides alone decide.
 
-use super::block::{CopyA, Job, Part};
+use super::block::{CopyA, Job, Operands, Part};
 use super::kernels::{Compute, Kernels};
 use super::normal::Normal;
-use crate::kernels::level::Level;
+use super::order::{DEPTH, blocks, depth};
+use super::scratch::{Room, with_room};
 use crate::kernels::threads;
 
 /// Multiply-adds below which a product stays on the calling thread.
 const ALONE: usize = 150_000;
-/// Multiply-adds that a unit of work should have.
-const UNIT: usize = 1 << 19;
+/// Multiply-adds that a unit of work should have: some microseconds.
+const UNIT: usize = 1 << 17;
 /// Units that a product should have, if they are not too small then.
 const UNITS: usize = 16;
-/// Rows of a unit: they and a block of k stay in the L2 cache.
-const ROWS: usize = 256;
+/// Bytes of A that a unit reads for one block of k, again for each panel: they stay in the L2 cache.
+const A_BYTES: usize = 256 << 10;
 /// Columns of a unit.
 const COLS: usize = 512;
+/// More bytes than this are not copied in advance.
+const SHARED_BYTES: usize = 64 << 20;
 
 /// A grid of parts of equal size, but for the last of each row and column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +30,18 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The cut of `count` products of `m` by `n` elements, for register tiles of `tall` by `wide`.
-    pub(super) fn new(m: usize, n: usize, k: usize, count: usize, tall: usize, wide: usize) -> Grid {
+    /// The cut of a product for elements of `size` bytes and register tiles of `tall` by `wide`.
+    pub(super) fn new(p: &Normal, size: usize, tall: usize, wide: usize) -> Grid {
+        let &Normal { m, n, k, .. } = p;
         let even = |extent: usize, most: usize, step: usize| {
             let parts = extent.div_ceil(most);
             extent.div_ceil(parts).next_multiple_of(step)
         };
-        let (mut rows, mut cols) = (even(m, ROWS, tall), even(n, COLS, wide));
-        let units = |rows: usize, cols: usize| count * m.div_ceil(rows) * n.div_ceil(cols);
-        let work = |rows: usize, cols: usize| rows.min(m) * cols.min(n) * k;
+        let most_rows = (A_BYTES / (depth(k) * size)).clamp(8 * tall, 512);
+        let (mut rows, mut cols) = (even(m, most_rows, tall), even(n, COLS, wide));
+        let units = |rows: usize, cols: usize| p.count() * m.div_ceil(rows) * n.div_ceil(cols);
+        // Few rows wait for memory, so they count as more.
+        let work = |rows: usize, cols: usize| (rows.min(m).max(8) * cols.min(n)).saturating_mul(k);
         while units(rows, cols) < UNITS && cols > 2 * wide && work(rows, cols) > 2 * UNIT {
             cols = (cols / 2).next_multiple_of(wide);
         }
@@ -45,85 +51,174 @@ impl Grid {
         Grid { m, n, rows, cols }
     }
 
+    /// The number of parts above each other.
+    fn tall(&self) -> usize {
+        self.m.div_ceil(self.rows)
+    }
+
+    /// The number of parts beside each other.
+    fn wide(&self) -> usize {
+        self.n.div_ceil(self.cols)
+    }
+
     /// The number of parts.
     pub(super) fn parts(&self) -> usize {
-        self.m.div_ceil(self.rows) * self.n.div_ceil(self.cols)
+        self.tall() * self.wide()
     }
 
     /// Part `i`, down the columns first.
     pub(super) fn part(&self, i: usize) -> Part {
-        let tall = self.m.div_ceil(self.rows);
-        let (row, col) = (i % tall * self.rows, i / tall * self.cols);
+        let (row, col) = (i % self.tall() * self.rows, i / self.tall() * self.cols);
         Part { row, col, rows: self.rows.min(self.m - row), cols: self.cols.min(self.n - col) }
     }
 }
 
-/// Where the operands lie, to be shared by threads.
-struct Operands<T> {
+/// Pointers that threads share.
+struct Pointers<T> {
     a: *const T,
     b: *const T,
     c: *mut T,
+    packed_a: *mut T,
+    packed_b: *mut T,
 }
-// SAFETY: A and B are only read, and each part of C is written by one unit of work.
-unsafe impl<T: Sync> Sync for Operands<T> {}
+// SAFETY: A and B are only read; each part of C and each block of a copy is written by one unit of work.
+unsafe impl<T: Sync> Sync for Pointers<T> {}
 
 /// Computes all products.
 ///
 /// # Safety
-/// As for [`super::MatMul::run_on`], with elements of type `T`.
-pub(super) unsafe fn run<T: Compute>(p: &Normal, level: Level, a: *const T, b: *const T, c: *mut T) {
-    let kernels = T::kernels(level);
-    let count = p.count();
-    let grid = Grid::new(p.m, p.n, p.k, count, kernels.rows, 2 * kernels.lanes);
-    let job = Job {
-        kernels,
-        n: p.n,
-        k: p.k,
-        a: p.a,
-        b: p.b,
-        copy_a: how_to_copy_a(p, &grid),
-        copy_b: whether_to_copy_b(p, kernels),
+/// As for [`super::MatMul::run`], with elements of type `T`; the instruction set of the kernels is available.
+pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a: *const T, b: *const T, c: *mut T) {
+    if p.batch.is_empty() && p.work() < ALONE {
+        // SAFETY: promised by the caller.
+        return unsafe { small(p, kernels, a, b, c) };
+    }
+    let grid = Grid::new(p, size_of::<T>(), kernels.rows, 2 * kernels.lanes);
+    let copy_a = how_to_copy_a(p, grid.cols.min(p.n));
+    let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
+    let job = Job { kernels, m: p.m, n: p.n, k: p.k, a: p.a, b: p.b, copy_a, copy_b };
+
+    // Copies that several units would make are made once.
+    let bytes = |elements: usize| p.count().saturating_mul(elements).saturating_mul(size_of::<T>());
+    let (a_all, b_all) = (p.m.saturating_mul(p.k), p.n.next_multiple_of(job.wide()).saturating_mul(p.k));
+    let share_a = copy_a == CopyA::Strips && grid.wide() > 1 && bytes(a_all) <= SHARED_BYTES / 2;
+    let share_b = copy_b && grid.tall() > 1 && bytes(b_all) <= SHARED_BYTES / 2;
+    let a_bytes = if share_a { bytes(a_all).next_multiple_of(64) } else { 0 };
+    let b_bytes = if share_b { bytes(b_all) } else { 0 };
+
+    let at = |room: *mut u8| Pointers {
+        a,
+        b,
+        c,
+        packed_a: if share_a { room.cast() } else { std::ptr::null_mut() },
+        packed_b: if share_b { room.wrapping_add(a_bytes).cast() } else { std::ptr::null_mut() },
     };
-    let operands = Operands { a, b, c };
-    let parts = grid.parts();
-    each(count * parts, p.m * p.n * p.k, parts, &|unit| {
-        let operands = &operands;
-        let (index, part) = (unit / parts, grid.part(unit % parts));
+    // SAFETY: promised by the caller; the room holds the copies.
+    unsafe {
+        if a_bytes + b_bytes == 0 {
+            return compute(&job, p, &grid, &at(std::ptr::null_mut()));
+        }
+        with_room(Room::Shared, a_bytes + b_bytes, |room| {
+            let at = at(room);
+            pack(&job, p, &grid, &at);
+            compute(&job, p, &grid, &at);
+        });
+    }
+}
+
+/// Computes one small product here and now.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn small<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a: *const T, b: *const T, c: *mut T) {
+    let part = Part { row: 0, col: 0, rows: p.m, cols: p.n };
+    let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
+    let job = Job { kernels, m: p.m, n: p.n, k: p.k, a: p.a, b: p.b, copy_a: how_to_copy_a(p, p.n), copy_b };
+    let at = Operands { a, b, c, packed_a: None, packed_b: None };
+    // SAFETY: promised by the caller; the part is all of the product.
+    unsafe { job.run(part, &at) }
+}
+
+/// Copies what units share.
+///
+/// # Safety
+/// As for [`run`]; the copies that are not null are writable for all of their operand.
+unsafe fn pack<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
+    let strips = if at.packed_a.is_null() { 0 } else { grid.tall() };
+    let panels = if at.packed_b.is_null() { 0 } else { grid.wide() };
+    let depths = blocks(p.k).count();
+    threads::parallel(p.count() * depths * (strips + panels), &|unit| {
+        let (rest, i) = (unit / (strips + panels), unit % (strips + panels));
+        let (index, block) = (rest / depths, rest % depths);
+        let Some((start, depth)) = blocks(p.k).nth(block) else { return };
         let (a, b) = p.start(index);
-        // SAFETY: the part lies within product `index`, whose operands lie within what the caller promises.
+        // SAFETY: the block lies within its operand and its copy within the room, as the caller promises.
         unsafe {
-            let c = operands.c.add(index * p.m * p.n);
-            job.run(part, operands.a.offset(a), operands.b.offset(b), c);
+            if i < strips {
+                let part = grid.part(i);
+                let to = at.packed_a.add(index * p.m * p.k + start * p.m + part.row * depth);
+                job.rows(part, start, depth, at.a.offset(a), to);
+            } else {
+                let part = grid.part((i - strips) * grid.tall());
+                let copy = at.packed_b.add(index * p.n.next_multiple_of(job.wide()) * p.k);
+                for col in (part.col..part.col + part.cols).step_by(job.wide()) {
+                    let to = copy.add(job.panel(start, depth, col));
+                    job.pack_b(start, depth, col, at.b.offset(b), to);
+                }
+            }
         }
     });
 }
 
-/// Calls `f` for all units, on several threads if the work is worth it.
-pub(super) fn each(units: usize, product: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
-    let work = product / parts;
+/// Computes all parts of all products.
+///
+/// # Safety
+/// As for [`run`]; the copies that are not null are complete.
+unsafe fn compute<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
+    let parts = grid.parts();
+    each(p.count() * parts, p.work() / parts, &|unit| {
+        let (index, part) = (unit / parts, grid.part(unit % parts));
+        let (a, b) = p.start(index);
+        let packed = |copy: *mut T, all: usize| (!copy.is_null()).then(|| copy.wrapping_add(index * all).cast_const());
+        // SAFETY: the part lies within product `index`, whose operands lie within what the caller promises.
+        unsafe {
+            let operands = Operands {
+                a: at.a.offset(a),
+                b: at.b.offset(b),
+                c: at.c.add(index * p.m * p.n),
+                packed_a: packed(at.packed_a, p.m * p.k),
+                packed_b: packed(at.packed_b, p.n.next_multiple_of(job.wide()) * p.k),
+            };
+            job.run(part, &operands);
+        }
+    });
+}
+
+/// Calls `f` for all units of `work` multiply-adds each, on several threads if that pays.
+pub(super) fn each(units: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
     if units == 1 || work.saturating_mul(units) < ALONE {
         return (0..units).for_each(f);
     }
     // Small units go out by the handful.
-    let handful = (UNIT / work.max(1)).clamp(1, units.div_ceil(UNITS).max(1));
+    let handful = (UNIT / work.max(1)).clamp(1, units.div_ceil(UNITS));
     threads::parallel(units.div_ceil(handful), &|i| {
         (i * handful..units.min((i + 1) * handful)).for_each(f);
     });
 }
 
-fn how_to_copy_a(p: &Normal, grid: &Grid) -> CopyA {
-    let panels = grid.cols.min(p.n);
+/// `cols` is the number of columns of a unit.
+fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
+    // A copy pays when several panels read it.
     match p.a {
-        [_, 1] if panels < 128 => CopyA::No,
+        [_, 1] if cols < 128 => CopyA::No,
         [_, 1] => CopyA::Rows,
-        [1, _] if panels < 64 => CopyA::No,
+        _ if p.n < 64 || p.m * p.k < 4096 => CopyA::No,
         [1, _] => CopyA::Strips,
-        _ if panels < 64 => CopyA::No,
         _ => CopyA::Rows,
     }
 }
 
-fn whether_to_copy_b<T>(p: &Normal, kernels: &Kernels<T>) -> bool {
+fn whether_to_copy_b<T>(p: &Normal, tall: usize) -> bool {
     // Panels of a small matrix stay in the cache where they lie.
-    p.b[1] != 1 || (p.m > 3 * kernels.rows && p.k.min(256) * p.n * size_of::<T>() > 24 << 10)
+    p.b[1] != 1 || (p.m > 3 * tall && p.k.min(DEPTH) * p.n * size_of::<T>() > 24 << 10)
 }

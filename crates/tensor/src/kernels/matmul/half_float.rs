@@ -3,15 +3,14 @@
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use super::block::Part;
 use super::cut::{Grid, each};
-use super::kernels::{Compute, Kernels};
+use super::kernels::Kernels;
 use super::normal::Normal;
 use super::order::{blocks, depth};
 use super::pack::Block;
 use super::scratch::{Room, with_room};
 use super::tile::Panel;
-use super::block::Part;
-use crate::kernels::level::Level;
 
 /// The 16-bit floats.
 pub(super) trait Half: Copy + Default + Send + Sync + 'static {
@@ -21,19 +20,25 @@ pub(super) trait Half: Copy + Default + Send + Sync + 'static {
     fn round(from: &[f32], to: &mut [Self]);
 }
 
-macro_rules! halves {
-    ($($T:ty)*) => {
-        $(impl Half for $T {
-            fn widen(from: &[$T], to: &mut [f32]) {
-                from.convert_to_f32_slice(to);
-            }
-            fn round(from: &[f32], to: &mut [$T]) {
-                to.convert_from_f32_slice(from);
-            }
-        })*
-    };
+impl Half for bf16 {
+    fn widen(from: &[bf16], to: &mut [f32]) {
+        for (x, y) in from.iter().zip(to) {
+            *y = f32::from_bits(u32::from(x.to_bits()) << 16);
+        }
+    }
+    fn round(from: &[f32], to: &mut [bf16]) {
+        to.convert_from_f32_slice(from);
+    }
 }
-halves!(bf16 f16);
+
+impl Half for f16 {
+    fn widen(from: &[f16], to: &mut [f32]) {
+        from.convert_to_f32_slice(to);
+    }
+    fn round(from: &[f32], to: &mut [f16]) {
+        to.convert_from_f32_slice(from);
+    }
+}
 
 /// Where the operands lie, to be shared by threads.
 struct Operands<H> {
@@ -47,13 +52,12 @@ unsafe impl<H: Sync> Sync for Operands<H> {}
 /// Computes all products.
 ///
 /// # Safety
-/// As for [`super::MatMul::run_on`], with elements of type `H`.
-pub(super) unsafe fn run<H: Half>(p: &Normal, level: Level, a: *const H, b: *const H, c: *mut H) {
-    let kernels = f32::kernels(level);
-    let grid = Grid::new(p.m, p.n, p.k, p.count(), kernels.rows, 2 * kernels.lanes);
+/// As for [`super::MatMul::run`], with elements of type `H`; the instruction set of the kernels is available.
+pub(super) unsafe fn run<H: Half>(p: &Normal, kernels: &'static Kernels<f32>, a: *const H, b: *const H, c: *mut H) {
+    let grid = Grid::new(p, size_of::<f32>(), kernels.rows, 2 * kernels.lanes);
     let operands = Operands { a, b, c };
     let parts = grid.parts();
-    each(p.count() * parts, p.m * p.n * p.k, parts, &|unit| {
+    each(p.count() * parts, p.work() / parts, &|unit| {
         let operands = &operands;
         let (index, part) = (unit / parts, grid.part(unit % parts));
         let (a, b) = p.start(index);

@@ -55,14 +55,19 @@ pub(super) unsafe fn run<T: Integer>(p: &Normal, a: *const T, b: *const T, c: *m
 /// # Safety
 /// As for [`run`], for the row that starts at `a` and `c`.
 unsafe fn one_row<T: Integer>(p: &Normal, a: *const T, b: *const T, c: *mut T) {
-    // SAFETY: C has `n` elements here; what was there is overwritten.
-    let c = unsafe {
+    // SAFETY: C has `n` elements here; what was there is overwritten. All offsets lie within what the caller promises.
+    unsafe {
         c.write_bytes(0, p.n);
-        std::slice::from_raw_parts_mut(c, p.n)
-    };
-    for k in 0..p.k as isize {
-        // SAFETY: the offsets lie within what the caller promises.
-        unsafe {
+        let c = std::slice::from_raw_parts_mut(c, p.n);
+        if p.a[1] == 1 && p.b[0] == 1 {
+            let a = std::slice::from_raw_parts(a, p.k);
+            for (j, sum) in c.iter_mut().enumerate() {
+                let column = std::slice::from_raw_parts(b.offset(j as isize * p.b[1]), p.k);
+                *sum = a.iter().zip(column).fold(*sum, |s, (&x, &y)| T::accumulate(s, x, y));
+            }
+            return;
+        }
+        for k in 0..p.k as isize {
             let x = *a.offset(k * p.a[1]);
             let row = b.offset(k * p.b[0]);
             if p.b[1] == 1 {

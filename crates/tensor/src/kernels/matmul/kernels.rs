@@ -32,7 +32,7 @@ pub(super) trait Compute: Copy + Default + Send + Sync + 'static {
 
 macro_rules! kernels {
     ($name:ident: $T:ty, $S:ty, $square:ty $(, $feature:literal)?) => {
-        static $name: Kernels<$T> = {
+        pub(super) static $name: Kernels<$T> = {
             $(#[target_feature(enable = $feature)])?
             unsafe fn panel(p: &Panel<$T>) {
                 // SAFETY: the features are enabled; the caller promises the rest.
@@ -74,6 +74,10 @@ kernels!(F64_AVX2: f64, F64x4, F64x4, "avx2,fma");
 kernels!(F32_AVX512: f32, F32x16, F32x8, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
 #[cfg(target_arch = "x86_64")]
 kernels!(F64_AVX512: f64, F64x8, F64x4, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
+#[cfg(test)]
+kernels!(F32_WIDE: f32, super::portable::WideF32, F32x4);
+#[cfg(test)]
+kernels!(F64_WIDE: f64, super::portable::WideF64, F64x2);
 
 impl Compute for f32 {
     #[inline]

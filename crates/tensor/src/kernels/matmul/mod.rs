@@ -34,6 +34,7 @@ use smallvec::SmallVec;
 use crate::dtype::DType;
 use crate::kernels::level::{Level, level};
 
+use self::kernels::Compute;
 use self::normal::Normal;
 
 /// A batch of matrix products of one shape: C\[b, i, j\] = Σₖ A\[b, i, k\] · B\[b, k, j\].
@@ -84,7 +85,7 @@ impl MatMul {
     /// # Safety
     /// As for [`MatMul::run`]; the level is available.
     pub(crate) unsafe fn run_on(&self, level: Level, a: *const u8, b: *const u8, c: *mut u8) {
-        let elements = self.count() * self.m * self.n;
+        let elements = self.count().saturating_mul(self.m).saturating_mul(self.n);
         if elements == 0 || !Self::supports(self.dtype) {
             return;
         }
@@ -96,10 +97,10 @@ impl MatMul {
             let p = Normal::new(self);
             let (a, b) = if p.swapped { (b, a) } else { (a, b) };
             match self.dtype {
-                DType::F32 => cut::run::<f32>(&p, level, a.cast(), b.cast(), c.cast()),
-                DType::F64 => cut::run::<f64>(&p, level, a.cast(), b.cast(), c.cast()),
-                DType::BF16 => half_float::run::<bf16>(&p, level, a.cast(), b.cast(), c.cast()),
-                DType::F16 => half_float::run::<f16>(&p, level, a.cast(), b.cast(), c.cast()),
+                DType::F32 => cut::run(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),
+                DType::F64 => cut::run(&p, f64::kernels(level), a.cast(), b.cast(), c.cast()),
+                DType::BF16 => half_float::run::<bf16>(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),
+                DType::F16 => half_float::run::<f16>(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),
                 DType::I64 => integer::run::<i64>(&p, a.cast(), b.cast(), c.cast()),
                 DType::I32 => integer::run::<i32>(&p, a.cast(), b.cast(), c.cast()),
                 DType::U8 => integer::run::<u8>(&p, a, b, c),
@@ -128,7 +129,7 @@ impl MatMul {
     }
 
     fn count(&self) -> usize {
-        self.batch.iter().map(|axis| axis.0).product()
+        self.batch.iter().fold(1, |count: usize, axis| count.saturating_mul(axis.0))
     }
 
     fn bounds(

@@ -21,16 +21,14 @@ pub(super) struct Normal {
 
 impl Normal {
     /// The normal form of a product that has elements.
+    #[inline]
     pub(super) fn new(of: &MatMul) -> Normal {
-        let mut p = Normal {
-            m: of.m,
-            n: of.n,
-            k: of.k,
-            a: of.a_strides,
-            b: of.b_strides,
-            batch: of.batch.iter().copied().filter(|axis| axis.0 != 1).collect(),
-            swapped: false,
-        };
+        let (a, b, batch) = (of.a_strides, of.b_strides, SmallVec::new());
+        let mut p = Normal { m: of.m, n: of.n, k: of.k, a, b, batch, swapped: false };
+        if of.batch.is_empty() {
+            return if p.n == 1 && p.m > 1 { p.swap() } else { p };
+        }
+        p.batch.extend(of.batch.iter().copied().filter(|axis| axis.0 != 1));
         while p.fold() {}
         if p.n == 1 && p.m > 1 {
             p = p.swap();
@@ -64,15 +62,7 @@ impl Normal {
     fn swap(self) -> Normal {
         let batch = self.batch.iter().map(|&(extent, a, b)| (extent, b, a)).collect();
         let ([a_row, a_col], [b_row, b_col]) = (self.a, self.b);
-        Normal {
-            m: self.n,
-            n: self.m,
-            k: self.k,
-            a: [b_col, b_row],
-            b: [a_col, a_row],
-            batch,
-            swapped: !self.swapped,
-        }
+        Normal { m: self.n, n: self.m, k: self.k, a: [b_col, b_row], b: [a_col, a_row], batch, swapped: !self.swapped }
     }
 
     /// Makes one axis of neighbours that follow each other in both operands.
@@ -87,6 +77,11 @@ impl Normal {
                 i += 1;
             }
         }
+    }
+
+    /// Multiply-adds of one product.
+    pub(super) fn work(&self) -> usize {
+        (self.m * self.n).saturating_mul(self.k)
     }
 
     /// The number of products.

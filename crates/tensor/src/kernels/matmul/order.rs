@@ -4,18 +4,27 @@
 //! C is the first block, and each later block is added to it.
 
 /// The longest block of k. A column panel of this depth stays in the L1 cache.
-pub(super) const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 400;
 
 /// The blocks of `k`, ascending, as start and length.
+#[inline]
 pub(super) fn blocks(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let depth = depth(k);
-    (0..k).step_by(depth).map(move |start| (start, depth.min(k - start)))
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = next;
+        next += depth;
+        (start < k).then(|| (start, depth.min(k - start)))
+    })
 }
 
 /// The length of all blocks but the last: even, and a multiple of the squares that are transposed.
+#[inline]
 pub(super) fn depth(k: usize) -> usize {
-    let even = k.div_ceil(k.div_ceil(DEPTH).max(1));
-    even.next_multiple_of(8).max(8)
+    if k <= DEPTH {
+        return k.max(1);
+    }
+    k.div_ceil(k.div_ceil(DEPTH)).next_multiple_of(8)
 }
 
 #[cfg(test)]
@@ -34,6 +43,6 @@ mod tests {
             assert_eq!(end, k);
             assert_eq!(blocks(k).count(), k.div_ceil(DEPTH));
         }
-        assert_eq!(blocks(784).collect::<Vec<_>>(), [(0, 200), (200, 200), (400, 200), (600, 184)]);
+        assert_eq!(blocks(784).collect::<Vec<_>>(), [(0, 392), (392, 392)]);
     }
 }

@@ -5,13 +5,18 @@ use core::ops::{Add, Mul};
 
 use super::simd::{Simd, Square};
 
-/// `L` lanes of `T` and a register tile of `R` rows. Multiplies, then adds: two roundings.
-pub(super) struct Portable<T, const L: usize, const R: usize>(PhantomData<T>);
+/// `L` lanes of `T`, a register tile of `R` rows, squares of side `S`. Multiplies, then adds: two roundings.
+pub(super) struct Portable<T, const L: usize, const R: usize, const S: usize>(PhantomData<T>);
 
-pub(super) type F32x4 = Portable<f32, 4, 4>;
-pub(super) type F64x2 = Portable<f64, 2, 4>;
+pub(super) type F32x4 = Portable<f32, 4, 4, 4>;
+pub(super) type F64x2 = Portable<f64, 2, 4, 2>;
+/// The geometry of AVX-512, to be tested on any machine.
+#[cfg(test)]
+pub(super) type WideF32 = Portable<f32, 16, 14, 8>;
+#[cfg(test)]
+pub(super) type WideF64 = Portable<f64, 8, 14, 4>;
 
-impl<T, const L: usize, const R: usize> Simd for Portable<T, L, R>
+impl<T, const L: usize, const R: usize, const S: usize> Simd for Portable<T, L, R, S>
 where
     T: Copy + Default + PartialEq + Send + Sync + 'static + Add<Output = T> + Mul<Output = T>,
 {
@@ -20,7 +25,7 @@ where
     type Mask = usize;
     const LANES: usize = L;
     const ROWS: usize = R;
-    const SIDE: usize = L;
+    const SIDE: usize = S;
 
     #[inline(always)]
     unsafe fn zero() -> [T; L] {
@@ -66,8 +71,8 @@ where
     }
     #[inline(always)]
     unsafe fn transpose(from: *const T, from_stride: isize, to: *mut T, to_stride: usize) {
-        for c in 0..L {
-            for r in 0..L {
+        for c in 0..S {
+            for r in 0..S {
                 // SAFETY: both squares are readable and writable.
                 unsafe { *to.add(r * to_stride + c) = *from.offset(c as isize * from_stride).add(r) };
             }
@@ -75,7 +80,7 @@ where
     }
 }
 
-impl<T, const L: usize, const R: usize> Square for Portable<T, L, R>
+impl<T, const L: usize, const R: usize, const S: usize> Square for Portable<T, L, R, S>
 where
     Self: Simd<Elem = T, Vector = [T; L]>,
     T: Copy,

@@ -31,7 +31,7 @@ pub(super) fn with_room<R>(room: Room, bytes: usize, f: impl FnOnce(*mut u8) -> 
     let lines = bytes.div_ceil(size_of::<Line>());
     let mut held = ROOMS.with(|rooms| rooms[room as usize].take());
     if held.len() < lines {
-        held.resize(lines, Line([0; 64]));
+        held = vec![Line([0; 64]); lines];
     }
     let result = f(held.as_mut_ptr().cast());
     if held.len() * size_of::<Line>() <= KEPT_BYTES {

@@ -100,6 +100,10 @@ tiles!(crate::kernels::matmul::x86::F32x16: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 tiles!(crate::kernels::matmul::x86::F64x8: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 tiles!(crate::kernels::matmul::portable::F32x4: 1 2 3 4);
 tiles!(crate::kernels::matmul::portable::F64x2: 1 2 3 4);
+#[cfg(test)]
+tiles!(crate::kernels::matmul::portable::WideF32: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+#[cfg(test)]
+tiles!(crate::kernels::matmul::portable::WideF64: 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
 
 /// # Safety
 /// As for [`Tiles::tile`].

@@ -125,9 +125,6 @@ pub(super) unsafe fn across_columns<S: Square>(p: &Few<S::Elem>) {
     }
 }
 
-/// Pairs of registers of columns that are summed side by side, to hide the time that a multiply-add takes.
-const PAIRS: usize = 2;
-
 /// `R` rows.
 ///
 /// # Safety
@@ -138,21 +135,16 @@ unsafe fn across<S: Square, const R: usize>(p: &Few<S::Elem>) {
     // SAFETY: all columns lie within the rows.
     unsafe {
         while p.n - j >= 2 * S::LANES {
-            if p.n - j >= 4 * S::LANES {
-                turned::<S, R, 2, 2>(p, j);
-                j += 4 * S::LANES;
-                continue;
-            }
-            turned::<S, R, 2, 1>(p, j);
+            turned::<S, R, 2>(p, j);
             j += 2 * S::LANES;
         }
         if p.n - j >= S::LANES {
-            turned::<S, R, 1, 1>(p, j);
+            turned::<S, R, 1>(p, j);
             j += S::LANES;
         }
         if j < p.n && p.n >= S::LANES {
             // The last register overlaps the one before; the sums are the same.
-            turned::<S, R, 1, 1>(p, p.n - S::LANES);
+            turned::<S, R, 1>(p, p.n - S::LANES);
             j = p.n;
         }
         while j < p.n {
@@ -164,66 +156,54 @@ unsafe fn across<S: Square, const R: usize>(p: &Few<S::Elem>) {
     }
 }
 
-/// `R` rows by up to [`PAIRS`] groups of `V` registers of columns.
+/// `R` rows by `V` registers of columns. More columns at a time would be more streams than the cache can follow.
 ///
 /// # Safety
 /// As for [`across_columns`], for the registers of columns from `j`.
 #[inline(always)]
-unsafe fn turned<S: Square, const R: usize, const V: usize, const G: usize>(p: &Few<S::Elem>, j: usize) {
+unsafe fn turned<S: Square, const R: usize, const V: usize>(p: &Few<S::Elem>, j: usize) {
     let [a_row, a_col] = p.a_strides;
     // SAFETY: promised by the caller.
     unsafe {
-        // The sums live in memory: with all of them in registers there is no room for the squares.
-        let mut totals = [[[S::zero(); V]; R]; G];
+        let mut totals = [[S::zero(); V]; R];
         for (start, depth) in blocks(p.k) {
-            let mut sums = [[[S::zero(); V]; R]; G];
-            let whole = depth - depth % S::SIDE;
-            let b = p.b.offset(j as isize * p.b_stride).add(start);
-            let a = p.a.offset(start as isize * a_col);
-            for from in (0..whole).step_by(S::SIDE) {
-                let mut column = b.add(from);
-                for group in &mut sums {
-                    let mut mine = *group;
-                    for k in (0..S::SIDE).step_by(S::COLUMNS) {
-                        let mut squares = [[S::zero(); 8]; V];
-                        for (v, square) in squares.iter_mut().enumerate() {
-                            let from = column.wrapping_offset((v * S::LANES) as isize * p.b_stride).add(k);
-                            S::columns(from, p.b_stride, square);
-                        }
-                        for i in 0..S::COLUMNS {
-                            for (r, sum) in mine.iter_mut().enumerate() {
-                                let x = S::splat(*a.offset((from + k + i) as isize * a_col + r as isize * a_row));
-                                for (s, square) in sum.iter_mut().zip(&squares) {
-                                    *s = S::fma(x, square[i], *s);
-                                }
-                            }
+            let mut sums = [[S::zero(); V]; R];
+            let whole = depth - depth % S::COLUMNS;
+            let mut a = p.a.wrapping_offset(start as isize * a_col);
+            let mut b = p.b.wrapping_offset(j as isize * p.b_stride).wrapping_add(start);
+            for _ in (0..whole).step_by(S::COLUMNS) {
+                let mut squares = [[S::zero(); 8]; V];
+                for (v, square) in squares.iter_mut().enumerate() {
+                    S::columns(b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride, square);
+                }
+                for i in 0..S::COLUMNS {
+                    for (r, sum) in sums.iter_mut().enumerate() {
+                        let x = S::splat(*a.offset(r as isize * a_row));
+                        for (s, square) in sum.iter_mut().zip(&squares) {
+                            *s = S::fma(x, square[i], *s);
                         }
                     }
-                    *group = mine;
-                    column = column.wrapping_offset((V * S::LANES) as isize * p.b_stride);
+                    a = a.wrapping_offset(a_col);
                 }
+                b = b.wrapping_add(S::COLUMNS);
             }
-            for k in whole..depth {
-                for (g, group) in sums.iter_mut().enumerate() {
-                    for v in 0..V {
-                        let column = b.offset(((g * V + v) * S::LANES) as isize * p.b_stride).add(k);
-                        let y = S::gather(column, p.b_stride);
-                        for (r, sum) in group.iter_mut().enumerate() {
-                            let x = S::splat(*a.offset(k as isize * a_col + r as isize * a_row));
-                            sum[v] = S::fma(x, y, sum[v]);
-                        }
+            for _ in whole..depth {
+                for v in 0..V {
+                    let y = S::gather(b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride);
+                    for (r, sum) in sums.iter_mut().enumerate() {
+                        sum[v] = S::fma(S::splat(*a.offset(r as isize * a_row)), y, sum[v]);
                     }
                 }
+                a = a.wrapping_offset(a_col);
+                b = b.wrapping_add(1);
             }
-            for (total, sum) in totals.iter_mut().flatten().zip(sums.into_iter().flatten()) {
+            for (total, sum) in totals.iter_mut().zip(sums) {
                 join::<S, V>(total, sum, start == 0);
             }
         }
-        for (g, group) in totals.iter().enumerate() {
-            for (r, total) in group.iter().enumerate() {
-                for (v, t) in total.iter().enumerate() {
-                    S::store(p.c.add(r * p.c_stride + j + (g * V + v) * S::LANES), *t);
-                }
+        for (r, total) in totals.iter().enumerate() {
+            for (v, t) in total.iter().enumerate() {
+                S::store(p.c.add(r * p.c_stride + j + v * S::LANES), *t);
             }
         }
     }

@@ -60,10 +60,10 @@ macro_rules! common {
 }
 
 impl Simd for F32x8 {
-    common!(
+    common! {
         f32, __m256, 8, 6, 8,
         _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, _mm256_loadu_ps, _mm256_storeu_ps
-    );
+    }
     type Mask = usize;
 
     #[inline(always)]
@@ -121,10 +121,10 @@ impl Simd for F32x8 {
 }
 
 impl Simd for F64x4 {
-    common!(
+    common! {
         f64, __m256d, 4, 6, 4,
         _mm256_setzero_pd, _mm256_set1_pd, _mm256_fmadd_pd, _mm256_add_pd, _mm256_loadu_pd, _mm256_storeu_pd
-    );
+    }
     type Mask = usize;
 
     #[inline(always)]
@@ -175,10 +175,10 @@ impl Simd for F64x4 {
 }
 
 impl Simd for F32x16 {
-    common!(
+    common! {
         f32, __m512, 16, 14, 8,
         _mm512_setzero_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps, _mm512_loadu_ps, _mm512_storeu_ps
-    );
+    }
     type Mask = __mmask16;
 
     #[inline(always)]
@@ -203,10 +203,10 @@ impl Simd for F32x16 {
 }
 
 impl Simd for F64x8 {
-    common!(
+    common! {
         f64, __m512d, 8, 14, 4,
         _mm512_setzero_pd, _mm512_set1_pd, _mm512_fmadd_pd, _mm512_add_pd, _mm512_loadu_pd, _mm512_storeu_pd
-    );
+    }
     type Mask = __mmask8;
 
     #[inline(always)]
@@ -299,6 +299,7 @@ impl Square for F64x4 {
 
 /// The same pointer, of unknown origin: else each row of a square gets its own induction variable, on the stack.
 #[inline(always)]
+#[allow(clippy::pointers_in_nomem_asm_block)] // there is no instruction that could read it
 fn opaque<T>(mut p: *const T) -> *const T {
     // SAFETY: no instruction at all.
     unsafe { core::arch::asm!("/* {0} */", inout(reg) p, options(nomem, nostack, preserves_flags)) };

@@ -18,7 +18,7 @@ formulas! {
     /// −1, 0 or 1; NaN stays NaN.
     Sign {
         [f32, f64] |a| if a > 0.0 { 1.0 } else if a < 0.0 { -1.0 } else { a + 0.0 };
-        [i64, i32] |a| a.signum();
+        [i64, i32] |a| i8::from(a > 0).wrapping_sub(i8::from(a < 0)).into();
         [u8] |a| a.min(1);
     }
     Recip {

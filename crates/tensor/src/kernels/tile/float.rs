@@ -1,8 +1,12 @@
 //! The functions of floats.
 
-use crate::kernels::math::{erf, exp, log, round, sigmoid, tanh, trig};
+use crate::kernels::math::{area, double, erf, exp, log, round, sigmoid, tanh, trig};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
+use std::marker::PhantomData;
+
+/// ln a
+pub(crate) struct Log<T>(PhantomData<T>);
 
 formulas! {
     Sqrt { [f32, f64] |a| a.sqrt(); }
@@ -10,7 +14,7 @@ formulas! {
     Cbrt { by element [f32, f64] |a| a.cbrt(); }
     Exp {
         [f32] |a| exp::exp::<M>(a);
-        by element [f64] |a| a.exp();
+        [f64] |a| double::exp::<M>(a);
     }
     Exp2 {
         [f32] |a| exp::exp2::<M>(a);
@@ -20,7 +24,6 @@ formulas! {
         [f32] |a| exp::expm1::<M>(a);
         by element [f64] |a| a.exp_m1();
     }
-    Log { by element [f64] |a| a.ln(); }
     Log2 { by element [f64] |a| a.log2(); }
     Log10 { by element [f64] |a| a.log10(); }
     Log1p { by element [f64] |a| a.ln_1p(); }
@@ -32,13 +35,22 @@ formulas! {
     Atan { by element [f32, f64] |a| a.atan(); }
     Sinh { by element [f32, f64] |a| a.sinh(); }
     Cosh { by element [f32, f64] |a| a.cosh(); }
-    Tanh { by element [f64] |a| a.tanh(); }
-    Asinh { by element [f32, f64] |a| a.asinh(); }
-    Acosh { by element [f32, f64] |a| a.acosh(); }
-    Atanh { by element [f32, f64] |a| a.atanh(); }
-    Sigmoid { by element [f64] |a| sigmoid::sigmoid_f64(a); }
-    Softplus { by element [f64] |a| sigmoid::softplus_f64(a); }
-    Erf { by element [f64] |a| erf::erf_f64(a); }
+    Tanh { [f64] |a| double::tanh::<M>(a); }
+    Asinh {
+        by element [f32] |a| area::asinh(f64::from(a)) as f32;
+        by element [f64] |a| area::asinh(a);
+    }
+    Acosh {
+        by element [f32] |a| area::acosh(f64::from(a)) as f32;
+        by element [f64] |a| area::acosh(a);
+    }
+    Atanh {
+        by element [f32] |a| area::atanh(f64::from(a)) as f32;
+        by element [f64] |a| area::atanh(a);
+    }
+    Sigmoid { [f64] |a| double::sigmoid::<M>(a); }
+    Softplus { [f64] |a| double::softplus::<M>(a); }
+    Erf { [f64] |a| double::erf::<M>(a); }
     Floor {
         [f32] |a| round::floor_f32::<M>(a);
         [f64] |a| round::floor_f64::<M>(a);
@@ -93,26 +105,26 @@ formulas! {
 
 /// Functions that are fast for most floats, and have a way of their own for the odd ones.
 macro_rules! mended {
-    ($($name:ident: $map:path, $is_odd:path, $mend:path;)*) => {$(
-        impl Map for $name<f32> {
-            type A = f32;
+    ($($name:ident $t:ident: $map:path, $is_odd:path, $mend:path;)*) => {$(
+        impl Map for $name<$t> {
+            type A = $t;
             type B = ();
             type C = ();
-            type Out = f32;
+            type Out = $t;
             const MENDS: bool = true;
 
             #[inline(always)]
-            fn map<M: Machine>(a: f32, _b: (), _c: ()) -> f32 {
+            fn map<M: Machine>(a: $t, _b: (), _c: ()) -> $t {
                 $map(a)
             }
 
             #[inline(always)]
-            fn is_odd(a: f32) -> bool {
+            fn is_odd(a: $t) -> bool {
                 $is_odd(a)
             }
 
             #[inline(always)]
-            fn mend<M: Machine>(a: f32) -> f32 {
+            fn mend<M: Machine>(a: $t) -> $t {
                 $mend(a)
             }
         }
@@ -120,12 +132,13 @@ macro_rules! mended {
 }
 
 mended! {
-    Log: log::log::<M, false>, log::is_odd, log::log::<M, true>;
-    Log2: log::log2::<M, false>, log::is_odd, log::log2::<M, true>;
-    Log10: log::log10::<M, false>, log::is_odd, log::log10::<M, true>;
-    Log1p: log::log1p::<M, false>, log::is_odd_sum, log::log1p::<M, true>;
-    Sin: trig::sin::<M>, trig::is_large, f32::sin;
-    Cos: trig::cos::<M>, trig::is_large, f32::cos;
+    Log f32: log::log::<M, false>, log::is_odd, log::log::<M, true>;
+    Log f64: double::log::<M, false>, double::is_odd, double::log::<M, true>;
+    Log2 f32: log::log2::<M, false>, log::is_odd, log::log2::<M, true>;
+    Log10 f32: log::log10::<M, false>, log::is_odd, log::log10::<M, true>;
+    Log1p f32: log::log1p::<M, false>, log::is_odd_sum, log::log1p::<M, true>;
+    Sin f32: trig::sin::<M>, trig::is_large, f32::sin;
+    Cos f32: trig::cos::<M>, trig::is_large, f32::cos;
 }
 
 /// Functions whose two halves run one after the other over a block.

@@ -19,14 +19,7 @@ type Grains<K> = unsafe fn(&mut [<K as Map>::Out], &[<K as Map>::A], &[<K as Map
 /// # Safety
 /// As for [`TileFn`](crate::kernels::tile::TileFn), and the machine has the instructions of the loop.
 #[inline(always)]
-pub(crate) unsafe fn run<K: Map>(
-    grains: Grains<K>,
-    dst: *mut u8,
-    a: *const u8,
-    b: *const u8,
-    c: *const u8,
-    n: usize,
-) {
+pub(crate) unsafe fn run<K: Map>(grains: Grains<K>, dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     let in_place = is_at::<K::A>(a, dst) || is_at::<K::B>(b, dst) || is_at::<K::C>(c, dst);
     let n_whole = n - n % GRAIN;
     let dst = dst.cast::<K::Out>();
@@ -96,7 +89,8 @@ unsafe fn rest<K: Map>(
     let mut out = [K::Out::ZERO; GRAIN];
     // SAFETY: the operands are valid from `start` to `n`, and so is the result.
     unsafe {
-        let (a, b, c) = (filled(part(a, start, n - start)), filled(part(b, start, n - start)), filled(part(c, start, n - start)));
+        let (a, b, c) =
+            (filled(part(a, start, n - start)), filled(part(b, start, n - start)), filled(part(c, start, n - start)));
         grains(&mut out, &a, &b, &c);
         dst.add(start).copy_from_nonoverlapping(out.as_ptr(), n - start);
     }

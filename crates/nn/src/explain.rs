@@ -1,0 +1,123 @@
+//! Errors in the words of the model: the names of its parameters and the way to the layer.
+
+use std::error::Error as _;
+use std::panic::Location;
+
+use wengert_autograd::Tape;
+use wengert_tensor::error::Error;
+
+use crate::module::{Module, Visit, Visitor, each};
+use crate::param::Param;
+use crate::path::{Path, covers};
+
+/// What stands before the name of a parameter in the line of an operand.
+const MARK: &str = "parameter `";
+
+/// The error of `tape` (or else `error`), told in the names of `model`: `parameter `head.weight``, `in Net › head (Dense)`.
+///
+/// A tape does not know what its parameters are called, and a model is not asked until something went wrong.
+pub fn explain<M: Module + ?Sized>(model: &M, tape: &Tape, error: Error) -> Error {
+    each(model, &mut |path, param| {
+        if !path.is_root() {
+            tape.note(param.id(), path.name());
+        }
+    });
+    let error = tape.error().unwrap_or(error);
+    let path = match parameter(&error) {
+        Some(name) => chain(model, &name),
+        None => prefixed(model.type_name(), error.path()),
+    };
+    match error.path() == Some(&path) {
+        true => error,
+        false => retold(&error, error.location(), Some(&path)),
+    }
+}
+
+/// The error at line `at`, when the line that it blames is one of this library: that of a layer behind a `dyn Layer`,
+/// which cannot see who called it.
+pub fn blame(error: Error, at: &'static Location<'static>) -> Error {
+    match error.location().is_some_and(|location| ours(location.file())) {
+        true => retold(&error, Some(at), error.path()),
+        false => error,
+    }
+}
+
+/// True for the files of this crate, by the folder of this one.
+fn ours(file: &str) -> bool {
+    file!().strip_suffix("explain.rs").is_some_and(|folder| file.starts_with(folder))
+}
+
+/// The first parameter of the model among the operands.
+fn parameter(error: &Error) -> Option<String> {
+    error.operands().iter().find_map(|(_, text)| {
+        let (_, rest) = text.split_once(MARK)?;
+        rest.split_once('`').map(|(name, _)| name.to_string())
+    })
+}
+
+/// `Net`, or `Net › ` and the path that the scopes gave.
+fn prefixed(type_name: &str, path: Option<&str>) -> String {
+    match path {
+        None => type_name.to_string(),
+        Some(path) if path == type_name || path.starts_with(&format!("{type_name} › ")) => path.to_string(),
+        Some(path) => format!("{type_name} › {path}"),
+    }
+}
+
+/// `Net › body (Gated) › value (Dense)` for the parameter `body.value.weight`.
+fn chain<M: Module + ?Sized>(model: &M, name: &str) -> String {
+    let mut chain = Chain { name, text: model.type_name().to_string(), pending: String::new() };
+    model.visit(&mut Visit::new(&mut chain));
+    chain.text
+}
+
+struct Chain<'n> {
+    name: &'n str,
+    text: String,
+    /// The containers since the last layer: `blocks.` before `blocks.0 (Dense)`.
+    pending: String,
+}
+
+impl<'a> Visitor<'a> for Chain<'_> {
+    fn enter(&mut self, path: &Path, module: &'a dyn Module) {
+        let here = path.name();
+        if here == self.name || !covers(&here, self.name) {
+            return;
+        }
+        let Some(segment) = path.segments().last() else { return };
+        match module.type_name() {
+            "Vec" | "array" | "tuple" => self.pending.push_str(&format!("{segment}.")),
+            type_name => {
+                self.text.push_str(&format!(" › {}{segment} ({type_name})", self.pending));
+                self.pending.clear();
+            }
+        }
+    }
+
+    fn param(&mut self, _path: &Path, _param: &'a Param) {}
+}
+
+/// The same error at another line and in another layer.
+fn retold(error: &Error, at: Option<&'static Location<'static>>, path: Option<&str>) -> Error {
+    // What lies below an error cannot be taken out of it again, and matters more than the place.
+    if error.source().is_some() {
+        return error.clone();
+    }
+    let mut told = Error::new(error.kind(), error.message());
+    if let Some(op) = error.op_name() {
+        told = told.op(op);
+    }
+    for (label, text) in error.operands() {
+        told = told.operand(label, text);
+    }
+    if let Some(at) = at {
+        told = told.at(at);
+    }
+    if let Some(path) = path {
+        told = told.within(path);
+    }
+    if let Some(help) = error.help_text() {
+        told = told.help(help);
+    }
+    told
+}

@@ -1,0 +1,9 @@
+//! Weights on disk, in the [safetensors](https://github.com/huggingface/safetensors) format that PyTorch, JAX and
+//! candle read and write too.
+//!
+//! Nothing in a file is trusted before it was checked, and a model is changed only after everything was; a file is
+//! written whole or not at all.
+
+pub mod archive;
+pub mod atomic;
+pub mod weights;

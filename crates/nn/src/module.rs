@@ -1,0 +1,285 @@
+//! A model is a tree of named parameters, buffers and child modules.
+//!
+//! [`Module`] is what the derive writes: how to walk the tree. All else that is asked of a model (its names, its count,
+//! its seed, its file, its next step) is a walk. Walking allocates nothing.
+
+pub use wengert_derive::Module;
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::random::Seed;
+
+use crate::param::{Param, Role};
+use crate::path::{Path, Segment};
+
+/// A tree of named parameters.
+///
+/// ```
+/// # extern crate wengert_nn as wengert;
+/// use wengert_nn::{layers::dense::Dense, module::Module};
+/// use wengert_tensor::random::Seed;
+///
+/// #[derive(Module)]
+/// struct Gated { value: Dense, gate: Dense }
+///
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let model = Gated { value: Dense::new(4, 3), gate: Dense::new(4, 3) }.init(Seed(1))?;
+/// let names: Vec<String> = model.parameters().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["value.weight", "value.bias", "gate.weight", "gate.bias"]);
+/// assert_eq!(model.parameter_count(), 2 * (4 * 3 + 3));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Fields may be modules, [`Param`]s, [`Buffer`](crate::param::Buffer)s, `Box`, `Option`, `Vec`, arrays and tuples of
+/// those, and plain values (numbers, `bool`, strings, `PhantomData`), which hold no parameters.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module",
+    label = "this cannot be part of a model's tree",
+    note = "a layer of your own: `#[derive(Module)]`",
+    note = "a tensor that is trained is a `Param`; one that is only kept is a `Buffer`",
+    note = "a field that is no part of the tree: `#[module(skip)]`"
+)]
+pub trait Module: Send + Sync {
+    /// The name of the type, without its path: `Dense`.
+    fn type_name(&self) -> &'static str;
+
+    /// Hands every field to `at` under its name, in a fixed order.
+    fn visit<'a>(&'a self, at: &mut Visit<'a, '_>);
+
+    /// Hands every field to `at` under its name, in the same order as [`Module::visit`].
+    fn visit_mut(&mut self, at: &mut VisitMut<'_>);
+
+    /// All weights, trainable or frozen, with their names, in the order of the walk.
+    fn parameters(&self) -> Vec<(String, &Param)> {
+        let mut found = Vec::new();
+        each(self, &mut |path, param| {
+            if param.role() == Role::Weight {
+                found.push((path.name(), param));
+            }
+        });
+        found
+    }
+
+    /// All weights and buffers with their names: what a file of this model holds.
+    fn state(&self) -> Vec<(String, &Param)> {
+        let mut found = Vec::new();
+        each(self, &mut |path, param| found.push((path.name(), param)));
+        found
+    }
+
+    /// The number of scalars in the weights that are not frozen.
+    fn parameter_count(&self) -> usize {
+        let mut count = 0;
+        each(self, &mut |_, param| count += if param.is_trainable() { param.shape().len() } else { 0 });
+        count
+    }
+
+    /// Draws every weight anew. Each depends on the seed and on its own name alone, so adding a layer changes no other.
+    ///
+    /// # Errors
+    /// What was wrong with a layer's arguments; the message names the parameter.
+    fn init(mut self, seed: Seed) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        let key = seed.key();
+        each_mut(&mut self, &mut |path, param| param.redraw(key.fold(hash(path))));
+        check(&self)?;
+        Ok(self)
+    }
+
+    /// Casts every float weight and buffer to another float dtype.
+    ///
+    /// # Errors
+    /// A `dtype` that is not a float; what was wrong with a layer's arguments.
+    fn with_dtype(mut self, dtype: DType) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        if !dtype.is_float() {
+            return Err(Error::dtype(format!("the weights of a model are floats, not {dtype}")).op("with_dtype"));
+        }
+        let mut outcome = Ok(());
+        each_mut(&mut self, &mut |path, param| {
+            if outcome.is_ok() && param.dtype().is_float() {
+                outcome = param.cast(dtype).map_err(|error| error.within(path.name()));
+            }
+        });
+        outcome.map(|()| self)
+    }
+
+    /// Keeps optimizers from moving any weight of this module.
+    fn freeze(&mut self) {
+        each_mut(self, &mut |_, param| param.freeze());
+    }
+
+    /// Lets optimizers move the weights of this module again.
+    fn unfreeze(&mut self) {
+        each_mut(self, &mut |_, param| param.unfreeze());
+    }
+}
+
+/// What a walk over a model reports. Every method may be left out.
+pub trait Visitor<'a> {
+    /// A module is entered; its parts follow.
+    fn enter(&mut self, path: &Path, module: &'a dyn Module) {
+        let _ = (path, module);
+    }
+
+    /// The module that was entered last is left.
+    fn leave(&mut self, path: &Path, module: &'a dyn Module) {
+        let _ = (path, module);
+    }
+
+    /// A parameter or buffer.
+    fn param(&mut self, path: &Path, param: &'a Param);
+}
+
+impl<'a, F: FnMut(&Path, &'a Param)> Visitor<'a> for F {
+    fn param(&mut self, path: &Path, param: &'a Param) {
+        self(path, param);
+    }
+}
+
+/// A walk in progress: the place in the tree and the one who is told.
+pub struct Visit<'a, 'v> {
+    path: Path,
+    visitor: &'v mut dyn Visitor<'a>,
+}
+
+impl<'a, 'v> Visit<'a, 'v> {
+    /// A walk that starts at the root and reports to `visitor`. Start it with `module.visit(&mut walk)`.
+    pub fn new(visitor: &'v mut dyn Visitor<'a>) -> Visit<'a, 'v> {
+        Visit { path: Path::root(), visitor }
+    }
+
+    /// Visits a part under its name.
+    pub fn field(&mut self, name: &'static str, module: &'a dyn Module) {
+        self.child(Segment::Name(name), module);
+    }
+
+    /// Visits a member of a list.
+    pub fn item(&mut self, index: usize, module: &'a dyn Module) {
+        self.child(Segment::Index(index), module);
+    }
+
+    fn child(&mut self, segment: Segment, module: &'a dyn Module) {
+        self.path.push(segment);
+        self.visitor.enter(&self.path, module);
+        module.visit(self);
+        self.visitor.leave(&self.path, module);
+        self.path.pop();
+    }
+
+    /// Reports a parameter at the present place; only parameters themselves call this.
+    pub fn param(&mut self, param: &'a Param) {
+        self.visitor.param(&self.path, param);
+    }
+}
+
+/// A walk in progress that may change the parameters.
+pub struct VisitMut<'v> {
+    path: Path,
+    visitor: &'v mut dyn FnMut(&Path, &mut Param),
+}
+
+impl<'v> VisitMut<'v> {
+    /// A walk that starts at the root and reports to `visitor`. Start it with `module.visit_mut(&mut walk)`.
+    pub fn new(visitor: &'v mut dyn FnMut(&Path, &mut Param)) -> VisitMut<'v> {
+        VisitMut { path: Path::root(), visitor }
+    }
+
+    /// Visits a part under its name.
+    pub fn field(&mut self, name: &'static str, module: &mut dyn Module) {
+        self.child(Segment::Name(name), module);
+    }
+
+    /// Visits a member of a list.
+    pub fn item(&mut self, index: usize, module: &mut dyn Module) {
+        self.child(Segment::Index(index), module);
+    }
+
+    fn child(&mut self, segment: Segment, module: &mut dyn Module) {
+        self.path.push(segment);
+        module.visit_mut(self);
+        self.path.pop();
+    }
+
+    /// Reports a parameter at the present place; only parameters themselves call this.
+    pub fn param(&mut self, param: &mut Param) {
+        (self.visitor)(&self.path, param);
+    }
+}
+
+/// Calls `f` with every parameter and buffer of a model.
+pub fn each<'a, M: Module + ?Sized>(model: &'a M, f: &mut dyn FnMut(&Path, &'a Param)) {
+    let mut f = f;
+    model.visit(&mut Visit::new(&mut f));
+}
+
+/// Calls `f` with every parameter and buffer of a model, to change it.
+pub fn each_mut<M: Module + ?Sized>(model: &mut M, f: &mut dyn FnMut(&Path, &mut Param)) {
+    model.visit_mut(&mut VisitMut::new(f));
+}
+
+/// Reports the first fault of any parameter, with its name.
+///
+/// # Errors
+/// What was wrong with a layer's arguments.
+pub fn check<M: Module + ?Sized>(model: &M) -> Result<()> {
+    let mut outcome = Ok(());
+    each(model, &mut |path, param| {
+        if outcome.is_ok() {
+            outcome = param.check().map_err(|error| error.operand("parameter", format!("`{path}`")));
+        }
+    });
+    outcome
+}
+
+/// What must not compile.
+///
+/// ```compile_fail,E0277
+/// # extern crate wengert_nn as wengert;
+/// # use wengert_nn::module::Module;
+/// # use wengert_tensor::tensor::Tensor;
+/// #[derive(Module)]
+/// struct Net { table: Tensor }
+/// ```
+/// ```compile_fail
+/// # extern crate wengert_nn as wengert;
+/// # use wengert_nn::module::Module;
+/// #[derive(Module)]
+/// struct Net { #[module(skipped)] rate: f64 }
+/// ```
+/// ```compile_fail
+/// # extern crate wengert_nn as wengert;
+/// # use wengert_nn::module::Module;
+/// #[derive(Module)]
+/// struct Net { #[module(name = "a.b")] rate: f64 }
+/// ```
+/// ```compile_fail
+/// # extern crate wengert_nn as wengert;
+/// # use wengert_nn::module::Module;
+/// #[derive(Module)]
+/// union Net { rate: f64 }
+/// ```
+#[cfg(doctest)]
+struct Refused;
+
+/// A number from the name of a parameter (FNV-1a over the segments), the same on every machine.
+fn hash(path: &Path) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut eat = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for segment in path.segments() {
+        match segment {
+            Segment::Name(name) => eat(name.as_bytes()),
+            Segment::Index(index) => eat(&(*index as u64).to_le_bytes()),
+        }
+        eat(b".");
+    }
+    hash
+}

@@ -1,0 +1,112 @@
+//! Clipping: bounds on gradients, before a rule sees them.
+
+use wengert_tensor::error::{Error, Result};
+
+use super::case::Case;
+use super::optimizer::Optimizer;
+use super::rule::{Leaf, Rule};
+use super::sgd::Sgd;
+
+impl<R: Rule> Optimizer<R> {
+    /// Scales all gradients together so that their common norm does not exceed `bound`. See [`ClipGlobalNorm`].
+    #[must_use]
+    pub fn clip_global_norm(self, bound: f64) -> Optimizer<R> {
+        self.before(ClipGlobalNorm::new(bound))
+    }
+
+    /// Bounds every element of every gradient to ±`bound`. See [`ClipByValue`].
+    #[must_use]
+    pub fn clip_by_value(self, bound: f64) -> Optimizer<R> {
+        self.before(ClipByValue::new(bound))
+    }
+}
+
+/// Scales all updates together so that their common norm does not exceed a bound:
+/// `g ← g · min(1, bound / (‖g‖ + 1e-6))` with ‖g‖² = Σ over all parameters of Σ g².
+///
+/// The same numbers as PyTorch's `clip_grad_norm_`. Pascanu et al. 2013. Put before the rule of an optimizer by
+/// [`Optimizer::clip_global_norm`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipGlobalNorm {
+    bound: f64,
+}
+
+impl ClipGlobalNorm {
+    /// Clips to this norm, a positive number.
+    pub fn new(bound: f64) -> ClipGlobalNorm {
+        ClipGlobalNorm { bound }
+    }
+}
+
+impl Rule for ClipGlobalNorm {
+    fn name(&self) -> &'static str {
+        "clip_global_norm"
+    }
+
+    fn check(&self) -> Result<()> {
+        positive(self.bound, "clip_global_norm")
+    }
+
+    fn update(&self, leaves: &mut [Leaf<'_>]) {
+        let Some(first) = leaves.first() else { return };
+        // Parameters of several dtypes share one norm, in the dtype of the first.
+        let dtype = first.update.dtype();
+        let squares = leaves.iter().map(|leaf| {
+            let square = leaf.update.square().sum();
+            if square.dtype() == dtype { square } else { square.cast(dtype) }
+        });
+        let Some(total) = squares.reduce(|a, b| a + b) else { return };
+        let scale = (self.bound / (total.sqrt() + 1e-6)).minimum(1.0);
+        for leaf in leaves {
+            let scale = if leaf.update.dtype() == dtype { scale } else { scale.cast(leaf.update.dtype()) };
+            leaf.update = leaf.update * scale;
+        }
+    }
+}
+
+/// Bounds every element of every update: `g ← min(max(g, −bound), bound)`.
+///
+/// Put before the rule of an optimizer by [`Optimizer::clip_by_value`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClipByValue {
+    bound: f64,
+}
+
+impl ClipByValue {
+    /// Clips to ±bound, a positive number.
+    pub fn new(bound: f64) -> ClipByValue {
+        ClipByValue { bound }
+    }
+}
+
+impl Rule for ClipByValue {
+    fn name(&self) -> &'static str {
+        "clip_by_value"
+    }
+
+    fn check(&self) -> Result<()> {
+        positive(self.bound, "clip_by_value")
+    }
+
+    fn update(&self, leaves: &mut [Leaf<'_>]) {
+        for leaf in leaves {
+            leaf.update = leaf.update.clamp(-self.bound, self.bound);
+        }
+    }
+}
+
+fn positive(bound: f64, name: &str) -> Result<()> {
+    match bound > 0.0 {
+        true => Ok(()),
+        false => Err(Error::value(format!("the bound is {bound}, and must be positive")).op(name)),
+    }
+}
+
+/// What the laws try.
+pub(super) fn cases() -> Vec<Case> {
+    let case = |name, optimizer| Case { file: "clip", name, decays: false, optimizer };
+    vec![
+        case("sgd_clip_global_norm", || Sgd::new(0.1).clip_global_norm(0.5).boxed()),
+        case("sgd_clip_by_value", || Sgd::new(0.1).clip_by_value(0.25).boxed()),
+    ]
+}

@@ -1,0 +1,528 @@
+//! The face of all optimizers: learning rates, a chain of rules, their state, and the step that commits it all.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+
+use smallvec::SmallVec;
+use wengert_autograd::{Gradients, LeafId, Meta, Var};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
+
+use super::rule::{Leaf, Rule, Slot};
+use super::schedule::Schedule;
+use crate::explain::{blame, explain};
+use crate::module::{Module, each, each_mut};
+use crate::names::nearest;
+use crate::param::{Param, Role};
+use crate::path::covers;
+
+/// Moves the parameters of a model against their gradients by a [`Rule`]: see [`Adam`](super::adam::Adam),
+/// [`AdamW`](super::adamw::AdamW), [`Sgd`](super::sgd::Sgd), or [`Optimizer::of`] for a rule of one's own.
+///
+/// ```
+/// # extern crate wengert_nn as wengert;
+/// use wengert_autograd::Tape;
+/// use wengert_nn::{layer::Layer, layers::dense::Dense, module::Module, optim::adam::Adam};
+/// use wengert_tensor::{random::Seed, tensor::Tensor};
+///
+/// #[derive(Module)]
+/// struct Net { body: Dense, head: Dense }
+///
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let mut net = Net { body: Dense::new(2, 8), head: Dense::new(8, 1) }.init(Seed(1))?;
+/// let mut optimizer = Adam::new(1e-2).learning_rate_of("head", 1e-3).clip_global_norm(1.0);
+/// let (x, y) = (Tensor::from([[0f32, 1.0], [1.0, 0.0]]), Tensor::from([[1f32], [-1.0]]));
+/// let mut losses = Vec::new();
+/// for _ in 0..50 {
+///     let tape = Tape::training(0u64);
+///     let loss = (net.head.forward(net.body.forward(tape.input(&x)).tanh()) - &y).square().mean();
+///     losses.push(optimizer.step(&mut net, loss.backward())?);
+/// }
+/// assert!(losses[49] < 0.5 * losses[0]);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// State belongs to the identity of a parameter, so one optimizer may train several models in turn. A parameter that took
+/// no part in a loss, or that is frozen, is left alone, and so is its state.
+pub struct Optimizer<R = Box<dyn Rule>> {
+    before: Vec<Box<dyn Rule>>,
+    rule: R,
+    after: Vec<Box<dyn Rule>>,
+    rate: f64,
+    groups: Vec<(String, f64)>,
+    schedule: Option<Box<dyn Schedule>>,
+    steps: u64,
+    held: HashMap<LeafId, Held>,
+}
+
+/// What is kept for one parameter.
+#[derive(Debug)]
+struct Held {
+    /// The place of its group; `None` for the learning rate of the rest.
+    group: Option<usize>,
+    /// How often it was updated.
+    count: u64,
+    /// Empty until its first update.
+    slots: SmallVec<[State; 2]>,
+}
+
+#[derive(Debug)]
+struct State {
+    rule: usize,
+    name: &'static str,
+    value: Tensor,
+}
+
+impl<R: Rule> Optimizer<R> {
+    /// An optimizer that moves parameters by `rule` with this learning rate.
+    pub fn of(rule: R, learning_rate: f64) -> Optimizer<R> {
+        Optimizer {
+            before: Vec::new(),
+            rule,
+            after: Vec::new(),
+            rate: learning_rate,
+            groups: Vec::new(),
+            schedule: None,
+            steps: 0,
+            held: HashMap::new(),
+        }
+    }
+
+    /// Gives the parameters below `name` a learning rate of their own: `head` means `head.weight`, `head.bias` and
+    /// whatever else lies below `head`.
+    ///
+    /// A name that no parameter of the model has, or two groups with a parameter in common, are errors of the first step.
+    #[must_use]
+    pub fn learning_rate_of(mut self, name: impl Into<String>, learning_rate: f64) -> Optimizer<R> {
+        self.groups.push((name.into(), learning_rate));
+        self.held.clear();
+        self
+    }
+
+    /// Multiplies every learning rate by a factor that depends on the step.
+    #[must_use]
+    pub fn schedule(mut self, schedule: impl Schedule) -> Optimizer<R> {
+        self.schedule = Some(Box::new(schedule));
+        self
+    }
+
+    /// Runs `rule` on the gradients, after those that were put before already.
+    #[must_use]
+    pub fn before(mut self, rule: impl Rule) -> Optimizer<R> {
+        self.before.push(Box::new(rule));
+        self.held.clear();
+        self
+    }
+
+    /// Runs `rule` on the updates, after those that were put after already.
+    #[must_use]
+    pub fn after(mut self, rule: impl Rule) -> Optimizer<R> {
+        self.after.push(Box::new(rule));
+        self.held.clear();
+        self
+    }
+
+    /// The same optimizer without the type of its rule.
+    pub fn boxed(self) -> Optimizer<Box<dyn Rule>> {
+        let Optimizer { before, rule, after, rate, groups, schedule, steps, held } = self;
+        Optimizer { before, rule: Box::new(rule), after, rate, groups, schedule, steps, held }
+    }
+
+    /// Changes the settings of the rule.
+    pub(crate) fn configure(mut self, change: impl FnOnce(&mut R)) -> Optimizer<R> {
+        change(&mut self.rule);
+        self.held.clear();
+        self
+    }
+
+    /// The learning rate of the parameters that are in no group, without the factor of a schedule.
+    pub fn learning_rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Changes the learning rate of the parameters that are in no group, between steps.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.rate = learning_rate;
+    }
+
+    /// The factor of the schedule for the next step; 1 without one.
+    pub fn factor(&self) -> f64 {
+        self.schedule.as_ref().map_or(1.0, |schedule| schedule.factor(self.steps))
+    }
+
+    /// The number of steps that were committed.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Computes the loss, the new parameters, the new state and the side results of the tape (running means and their
+    /// like) by one plan, and commits them all. Gives the loss.
+    ///
+    /// # Errors
+    /// Whatever was recorded on the tape; a group that fits no parameter; settings without meaning; a loss in which no
+    /// parameter of `model` took part. After an error the model and the optimizer are as they were.
+    #[track_caller]
+    pub fn step<M: Module + ?Sized>(&mut self, model: &mut M, gradients: Gradients<'_>) -> Result<f64> {
+        self.step_with(model, gradients, &[], |_| Ok(())).map(|(loss, _)| loss)
+    }
+
+    /// [`Optimizer::step`] that computes other values of the tape by the same plan, such as sums for metrics, and asks
+    /// `accept` about the loss before anything is committed. Gives the loss and the other values.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::step`], and that of `accept`. After an error the model and the optimizer are as they were.
+    #[track_caller]
+    pub fn step_with<'t, M: Module + ?Sized>(
+        &mut self,
+        model: &mut M,
+        gradients: Gradients<'t>,
+        also: &[Var<'t>],
+        accept: impl FnOnce(f64) -> Result<()>,
+    ) -> Result<(f64, Vec<Tensor>)> {
+        let tape = gradients.tape();
+        tape.check().map_err(|error| explain(model, tape, error))?;
+        if self.is_strange(model) {
+            agree(model)?;
+            self.meet(model)?;
+        }
+        let here = Location::caller();
+        let named = |error| blame(explain(model, tape, error), here);
+        let step = self.record(model, &gradients).map_err(named)?;
+        let mut values = tape.eval(step.wanted(also)).map_err(named)?.into_iter();
+
+        let loss = values.next().map_or(f64::NAN, |loss| loss.to_f64_vec().first().copied().unwrap_or(f64::NAN));
+        accept(loss)?;
+        let others = values.by_ref().take(also.len()).collect();
+        let ids = step.leaves.iter().map(|leaf| leaf.id).chain(step.updates.iter().map(|&(id, _)| id));
+        let mut fresh: Vec<(LeafId, Option<Tensor>)> = ids.zip(values.by_ref().map(Some)).collect();
+
+        // Everything is at hand and fits: from here on nothing fails.
+        for leaf in &step.leaves {
+            let Some(held) = self.held.get_mut(&leaf.id) else { continue };
+            held.count = leaf.count;
+            for (slot, state) in leaf.slots.iter().zip(&mut held.slots) {
+                if slot.next.is_some()
+                    && let Some(value) = values.next()
+                {
+                    state.value = value;
+                }
+            }
+        }
+        let (mut outcome, mut cursor) = (Ok(()), 0);
+        each_mut(model, &mut |_, param| {
+            // The weights come in the order of the walk; only buffers are searched for.
+            let at_cursor = fresh.get(cursor).is_some_and(|(id, _)| *id == param.id());
+            let found = if at_cursor { Some(cursor) } else { fresh.iter().position(|(id, _)| *id == param.id()) };
+            if let Some((place, value)) = found.and_then(|place| Some((place, fresh.get_mut(place)?.1.take()?))) {
+                cursor = place + 1;
+                if let Err(error) = param.set(value) {
+                    outcome = Err(error);
+                }
+            }
+        });
+        self.steps += 1;
+        outcome.map(|()| (loss, others))
+    }
+
+    /// Everything that a step computes, as graph.
+    fn record<'t, M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'t>) -> Result<Step<'t>> {
+        let tape = gradients.tape();
+        let mut leaves = self.leaves(model, gradients)?;
+        for (place, rule) in self.rules().enumerate() {
+            for leaf in &mut leaves {
+                leaf.rule = place;
+            }
+            rule.update(&mut leaves);
+        }
+        let mut new = Vec::with_capacity(leaves.len());
+        for leaf in &leaves {
+            new.push(leaf.parameter - leaf.update * leaf.rate);
+        }
+        // Side results for parts that are not of this model are another step's.
+        let mut updates = tape.updates();
+        let mut outcome = Ok(());
+        if !updates.is_empty() {
+            let mut known: HashMap<LeafId, &Param> = HashMap::new();
+            each(model, &mut |_, param| _ = known.insert(param.id(), param));
+            updates.retain(|(id, _)| known.contains_key(id));
+            for (id, next) in &updates {
+                if let Some(param) = known.get(id) {
+                    outcome = outcome.and(same(&Meta::new(param.shape().clone(), param.dtype()), *next, "buffer"));
+                }
+            }
+        }
+        tape.check()?;
+
+        outcome?;
+        for (leaf, next) in leaves.iter().zip(&new) {
+            same(&leaf.parameter.meta(), *next, "parameter")?;
+            for slot in &leaf.slots {
+                slot.next.map_or(Ok(()), |next| same(&slot.now.meta(), next, slot.name))?;
+            }
+        }
+        Ok(Step { loss: gradients.loss(), leaves, new, updates })
+    }
+
+    /// The parameters that took part, in the order of the model, with their gradients and their state.
+    fn leaves<'t, M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'t>) -> Result<Vec<Leaf<'t>>> {
+        let tape = gradients.tape();
+        let factor = self.factor();
+        let mut leaves = Vec::new();
+        let mut outcome = Ok(());
+        each(model, &mut |_, param| {
+            let Some(update) = gradients.get(param.id()) else { return };
+            if outcome.is_err() || !param.is_trainable() {
+                return;
+            }
+            outcome = self.prepare(param);
+            let Some(held) = self.held.get(&param.id()) else { return };
+            let slots = held.slots.iter().map(|state| Slot {
+                rule: state.rule,
+                name: state.name,
+                now: tape.input(&state.value),
+                next: None,
+            });
+            let rate = held.group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate);
+            leaves.push(Leaf {
+                parameter: param.on(tape),
+                update,
+                id: param.id(),
+                count: held.count + 1,
+                rate: rate * factor,
+                rule: 0,
+                slots: slots.collect(),
+            });
+        });
+        outcome?;
+        if leaves.is_empty() {
+            let message = format!("no trainable parameter of this `{}` took part in the loss", model.type_name());
+            return Err(Error::state(message).op("step").help(
+                "compute the loss with the model that is handed to `step` (a clone has parameters of its own), and unfreeze \
+                 what is to be trained",
+            ));
+        }
+        Ok(leaves)
+    }
+
+    /// Gives a parameter the state that it starts from, before its first update.
+    fn prepare(&mut self, param: &Param) -> Result<()> {
+        if self.held.get(&param.id()).is_some_and(|held| held.count > 0) {
+            return Ok(());
+        }
+        let mut slots = SmallVec::new();
+        for (place, rule) in self.rules().enumerate() {
+            let state = rule.init(param.value())?;
+            slots.extend(state.into_iter().map(|(name, value)| State { rule: place, name, value }));
+        }
+        if let Some(held) = self.held.get_mut(&param.id()) {
+            held.slots = slots;
+        }
+        Ok(())
+    }
+
+    /// True if the model has weights that were not seen before.
+    fn is_strange<M: Module + ?Sized>(&self, model: &M) -> bool {
+        let mut strange = false;
+        each(model, &mut |_, param| strange |= param.role() == Role::Weight && !self.held.contains_key(&param.id()));
+        strange
+    }
+
+    /// Makes the acquaintance of parameters that were not seen before: which group they are in.
+    fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
+        self.rules().try_for_each(Rule::check)?;
+        for (name, rate) in std::iter::once(("the model", self.rate)).chain(self.groups.iter().map(|(n, r)| (&**n, *r)))
+        {
+            if !rate.is_finite() {
+                return Err(Error::value(format!("the learning rate of `{name}` is {rate}")).op("step"));
+            }
+        }
+
+        let parameters = model.parameters();
+        for (name, _) in &self.groups {
+            if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
+                return Err(unknown(model, name, &parameters));
+            }
+        }
+        let mut met = Vec::with_capacity(parameters.len());
+        for (name, param) in &parameters {
+            let mut groups = self.groups.iter().enumerate().filter(|(_, (prefix, _))| covers(prefix, name));
+            let group = groups.next();
+            if let (Some((_, (first, _))), Some((_, (second, _)))) = (group, groups.next()) {
+                return Err(Error::value(format!("`{name}` is in two groups: `{first}` and `{second}`"))
+                    .op("learning_rate_of")
+                    .help("give every parameter one learning rate"));
+            }
+            met.push((param.id(), group.map(|(place, _)| place)));
+        }
+        for (id, group) in met {
+            self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });
+        }
+        Ok(())
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
+        let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
+        before.chain([&self.rule as &dyn Rule]).chain(after)
+    }
+
+    /// The state as named tensors, to be saved: for each parameter that was updated `head.weight/count` and such as
+    /// `head.weight/adam.mean`, and `steps` for all.
+    pub fn state<M: Module + ?Sized>(&self, model: &M) -> Vec<(String, Tensor)> {
+        let mut state = vec![("steps".to_string(), Tensor::from(self.steps as i64))];
+        let rules = self.rule_names();
+        each(model, &mut |path, param| {
+            let Some(held) = self.held.get(&param.id()).filter(|held| held.count > 0) else { return };
+            state.push((format!("{path}/count"), Tensor::from(held.count as i64)));
+            for slot in &held.slots {
+                if let Some(rule) = rules.get(slot.rule) {
+                    state.push((format!("{path}/{rule}.{}", slot.name), slot.value.clone()));
+                }
+            }
+        });
+        state
+    }
+
+    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
+    /// that would have followed.
+    ///
+    /// # Errors
+    /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
+    /// then as it was.
+    pub fn load_state<M: Module + ?Sized>(&mut self, model: &M, state: &[(String, Tensor)]) -> Result<()> {
+        self.meet(model)?;
+        let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, value)| (&**name, value)).collect();
+        let steps = count(given.remove("steps"), "steps")?;
+        let rules = self.rule_names();
+        let mut loaded = Vec::new();
+        for (name, param) in model.parameters() {
+            let key = format!("{name}/count");
+            let Some(updates) = given.remove(&*key) else { continue };
+            let updates = count(Some(updates), &key)?;
+            let mut slots = SmallVec::new();
+            for (place, rule) in self.rules().enumerate() {
+                for (slot, start) in rule.init(param.value())? {
+                    let rule = rules.get(place).map_or("", |rule| &**rule);
+                    let key = format!("{name}/{rule}.{slot}");
+                    let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
+                    if value.shape() != start.shape() || value.dtype() != start.dtype() {
+                        let (there, here) = (described(value), described(&start));
+                        return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
+                    }
+                    slots.push(State { rule: place, name: slot, value: value.clone() });
+                }
+            }
+            loaded.push((param.id(), updates, slots));
+        }
+        if let Some(name) = given.keys().min() {
+            return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
+        }
+        for (id, updates, slots) in loaded {
+            if let Some(held) = self.held.get_mut(&id) {
+                (held.count, held.slots) = (updates, slots);
+            }
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
+    /// The names of the rules in order; the second of a name is `name#2`.
+    fn rule_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for rule in self.rules() {
+            let before = names.iter().filter(|name| name.split('#').next() == Some(rule.name())).count();
+            names.push(match before {
+                0 => rule.name().to_string(),
+                n => format!("{}#{}", rule.name(), n + 1),
+            });
+        }
+        names
+    }
+}
+
+/// That both walks over a model, one of which may be written by hand, find the same parameters.
+fn agree<M: Module + ?Sized>(model: &mut M) -> Result<()> {
+    let (mut read, mut written) = (Vec::new(), Vec::new());
+    each(model, &mut |_, param| read.push(param.id()));
+    each_mut(model, &mut |_, param| written.push(param.id()));
+    match read == written {
+        true => Ok(()),
+        false => {
+            Err(Error::state(format!("`visit` and `visit_mut` of `{}` find different parameters", model.type_name()))
+                .op("step")
+                .help("`#[derive(Module)]` writes both"))
+        }
+    }
+}
+
+/// What a step computes.
+struct Step<'t> {
+    loss: Var<'t>,
+    leaves: Vec<Leaf<'t>>,
+    new: Vec<Var<'t>>,
+    updates: Vec<(LeafId, Var<'t>)>,
+}
+
+impl<'t> Step<'t> {
+    /// The loss, what else was asked for, the parameters, the buffers, the state: the last three as they are committed.
+    fn wanted(&self, also: &[Var<'t>]) -> Vec<Var<'t>> {
+        let state = self.leaves.iter().flat_map(|leaf| leaf.slots.iter().filter_map(|slot| slot.next));
+        let values = std::iter::once(self.loss).chain(also.iter().copied()).chain(self.new.iter().copied());
+        values.chain(self.updates.iter().map(|&(_, next)| next)).chain(state).collect()
+    }
+}
+
+/// That a value keeps its shape and dtype from step to step.
+fn same(now: &Meta, next: Var<'_>, what: &str) -> Result<()> {
+    match next.meta() {
+        next if next == *now => Ok(()),
+        next => Err(Error::shape(format!("the {what} {now} would become {next}")).op("step")),
+    }
+}
+
+fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Param)]) -> Error {
+    const SHOWN: usize = 12;
+    // Every prefix of a name that ends at a dot is a name of a group too.
+    let mut known: Vec<&str> = Vec::new();
+    for (parameter, _) in parameters {
+        let ends = parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]);
+        known.extend(
+            ends.filter_map(|end| parameter.get(..end)).filter(|prefix| !known.contains(prefix)).collect::<Vec<_>>(),
+        );
+    }
+    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if known.len() > SHOWN {
+        list.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    let guess = nearest(name, known.iter().copied());
+    let help = match guess {
+        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
+        None => format!("known are {list}"),
+    };
+    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name()))
+        .op("learning_rate_of")
+        .help(help)
+}
+
+fn missing(name: &str) -> Error {
+    Error::format(format!("`{name}` is missing")).op("load_state")
+}
+
+fn described(tensor: &Tensor) -> String {
+    format!("{} {}", tensor.shape(), tensor.dtype())
+}
+
+fn count(value: Option<&Tensor>, name: &str) -> Result<u64> {
+    let value = value.ok_or_else(|| missing(name))?.item::<i64>()?;
+    u64::try_from(value)
+        .map_err(|_| Error::format(format!("`{name}` is {value}, which counts nothing")).op("load_state"))
+}
+
+impl<R: Rule> fmt::Debug for Optimizer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Optimizer");
+        text.field("rules", &self.rules().collect::<Vec<_>>()).field("learning_rate", &self.rate);
+        text.field("groups", &self.groups).field("steps", &self.steps).finish_non_exhaustive()
+    }
+}

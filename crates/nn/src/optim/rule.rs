@@ -1,0 +1,153 @@
+//! What an optimizer is: state for a parameter, and how a gradient becomes an update.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+use wengert_autograd::{LeafId, Var};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
+
+/// A rewriting of updates, as graph.
+///
+/// The update of every parameter starts as its gradient, passes through the rules of the optimizer one after another,
+/// and at the end the parameter becomes `parameter − learning rate × update`. State is what the rule remembers from
+/// step to step, a tensor under a name for each parameter.
+///
+/// Numbers that change from step to step, such as a bias correction, are computed in f64 and enter the graph as
+/// literals: they are slots of the plan, so the second step compiles nothing.
+///
+/// ```
+/// use wengert_nn::optim::{optimizer::Optimizer, rule::{Leaf, Rule}};
+/// use wengert_tensor::{error::Result, tensor::Tensor};
+///
+/// /// The sign of a running mean of the gradient.
+/// #[derive(Debug)]
+/// struct SignMomentum { decay: f64 }
+///
+/// impl Rule for SignMomentum {
+///     fn name(&self) -> &'static str {
+///         "sign_momentum"
+///     }
+///     fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+///         Ok(vec![("mean", Tensor::zeros(parameter.shape(), parameter.dtype())?)])
+///     }
+///     fn update(&self, leaves: &mut [Leaf<'_>]) {
+///         for leaf in leaves {
+///             let mean = leaf.state("mean") * self.decay + leaf.update * (1.0 - self.decay);
+///             leaf.set_state("mean", mean);
+///             leaf.update = mean.sign();
+///         }
+///     }
+/// }
+///
+/// let optimizer = Optimizer::of(SignMomentum { decay: 0.9 }, 1e-3).clip_global_norm(1.0);
+/// assert_eq!(optimizer.learning_rate(), 1e-3);
+/// ```
+pub trait Rule: fmt::Debug + Send + Sync + 'static {
+    /// The name under which the state is saved: `adam`.
+    fn name(&self) -> &'static str;
+
+    /// Whether the settings have a meaning.
+    ///
+    /// # Errors
+    /// The setting that has none.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The state that one parameter starts with.
+    ///
+    /// # Errors
+    /// When the memory cannot be had.
+    fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+        let _ = parameter;
+        Ok(Vec::new())
+    }
+
+    /// Rewrites [`Leaf::update`] of every parameter, and its state.
+    fn update(&self, leaves: &mut [Leaf<'_>]);
+}
+
+impl Rule for Box<dyn Rule> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn check(&self) -> Result<()> {
+        (**self).check()
+    }
+    fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+        (**self).init(parameter)
+    }
+    fn update(&self, leaves: &mut [Leaf<'_>]) {
+        (**self).update(leaves);
+    }
+}
+
+/// One parameter on its way through the rules.
+#[derive(Debug)]
+pub struct Leaf<'t> {
+    /// The parameter as it is before the step.
+    pub parameter: Var<'t>,
+    /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted.
+    pub update: Var<'t>,
+    pub(crate) id: LeafId,
+    pub(crate) count: u64,
+    pub(crate) rate: f64,
+    /// The place of the rule that is running, by which it finds its own state.
+    pub(crate) rule: usize,
+    pub(crate) slots: SmallVec<[Slot<'t>; 2]>,
+}
+
+/// A named piece of state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot<'t> {
+    pub(crate) rule: usize,
+    pub(crate) name: &'static str,
+    pub(crate) now: Var<'t>,
+    pub(crate) next: Option<Var<'t>>,
+}
+
+impl<'t> Leaf<'t> {
+    /// The identity of the parameter.
+    pub fn id(&self) -> LeafId {
+        self.id
+    }
+
+    /// Which update of this parameter it is: 1 for the first. A parameter that took no part in a loss is not updated.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The learning rate of this parameter in this step; it is applied after the last rule.
+    pub fn learning_rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// The state of that name. A name that [`Rule::init`] did not give is an error of the tape.
+    #[track_caller]
+    pub fn state(&self, name: &'static str) -> Var<'t> {
+        match self.slots.iter().find(|slot| slot.rule == self.rule && slot.name == name) {
+            Some(slot) => slot.next.unwrap_or(slot.now),
+            None => {
+                self.missing(name);
+                self.update
+            }
+        }
+    }
+
+    /// Sets what the state of that name becomes when the step is committed.
+    #[track_caller]
+    pub fn set_state(&mut self, name: &'static str, next: Var<'t>) {
+        match self.slots.iter_mut().find(|slot| slot.rule == self.rule && slot.name == name) {
+            Some(slot) => slot.next = Some(next),
+            None => self.missing(name),
+        }
+    }
+
+    #[track_caller]
+    fn missing(&self, name: &str) {
+        let error = Error::state(format!("the rule has no state `{name}`"))
+            .help("return it from `Rule::init`, with the value that it starts from");
+        self.update.tape().fail(error);
+    }
+}

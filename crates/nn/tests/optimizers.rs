@@ -1,0 +1,312 @@
+//! Laws of all optimizers.
+
+extern crate wengert_nn as wengert;
+
+mod support;
+
+use support::{assert_close, assert_on_roll, reference};
+use wengert_autograd::{Tape, Var};
+use wengert_nn::layer::Layer;
+use wengert_nn::layers::dense::Dense;
+use wengert_nn::module::Module;
+use wengert_nn::optim::adam::Adam;
+use wengert_nn::optim::optimizer::Optimizer;
+use wengert_nn::optim::roll;
+use wengert_nn::optim::rule::{Leaf, Rule};
+use wengert_nn::optim::schedule::{Schedule, constant, warmup};
+use wengert_nn::optim::sgd::Sgd;
+use wengert_nn::param::{Buffer, Param};
+use wengert_tensor::error::Result;
+use wengert_tensor::random::Seed;
+use wengert_tensor::tensor::Tensor;
+
+#[derive(Module)]
+struct Point {
+    w: Param,
+    b: Param,
+}
+
+impl Point {
+    fn new() -> Point {
+        Point { w: Param::new(Tensor::from([1.5f64, -2.0])), b: Param::new(Tensor::from(0.5f64)) }
+    }
+
+    fn objective<'t>(&self, tape: &'t Tape) -> Var<'t> {
+        let (w, b) = (self.w.on(tape), self.b.on(tape));
+        let [w0, w1] = [0, 1].map(|i| w.slice(0, i..i + 1).reshape(()));
+        w0.square() + 3.0 * w1.square() + w0 * w1 + 0.1 * (b - 2.0).powi(4) + (w0 * b).sin()
+    }
+
+    fn numbers(&self) -> Vec<f64> {
+        [self.w.value().to_f64_vec(), self.b.value().to_f64_vec()].concat()
+    }
+}
+
+#[test]
+fn every_file_is_on_the_roll() {
+    let besides = ["case", "optimizer", "rule", "schedule"];
+    assert_on_roll("optim", &besides, roll().iter().map(|case| case.file));
+}
+
+#[test]
+fn trajectories_are_those_of_the_reference() -> Result<()> {
+    let reference = reference("optimizers.txt");
+    for case in roll() {
+        let rows: Vec<_> = reference.iter().filter(|(name, _)| name == case.name).collect();
+        assert_eq!(rows.len(), 20, "{} has no reference", case.name);
+        let (mut point, mut optimizer) = (Point::new(), (case.optimizer)());
+        for (_, row) in rows {
+            let tape = Tape::new();
+            let loss = point.objective(&tape);
+            optimizer.step(&mut point, loss.backward())?;
+            for (ours, theirs) in point.numbers().iter().zip(&row[1..]) {
+                assert_close(*ours, *theirs, 1e-12, &format!("{}, step {}", case.name, row[0]));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn all_descend_a_parabola() -> Result<()> {
+    for case in roll() {
+        let mut optimizer = (case.optimizer)();
+        let mut weight = Param::new(Tensor::from([0.5f32, -1.0]));
+        let mut losses = Vec::new();
+        for _ in 0..60 {
+            let tape = Tape::new();
+            let loss = weight.on(&tape).square().sum();
+            losses.push(optimizer.step(&mut weight, loss.backward())?);
+        }
+        assert!(losses[59] < 0.1 * losses[0], "{}: {} after {}", case.name, losses[59], losses[0]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_zero_gradient_moves_nothing() -> Result<()> {
+    for case in roll().into_iter().filter(|case| !case.decays) {
+        let (mut point, mut optimizer) = (Point::new(), (case.optimizer)());
+        let before = point.numbers();
+        for _ in 0..3 {
+            let tape = Tape::new();
+            let loss = point.objective(&tape) * 0.0;
+            optimizer.step(&mut point, loss.backward())?;
+        }
+        assert_eq!(point.numbers(), before, "{}", case.name);
+    }
+    Ok(())
+}
+
+#[test]
+fn state_that_was_saved_goes_on_with_the_same_bits() -> Result<()> {
+    for case in roll() {
+        let (mut point, mut optimizer) = (Point::new(), (case.optimizer)());
+        for _ in 0..3 {
+            let tape = Tape::new();
+            let loss = point.objective(&tape);
+            optimizer.step(&mut point, loss.backward())?;
+        }
+        let mut resumed = Point { w: point.w.clone(), b: point.b.clone() };
+        let mut fresh = (case.optimizer)();
+        fresh.load_state(&resumed, &optimizer.state(&point))?;
+        for _ in 0..3 {
+            let (tape, other) = (Tape::new(), Tape::new());
+            let (loss, same) = (point.objective(&tape), resumed.objective(&other));
+            optimizer.step(&mut point, loss.backward())?;
+            fresh.step(&mut resumed, same.backward())?;
+        }
+        assert_eq!(point.numbers(), resumed.numbers(), "{}", case.name);
+        assert_eq!(fresh.steps(), 6);
+
+        let mut state = optimizer.state(&point);
+        state.push(("w/nonsense".to_string(), Tensor::from(0f32)));
+        assert!(fresh.load_state(&resumed, &state).is_err());
+    }
+    Ok(())
+}
+
+#[derive(Module)]
+struct Net {
+    body: Dense,
+    head: Dense,
+    header: Dense,
+}
+
+fn net() -> Net {
+    Net { body: Dense::new(2, 3), head: Dense::new(3, 1), header: Dense::new(3, 1) }.init(Seed(5)).unwrap()
+}
+
+impl Layer for Net {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let h = self.body.forward(x).tanh();
+        self.head.forward(h) + self.header.forward(h)
+    }
+}
+
+fn values(net: &impl Module) -> Vec<(String, Vec<f64>)> {
+    net.parameters().into_iter().map(|(name, param)| (name, param.value().to_f64_vec())).collect()
+}
+
+fn step<R: Rule>(net: &mut Net, optimizer: &mut Optimizer<R>) -> Result<f64> {
+    let tape = Tape::new();
+    let loss = net.forward(tape.input(&Tensor::from([[0.3f32, -0.7]]))).square().sum();
+    optimizer.step(net, loss.backward())
+}
+
+#[test]
+fn groups_have_a_learning_rate_of_their_own() -> Result<()> {
+    let (mut a, mut b) = (net(), net());
+    let before = values(&a);
+    step(&mut a, &mut Sgd::new(0.1))?;
+    step(&mut b, &mut Sgd::new(0.1).learning_rate_of("head", 0.0).learning_rate_of("body.bias", 0.2))?;
+    for ((name, start), ((_, a), (_, b))) in before.iter().zip(values(&a).iter().zip(&values(&b))) {
+        match &**name {
+            "head.weight" | "head.bias" => assert_eq!(b, start, "{name}"),
+            "body.bias" => {
+                for i in 0..a.len() {
+                    assert_close(b[i] - start[i], 2.0 * (a[i] - start[i]), 1e-6, name);
+                }
+            }
+            _ => assert_eq!(a, b, "{name}"),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_group_must_fit() {
+    let error = step(&mut net(), &mut Sgd::new(0.1).learning_rate_of("heads", 0.2)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "learning_rate_of: `Net` has no parameter `heads` and none below it\n  \
+         help   did you mean `head`? known are `body`, `body.weight`, `body.bias`, `head`, `head.weight`, `head.bias`, \
+         `header`, `header.weight`, `header.bias`"
+    );
+    let error = step(&mut net(), &mut Sgd::new(0.1).learning_rate_of("head", 0.2).learning_rate_of("head.bias", 0.1));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "learning_rate_of: `head.weight` is in two groups: `head` and `head.bias`\n  help   give every parameter one learning rate"
+            .replace("head.weight", "head.bias")
+    );
+}
+
+#[test]
+fn settings_without_meaning_are_errors() {
+    assert!(step(&mut net(), &mut Adam::new(0.1).betas(1.0, 0.9)).is_err());
+    assert!(step(&mut net(), &mut Adam::new(f64::NAN)).is_err());
+    assert!(step(&mut net(), &mut Sgd::new(0.1).nesterov()).is_err());
+    assert!(step(&mut net(), &mut Sgd::new(0.1).clip_global_norm(0.0)).is_err());
+    assert!(step(&mut net(), &mut Sgd::new(0.1).learning_rate_of("head", f64::INFINITY)).is_err());
+}
+
+#[test]
+fn a_failed_step_leaves_everything_as_it_was() -> Result<()> {
+    let (mut net, mut optimizer) = (net(), Adam::new(0.1));
+    step(&mut net, &mut optimizer)?;
+    let (before, state) = (values(&net), optimizer.state(&net));
+
+    let tape = Tape::new();
+    let loss = net.forward(tape.input(&Tensor::from([[0.3f32, -0.7, 1.0]]))).sum();
+    assert!(optimizer.step(&mut net, loss.backward()).is_err());
+
+    // A fault that only the computation finds: label 7 of 3 classes.
+    let tape = Tape::new();
+    let logits = net.body.forward(tape.input(&Tensor::from([[0.3f32, -0.7]])));
+    let loss = logits.cross_entropy(&Tensor::from([7i64]));
+    assert!(optimizer.step(&mut net, loss.backward()).is_err());
+
+    // A rule that gives another shape.
+    #[derive(Debug)]
+    struct Wrong;
+    impl Rule for Wrong {
+        fn name(&self) -> &'static str {
+            "wrong"
+        }
+        fn update(&self, leaves: &mut [Leaf<'_>]) {
+            for leaf in leaves {
+                leaf.update = leaf.update.unsqueeze(0);
+            }
+        }
+    }
+    assert!(step(&mut net, &mut Optimizer::of(Wrong, 0.1)).is_err());
+
+    // A loss in which the model took no part.
+    let tape = Tape::new();
+    let other = Param::new(Tensor::from([1f32]));
+    let error = optimizer.step(&mut net, other.on(&tape).sum().backward()).unwrap_err();
+    assert!(error.message().contains("no trainable parameter of this `Net`"), "{error}");
+
+    assert_eq!(values(&net), before);
+    let now = optimizer.state(&net);
+    assert_eq!(now.len(), state.len());
+    assert!(now.iter().zip(&state).all(|((a, x), (b, y))| a == b && x.equals(y)));
+    Ok(())
+}
+
+#[test]
+fn an_error_names_parameter_and_layer() {
+    let (mut net, mut optimizer) = (net(), Adam::new(0.1));
+    let tape = Tape::new();
+    let x = tape.input(&Tensor::from([[0.3f32, -0.7]]));
+    let line = line!() + 1;
+    let loss = net.head.forward(x).sum();
+    let error = optimizer.step(&mut net, loss.backward()).unwrap_err();
+    assert_eq!(error.path(), Some("Net › head (Dense)"), "{error}");
+    assert!(error.to_string().contains("parameter `head.weight`"), "{error}");
+    assert_eq!(error.location().unwrap().line(), line);
+    assert!(error.location().unwrap().file().ends_with("optimizers.rs"));
+}
+
+#[test]
+fn frozen_weights_and_strangers_stay() -> Result<()> {
+    let mut net = net();
+    net.head.freeze();
+    let before = values(&net);
+    step(&mut net, &mut Adam::new(0.1))?;
+    for ((name, old), (_, new)) in before.iter().zip(&values(&net)) {
+        assert_eq!(old == new, name.starts_with("head."), "{name}");
+    }
+    net.head.unfreeze();
+    step(&mut net, &mut Adam::new(0.1))?;
+    assert!(values(&net).iter().zip(&before).all(|(new, old)| new != old));
+    Ok(())
+}
+
+#[derive(Module)]
+struct Counting {
+    weight: Param,
+    seen: Buffer,
+}
+
+#[test]
+fn side_results_are_committed_with_the_weights() -> Result<()> {
+    let mut model = Counting { weight: Param::new(Tensor::from(2f32)), seen: Buffer::new(Tensor::from(10f32)) };
+    let mut sgd = Sgd::new(0.5);
+    for _ in 0..3 {
+        let tape = Tape::training(0u64);
+        let seen = model.seen.on(&tape);
+        model.seen.update(seen + 1.0);
+        let loss = model.weight.on(&tape).square();
+        sgd.step(&mut model, loss.backward())?;
+    }
+    assert_eq!(model.seen.value().item::<f32>()?, 13.0);
+    assert_eq!(model.weight.value().item::<f32>()?, 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_schedule_scales_every_rate() -> Result<()> {
+    let mut weight = Param::new(Tensor::from(0f32));
+    let mut sgd = Sgd::new(1.0).schedule(warmup(2).then(constant(0.25)));
+    let mut moved = Vec::new();
+    for _ in 0..4 {
+        let tape = Tape::new();
+        let before = weight.value().item::<f32>()?;
+        let loss = weight.on(&tape);
+        sgd.step(&mut weight, loss.backward())?;
+        moved.push(before - weight.value().item::<f32>()?);
+    }
+    assert_eq!(moved, [0.5, 1.0, 0.25, 0.25]);
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! The second step compiles nothing.
+
+use wengert_autograd::{Tape, plan_clear, plan_stats};
+use wengert_nn::layer::Layer;
+use wengert_nn::layers::dense::Dense;
+use wengert_nn::module::Module;
+use wengert_nn::optim::roll;
+use wengert_nn::optim::schedule::{Schedule, cosine, warmup};
+use wengert_tensor::error::Result;
+use wengert_tensor::random::Seed;
+use wengert_tensor::tensor::Tensor;
+
+#[test]
+fn ten_steps_compile_one_plan() -> Result<()> {
+    for case in roll() {
+        let mut net = (Dense::new(3, 8), Dense::new(8, 1)).init(Seed(3))?;
+        let mut optimizer = (case.optimizer)().schedule(warmup(3).then(cosine(5)));
+        let x = Tensor::from([[1f32, 2.0, 3.0], [0.5, -1.0, 0.0]]);
+        plan_clear();
+        let before = plan_stats().compiled;
+        for step in 0..10 {
+            let tape = Tape::training(step);
+            let loss = net.forward(tape.input(&x)).tanh().square().mean();
+            optimizer.step(&mut net, loss.backward())?;
+        }
+        assert_eq!(plan_stats().compiled - before, 1, "{}", case.name);
+        assert_eq!(optimizer.steps(), 10);
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! The builder, the table, the errors.
+
+extern crate wengert_nn as wengert;
+
+use wengert_autograd::{Tape, Var};
+use wengert_nn::layer::Layer;
+use wengert_nn::layers::dense::Dense;
+use wengert_nn::module::Module;
+use wengert_nn::param::Param;
+use wengert_nn::sequential::Sequential;
+use wengert_nn::summary::Summarize;
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::Result;
+use wengert_tensor::random::Seed;
+use wengert_tensor::tensor::Tensor;
+
+fn samples() -> Tensor {
+    Tensor::from([[150f32, 67.], [130., 60.], [200., 65.], [125., 52.], [230., 72.], [181., 70.]])
+}
+
+fn model() -> Sequential {
+    Sequential::input([2]).standardize(&samples()).dense(8).relu().dense(16).relu().dense(2).build(Seed(1)).unwrap()
+}
+
+#[derive(Module)]
+struct Gated {
+    value: Dense,
+    gate: Dense,
+}
+
+impl Layer for Gated {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.value.forward(x) * self.gate.forward(x).sigmoid()
+    }
+}
+
+#[test]
+fn sizes_are_inferred() -> Result<()> {
+    let model = model();
+    let names: Vec<String> = model.parameters().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["1.weight", "1.bias", "3.weight", "3.bias", "5.weight", "5.bias"]);
+    assert_eq!(model.parameter_count(), 2 * 8 + 8 + 8 * 16 + 16 + 16 * 2 + 2);
+    assert_eq!(model.predict(&samples())?.shape().dims(), [6, 2]);
+
+    let images = Sequential::input([4, 4]).flatten().dense(3).gelu().dropout(0.5).dense(1).build(Seed(1))?;
+    assert_eq!(images.predict(&Tensor::zeros([5, 4, 4], DType::F32)?)?.shape().dims(), [5, 1]);
+
+    let own = Sequential::input([4])
+        .layer(Gated { value: Dense::new(4, 7), gate: Dense::new(4, 7) })
+        .lambda("Square", |x| x.square())
+        .dense(2)
+        .build(Seed(1))?;
+    assert_eq!(own.predict(&Tensor::zeros([5, 4], DType::F32)?)?.shape().dims(), [5, 2]);
+    Ok(())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model() -> Result<()> {
+    assert!(model().predict(&samples())?.equals(&model().predict(&samples())?));
+    Ok(())
+}
+
+#[test]
+fn the_summary_is_a_table() -> Result<()> {
+    assert_eq!(
+        model().summary()?.to_string(),
+        "\
+Sequential
+  layer  type         output   parameters                 count
+───────────────────────────────────────────────────────────────
+  0      Standardize  [*, 2]   mean [2], std [2]              0
+  1      Dense        [*, 8]   weight [8, 2], bias [8]       24
+  2      Relu         [*, 8]                                  0
+  3      Dense        [*, 16]  weight [16, 8], bias [16]    144
+  4      Relu         [*, 16]                                 0
+  5      Dense        [*, 2]   weight [2, 16], bias [2]      34
+───────────────────────────────────────────────────────────────
+  202 trainable, 4 kept in buffers"
+    );
+    let mut own = (Gated { value: Dense::new(4, 7), gate: Dense::new(4, 7) }, Param::new(Tensor::from([1f32; 3])));
+    own.0.gate.freeze();
+    assert_eq!((own.summary()?.trainable, own.summary()?.frozen), (38, 35));
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_waits_for_build() {
+    let error = |builder: wengert_nn::sequential::Builder| {
+        let error = builder.build(Seed(1)).err().unwrap();
+        if let Some(at) = error.location() {
+            assert!(at.file().ends_with("sequential.rs") && at.file().contains("tests"), "{error}");
+        }
+        error.to_string().lines().filter(|line| !line.starts_with("  at")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        error(Sequential::input([2]).dense(3).layer(Dense::new(5, 4)).dense(5)),
+        "\
+Dense: takes 5 inputs, not 3
+  input   [2, 3] f32   the number 0
+  weight  [4, 5] f32   parameter `1.weight`
+  help    Dense::new(3, 4) would take this one"
+    );
+    assert_eq!(
+        error(Sequential::input([3]).standardize(&samples())),
+        "standardize: takes data [examples, 3], not [6, 2]"
+    );
+    assert_eq!(
+        error(Sequential::input([2]).standardize(&Tensor::from([[f32::NAN, 1.0]]))),
+        "\
+Standardize: holds NaN or infinity
+  data   [1, 2] f32
+  help   clean the data or fill the gaps first"
+    );
+    assert_eq!(
+        error(Sequential::input([]).dense(1)),
+        "\
+dense: needs an axis of features, and an example is a scalar here
+  help   start with `Sequential::input([1])`"
+    );
+    assert_eq!(
+        error(Sequential::input([2]).lambda("Sum", |x| x.sum()).dense(1)),
+        "\
+Sum: the first axis counts the examples and must stay; 2 became []
+  in     Sequential › 0 (Sum)"
+    );
+    assert_eq!(
+        error(Sequential::input([2]).dropout(1.5)),
+        "\
+Dropout: a probability of 1.5 to silence an element
+  input  [2, 2] f32   the number 0
+  help   it is at least 0 and below 1"
+    );
+    for builder in [Sequential::input([usize::MAX, 2]).dense(1), Sequential::input([2]).dense(usize::MAX).dense(2)] {
+        assert!(error(builder).contains("overflows"));
+    }
+}
+
+#[test]
+fn an_input_of_another_shape_is_refused() {
+    let error = model().predict(&Tensor::from([[1f32, 2.0, 3.0]])).unwrap_err();
+    assert_eq!(error.message(), "the model takes [examples, 2], not [1, 3]");
+    assert_eq!(error.path(), Some("Sequential"));
+    let error = model().predict(&Tensor::from([1f32, 2.0])).unwrap_err();
+    assert!(error.help_text().unwrap().contains("unsqueeze"));
+}
+
+#[test]
+fn an_error_inside_blames_the_callers_line() {
+    let model = Sequential::of([Box::new(Dense::new(2, 3)) as Box<dyn Layer>, Box::new(Dense::new(4, 1))]);
+    let tape = Tape::new();
+    let x = tape.input(&Tensor::from([[1f32, 2.0]]));
+    let line = line!() + 1;
+    let error = model.forward(x).value().unwrap_err();
+    assert_eq!(error.path(), Some("Sequential › 1 (Dense)"));
+    assert_eq!(error.location().map(|at| at.line()), Some(line));
+}

@@ -1,0 +1,36 @@
+//! What several tests share.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The rows of a reference file: name and numbers.
+pub(crate) fn reference(file: &str) -> Vec<(String, Vec<f64>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(file);
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next().unwrap().to_string(), words.map(|word| word.parse().unwrap()).collect())
+        })
+        .collect()
+}
+
+/// Every file of a directory of things must be on its roll.
+pub(crate) fn assert_on_roll<'a>(directory: &str, besides: &[&str], roll: impl Iterator<Item = &'a str>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(directory);
+    let files: BTreeSet<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().trim_end_matches(".rs").to_string())
+        .filter(|file| file != "mod" && !besides.contains(&&**file))
+        .collect();
+    let roll: BTreeSet<String> = roll.map(str::to_string).collect();
+    assert_eq!(files, roll, "the files of `{directory}` and the cases on its roll differ");
+}
+
+/// Equal up to a few roundings.
+#[track_caller]
+pub(crate) fn assert_close(ours: f64, theirs: f64, tolerance: f64, what: &str) {
+    let scale = theirs.abs().max(1.0);
+    assert!((ours - theirs).abs() <= tolerance * scale, "{what}: {ours} is not {theirs}");
+}
