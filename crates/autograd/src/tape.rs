@@ -4,7 +4,6 @@ use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, OpRef, Origin, Tape, Var};
 use crate::hash::Mixer;
 use crate::meta::Meta;
 use crate::ops::leaf::{Full, Input};
-use crate::scope::ScopeName;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
@@ -292,40 +291,6 @@ impl Tape {
         self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()
     }
 
-    /// Enters a layer until the guard is dropped; errors and reports then name it.
-    ///
-    /// ```
-    /// use wengert_autograd::Tape;
-    /// use wengert_tensor::tensor::Tensor;
-    /// let tape = Tape::new();
-    /// let x = tape.input(&Tensor::from([1.0f32]));
-    /// {
-    ///     let _net = tape.scope("Net");
-    ///     let _head = tape.scope(("head", "Dense"));
-    ///     x.sum_axes(3);
-    /// }
-    /// assert_eq!(tape.error().unwrap().path(), Some("Net › head (Dense)"));
-    /// ```
-    pub fn scope(&self, name: impl Into<ScopeName>) -> ScopeGuard<'_> {
-        let outer = self.scope.get();
-        self.scope.set(self.graph.borrow_mut().scopes.enter(outer, name.into()));
-        ScopeGuard { tape: self, outer }
-    }
-
-    /// Says what a parameter is called, for errors. Names that become known after an error still appear in it.
-    pub fn note(&self, id: LeafId, name: impl Into<String>) {
-        self.graph.borrow_mut().names.insert(id, name.into());
-    }
-
-    /// Says what the user calls the result of a composition: `softmax`, not the division at its end. Nodes from before
-    /// `start`, its length when it began, keep their own names.
-    pub(crate) fn label<'t>(&'t self, var: Var<'t>, name: &'static str, start: usize) -> Var<'t> {
-        if var.id != NodeId::POISON && var.id.index() >= start {
-            self.graph.borrow_mut().labels.push((var.id, name));
-        }
-        var
-    }
-
     /// Whether `var` was recorded here.
     pub(crate) fn owns(&self, var: Var<'_>) -> bool {
         std::ptr::eq(var.tape, self)
@@ -379,20 +344,6 @@ impl Drop for Tape {
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tape").field("nodes", &self.len()).field("training", &self.training).finish_non_exhaustive()
-    }
-}
-
-/// Leaves the layer when it is dropped. See [`Tape::scope`].
-#[derive(Debug)]
-#[must_use = "the layer is left when the guard is dropped"]
-pub struct ScopeGuard<'t> {
-    tape: &'t Tape,
-    outer: u32,
-}
-
-impl Drop for ScopeGuard<'_> {
-    fn drop(&mut self) {
-        self.tape.scope.set(self.outer);
     }
 }
 

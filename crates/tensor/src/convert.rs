@@ -186,7 +186,7 @@ impl Tensor {
         self.frame("as_slice", slice)
     }
 
-    /// The elements in row-major order, each as the nearest f64.
+    /// The elements in row-major order, each as the nearest f64. As with any `Vec`, only the lack of memory can stop it.
     ///
     /// ```
     /// # use wengert_tensor::tensor::Tensor;

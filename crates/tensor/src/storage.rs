@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use bytemuck::Pod;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub const ALIGN: usize = 64;
 
 /// A run of bytes that begins at a multiple of [`ALIGN`].
-#[derive(Debug)]
 pub struct Buffer {
     /// Never grows, so `start` stays aligned.
     memory: Vec<u8>,
@@ -59,6 +59,12 @@ impl Buffer {
         whole::<T>(self.len)
             .and_then(|n| bytemuck::try_cast_slice_mut(&mut self.bytes_mut()[..n]).ok())
             .unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} bytes)", self.len)
     }
 }
 

@@ -3,12 +3,12 @@
 //! y[b…, i, j] = Σₖ l[b…, i, k] · r[b…, k, j]
 //!
 //! * shape: `[b…, m, k] × [b…, k, n] → [b…, m, n]`
-//! * dtypes: floats, both the same; bf16 and f16 are summed in f32 and rounded once
+//! * dtypes: all numbers, both the same; bf16 and f16 are summed in f32 and rounded once; integers wrap
 //! * derivative: linear in each operand; ∂l = ct · rᵀ and ∂r = lᵀ · ct
 
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::meta::{Meta, floats, operands};
+use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
 use crate::sample::{Entry, Sample};
 use smallvec::SmallVec;
@@ -32,7 +32,9 @@ impl Op for MatMul {
             return Err(Error::dtype(format!("{} beside {}", l.dtype, r.dtype))
                 .help("nothing is converted silently; convert one side first: .cast(DType::…)"));
         }
-        floats(l)?;
+        if l.dtype == DType::Bool {
+            return Err(Error::dtype("multiplies numbers, not bool").help("convert first: .cast(DType::I64)"));
+        }
         let (Some((left, &[m, k])), Some((right, &[inner, n]))) =
             (l.shape.split_last_chunk(), r.shape.split_last_chunk())
         else {
@@ -177,6 +179,9 @@ pub(super) fn entries() -> Vec<Entry> {
             Sample::new("rows of a batch", pair(), |_, x| x[0].reshape([2, 1, 3]).matmul(x[1])),
             Sample::new("batch", pair(), |_, x| {
                 x[0].reshape([2, 1, 1, 3]).broadcast_to([2, 2, 1, 3]).matmul(x[1].reshape([2, 3, 2]))
+            }),
+            Sample::new("i64", pair(), |_, x| {
+                x[0].scaled(9.0).cast(DType::I64).matmul(x[1].scaled(9.0).cast(DType::I64))
             }),
             Sample::new("vectors", [matrix(1, 3), matrix(3, 1)], |_, x| x[0].flatten().matmul(x[1].flatten())),
             Sample::new("vector and matrix", [matrix(1, 3), matrix(3, 2)], |_, x| x[0].flatten().matmul(x[1])),

@@ -91,6 +91,8 @@ struct Grouper<'a> {
     /// Loops by level and size, to find neighbours that share an operand.
     loops: HashMap<(u32, usize), SmallVec<[u32; 2]>>,
     weight: Vec<usize>,
+    /// For floating items, the highest level that they read.
+    below: Vec<u32>,
 }
 
 /// Groups the items; `outputs` are always stored.
@@ -102,6 +104,7 @@ pub(crate) fn group(items: &[Item], outputs: &[u32], fuse: bool) -> Grouping {
         indexed: vec![false; n],
         loops: HashMap::new(),
         weight: vec![1; n],
+        below: vec![0; n],
     };
     let mut wanted = vec![false; n];
     for &o in outputs {
@@ -132,6 +135,7 @@ impl Grouper<'_> {
         }
         if fuse && !wanted && self.floats(item) {
             self.out.floating[id as usize] = true;
+            self.below[id as usize] = self.above(item) - 1;
             self.indexed[id as usize] =
                 matches!(item.work, Work::Index(_)) || item.operands.iter().any(|o| self.indexed[o.item as usize]);
             self.weight[id as usize] = 1 + item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>();
@@ -140,9 +144,25 @@ impl Grouper<'_> {
         self.settle(id, fuse);
     }
 
-    /// Cheap, and of nothing but what is bound at run time or floats itself.
+    /// Whether reading the operands again costs no more than reading the result would.
+    fn reads_little(&self, item: &Item) -> bool {
+        let distinct = |o: &Operand| {
+            let axes = o.layout.shape().iter().zip(o.layout.strides());
+            axes.map(|(&extent, &stride)| if stride == 0 { 1 } else { extent }).product::<usize>()
+        };
+        let read = |o: &Operand| {
+            let of = &self.items[o.item as usize];
+            if of.uniform > 0 || self.indexed[o.item as usize] { 0 } else { distinct(o) * of.dtype.size() }
+        };
+        item.operands.iter().map(read).sum::<usize>() <= item.bytes()
+    }
+
+    /// Cheap, and of nothing but what is in memory anyway or floats itself.
     fn floats(&self, item: &Item) -> bool {
         use ScalarFn as F;
+        if item.uniform > 0 {
+            return item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>() < FLOATING;
+        }
         let cheap = match item.work {
             Work::Map(f) => !matches!(f, F::Pow | F::Div | F::Sqrt | F::Rem | F::Hypot | F::Atan2) && is_arithmetic(f),
             Work::Cast | Work::Index(IndexFn::Iota { .. }) => true,
@@ -150,6 +170,7 @@ impl Grouper<'_> {
         };
         cheap
             && item.operands.iter().all(|o| self.reads_free(o))
+            && (self.above(item) == 1 || self.reads_little(item))
             && item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>() < FLOATING
     }
 
@@ -157,10 +178,10 @@ impl Grouper<'_> {
         if self.out.floating[id as usize] { self.weight[id as usize] } else { 0 }
     }
 
-    /// Bound at run time, the same everywhere, or floating and read as it lies.
+    /// Bound at run time, the result of a product or kernel, the same everywhere, or floating and read as it lies.
     fn reads_free(&self, operand: &Operand) -> bool {
         let id = operand.item as usize;
-        matches!(self.items[id].work, Work::Tensor(_))
+        matches!(self.items[id].work, Work::Tensor(_) | Work::MatMul | Work::Kernel(_))
             || is_inline(&self.items[id])
             || (self.out.floating[id] && is_plain(&operand.layout))
     }
@@ -177,9 +198,10 @@ impl Grouper<'_> {
         item.operands.iter().map(|o| self.level(o.item)).max().unwrap_or(0) + 1
     }
 
+    /// The level of the group that has the item, or, while it floats, of the highest group that it reads.
     fn level(&self, id: u32) -> u32 {
         match self.out.group[id as usize] {
-            NONE => 0,
+            NONE => self.below[id as usize],
             g => self.out.groups[g as usize].level,
         }
     }

@@ -33,6 +33,9 @@ pub(crate) enum Work {
     Kernel(OpRef),
 }
 
+/// A value that is computed from scalars by more ops than this is given memory before it is read in another shape.
+const UNIFORM: u32 = 8;
+
 /// An operand: elements of an item, read through a layout over the reader's points.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Operand {
@@ -48,6 +51,8 @@ pub(crate) struct Item {
     pub(crate) shape: Shape,
     pub(crate) dtype: DType,
     pub(crate) origin: u128,
+    /// Ops that compute it from scalars alone, if it is the same everywhere; 0 for what is not.
+    pub(crate) uniform: u32,
 }
 
 impl Item {
@@ -86,12 +91,16 @@ struct Lowering {
 /// # Errors
 /// When an op breaks its contract.
 pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
+    let mut readers = vec![0u32; graph.nodes.len()];
+    for &id in graph.nodes.iter().flat_map(|node| &node.inputs).chain(&graph.outputs) {
+        readers[id as usize] += 1;
+    }
     let mut state =
         Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
     for node in &graph.nodes {
         let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
         let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
-        let item = |work, operands| Item { work, operands, shape: shape.clone(), dtype, origin: node.origin };
+        let item = |work, operands| Item { work, operands, shape: shape.clone(), dtype, origin: node.origin, uniform: 0 };
         let first = || inputs.first().cloned().ok_or_else(|| Error::state("an op without its operand"));
         let view = match (&node.kind, node.class()) {
             (Kind::Tensor(ordinal, layout), _) => {
@@ -100,7 +109,14 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             }
             (Kind::Scalar(ordinal), _) => state.plain(item(Work::Scalar(*ordinal), SmallVec::new())),
             (Kind::Fill(value), _) => state.plain(item(Work::Fill(*value), SmallVec::new())),
-            (_, Class::View(view)) => state.view(first()?, view, &shape, dtype, node.origin)?,
+            (_, Class::View(view)) => {
+                let operand = first()?;
+                let alone = node.inputs.first().is_some_and(|&i| readers[i as usize] == 1);
+                match alone.then(|| state.turned(&operand, view, &shape)).flatten() {
+                    Some(turned) => turned,
+                    None => state.view(operand, view, &shape, node.origin)?,
+                }
+            }
             (_, Class::Reduce { kind, axes }) => {
                 let operand = first()?;
                 let dtype_in = state.items[operand.item as usize].dtype;
@@ -143,7 +159,16 @@ pub(crate) fn is_plain(layout: &Layout) -> bool {
 }
 
 impl Lowering {
-    fn push(&mut self, item: Item) -> u32 {
+    fn push(&mut self, mut item: Item) -> u32 {
+        item.uniform = match item.work {
+            Work::Scalar(_) | Work::Fill(_) => 1,
+            Work::Map(_) | Work::Cast => {
+                let parts = item.operands.iter().map(|o| self.items[o.item as usize].uniform);
+                let known = item.operands.iter().all(|o| self.items[o.item as usize].uniform > 0);
+                if known { parts.sum::<u32>().saturating_add(1) } else { 0 }
+            }
+            _ => 0,
+        };
         self.items.push(item);
         self.items.len() as u32 - 1
     }
@@ -157,7 +182,7 @@ impl Lowering {
     fn copy(&mut self, operand: Operand, origin: u128) -> Operand {
         let shape = operand.layout.shape().clone();
         let dtype = self.items[operand.item as usize].dtype;
-        self.plain(Item { work: Work::Copy, operands: std::iter::once(operand).collect(), shape, dtype, origin })
+        self.plain(Item { work: Work::Copy, operands: std::iter::once(operand).collect(), shape, dtype, origin, uniform: 0 })
     }
 
     /// The operand itself when its elements lie one behind the other, a copy of it otherwise.
@@ -177,19 +202,36 @@ impl Lowering {
         }
     }
 
+    /// (A·B)ᵀ = Bᵀ·Aᵀ, to the bit: a product that is only read transposed is computed transposed, so that its readers walk it
+    /// in order.
+    fn turned(&mut self, operand: &Operand, view: &dyn View, shape: &Shape) -> Option<Operand> {
+        let item = self.items.get_mut(operand.item as usize)?;
+        let rank = item.shape.rank();
+        let plain = Layout::contiguous(item.shape.clone());
+        if !matches!(item.work, Work::MatMul) || operand.layout != plain || rank < 2 {
+            return None;
+        }
+        let order: SmallVec<[usize; 4]> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
+        if view.view(&plain, shape)? != plain.permute(&order).ok()? {
+            return None;
+        }
+        let flip = |o: &Operand| Some(Operand { item: o.item, layout: o.layout.permute(&order).ok()? });
+        let [a, b] = item.operands.as_slice() else { return None };
+        item.operands = [flip(b)?, flip(a)?].into_iter().collect();
+        item.shape = shape.clone();
+        Some(Operand { item: operand.item, layout: Layout::contiguous(shape.clone()) })
+    }
+
     fn view(
         &mut self,
         operand: Operand,
         view: &dyn View,
         shape: &Shape,
-        dtype: DType,
         origin: u128,
     ) -> Result<Operand> {
         // A value that is the same everywhere keeps being so.
-        if let Work::Scalar(_) | Work::Fill(_) = self.items[operand.item as usize].work {
-            let work = self.items[operand.item as usize].work.clone();
-            let item = Item { work, operands: SmallVec::new(), shape: shape.clone(), dtype, origin };
-            return Ok(self.plain(item));
+        if (1..=UNIFORM).contains(&self.items[operand.item as usize].uniform) {
+            return Ok(self.spread(operand.item, shape));
         }
         if let Some(layout) = view.view(&operand.layout, shape) {
             return Ok(Operand { item: operand.item, layout });
@@ -199,6 +241,13 @@ impl Lowering {
             Some(layout) => Ok(Operand { item: copied.item, layout }),
             None => Err(Error::state("a view that no layout can say")),
         }
+    }
+
+    /// A value that is the same everywhere, in another shape. It stands for a few ops at most, so this goes a few levels deep.
+    fn spread(&mut self, id: u32, shape: &Shape) -> Operand {
+        let item = self.items[id as usize].clone();
+        let operands = item.operands.iter().map(|o| self.spread(o.item, shape)).collect();
+        self.plain(Item { operands, shape: shape.clone(), ..item })
     }
 
     /// A reduction as steps over rows or columns. How it is cut follows from the shape and the axes alone.
@@ -226,6 +275,7 @@ impl Lowering {
                 shape: out.clone(),
                 dtype,
                 origin,
+                uniform: 0,
             }));
         }
         // Axes of one element are nothing to reduce.
@@ -234,7 +284,7 @@ impl Lowering {
         let size = |axes: &[usize]| axes.iter().map(|&a| shape[a]).product::<usize>();
         let step = |state: &mut Self, operand: Operand, work: Work, dims: &[usize]| -> Result<Operand> {
             let shape = Shape::new(dims)?;
-            Ok(state.plain(Item { work, operands: std::iter::once(operand).collect(), shape, dtype, origin }))
+            Ok(state.plain(Item { work, operands: std::iter::once(operand).collect(), shape, dtype, origin, uniform: 0 }))
         };
         let reshaped = |o: Operand| -> Result<Operand> {
             let layout = o.layout.reshape(out).ok_or_else(|| Error::state("a reduction of another size"))?;

@@ -313,12 +313,24 @@ fn matmul(meta: &Meta, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (Some(&[m, k]), Some(&n)) = (a.shape().last_chunk(), b.shape().last()) else {
         return Err(Error::state("a product of what is no matrix"));
     };
-    let (a, b) = (a.to_f64_vec(), b.to_f64_vec());
-    let value = |flat: usize| {
+    // The places of the factors of one element.
+    let factors = |flat: usize| {
         let (batch, i, j) = (flat / (m * n), flat / n % m, flat % n);
-        (0..k).map(|l| at(&a, (batch * m + i) * k + l) * at(&b, (batch * k + l) * n + j)).sum::<f64>()
+        (0..k).map(move |l| ((batch * m + i) * k + l, (batch * k + l) * n + j))
     };
-    Elements::Floats((0..meta.shape.len()).map(value).collect()).store(meta)
+    let places = 0..meta.shape.len();
+    match (Elements::of(a)?, Elements::of(b)?) {
+        (Elements::Integers(a), Elements::Integers(b)) => {
+            let product = |(i, j)| at(&a, i).wrapping_mul(at(&b, j));
+            let sum = |flat| factors(flat).map(product).fold(0i64, i64::wrapping_add);
+            Elements::Integers(places.map(sum).collect()).store(meta)
+        }
+        (Elements::Floats(a), Elements::Floats(b)) => {
+            let sum = |flat| factors(flat).map(|(i, j)| at(&a, i) * at(&b, j)).sum::<f64>();
+            Elements::Floats(places.map(sum).collect()).store(meta)
+        }
+        _ => Err(Error::state("a product of two dtypes")),
+    }
 }
 
 fn index(function: IndexFn, meta: &Meta, key: Option<&Tensor>) -> Result<Tensor> {

@@ -15,6 +15,9 @@ pub mod rule;
 pub mod schedule;
 pub mod sgd;
 
+mod group;
+mod state;
+
 /// The cases of every file of this directory that holds rules.
 pub fn roll() -> Vec<Case> {
     [adam::cases as fn() -> Vec<Case>, adamw::cases, clip::cases, sgd::cases].iter().flat_map(|cases| cases()).collect()

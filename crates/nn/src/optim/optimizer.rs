@@ -9,13 +9,12 @@ use wengert_autograd::{Gradients, LeafId, Meta, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
+use super::group::{assign, finite};
 use super::rule::{Leaf, Rule, Slot};
 use super::schedule::Schedule;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each, each_mut};
-use crate::names::nearest;
 use crate::param::{Param, Role};
-use crate::path::covers;
 
 /// Moves the parameters of a model against their gradients by a [`Rule`]: see [`Adam`](super::adam::Adam),
 /// [`AdamW`](super::adamw::AdamW), [`Sgd`](super::sgd::Sgd), or [`Optimizer::of`] for a rule of one's own.
@@ -50,29 +49,31 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     before: Vec<Box<dyn Rule>>,
     rule: R,
     after: Vec<Box<dyn Rule>>,
-    rate: f64,
-    groups: Vec<(String, f64)>,
+    pub(super) rate: f64,
+    pub(super) groups: Vec<(String, f64)>,
     schedule: Option<Box<dyn Schedule>>,
-    steps: u64,
-    held: HashMap<LeafId, Held>,
+    pub(super) steps: u64,
+    pub(super) held: HashMap<LeafId, Held>,
+    /// Room for the values of a step, empty between steps.
+    fresh: Vec<(LeafId, Option<Tensor>)>,
 }
 
 /// What is kept for one parameter.
 #[derive(Debug)]
-struct Held {
+pub(super) struct Held {
     /// The place of its group; `None` for the learning rate of the rest.
-    group: Option<usize>,
+    pub(super) group: Option<usize>,
     /// How often it was updated.
-    count: u64,
+    pub(super) count: u64,
     /// Empty until its first update.
-    slots: SmallVec<[State; 2]>,
+    pub(super) slots: SmallVec<[State; 2]>,
 }
 
 #[derive(Debug)]
-struct State {
-    rule: usize,
-    name: &'static str,
-    value: Tensor,
+pub(super) struct State {
+    pub(super) rule: usize,
+    pub(super) name: &'static str,
+    pub(super) value: Tensor,
 }
 
 impl<R: Rule> Optimizer<R> {
@@ -87,6 +88,7 @@ impl<R: Rule> Optimizer<R> {
             schedule: None,
             steps: 0,
             held: HashMap::new(),
+            fresh: Vec::new(),
         }
     }
 
@@ -126,8 +128,8 @@ impl<R: Rule> Optimizer<R> {
 
     /// The same optimizer without the type of its rule.
     pub fn boxed(self) -> Optimizer<Box<dyn Rule>> {
-        let Optimizer { before, rule, after, rate, groups, schedule, steps, held } = self;
-        Optimizer { before, rule: Box::new(rule), after, rate, groups, schedule, steps, held }
+        let Optimizer { before, rule, after, rate, groups, schedule, steps, held, fresh } = self;
+        Optimizer { before, rule: Box::new(rule), after, rate, groups, schedule, steps, held, fresh }
     }
 
     /// Changes the settings of the rule.
@@ -182,21 +184,22 @@ impl<R: Rule> Optimizer<R> {
         accept: impl FnOnce(f64) -> Result<()>,
     ) -> Result<(f64, Vec<Tensor>)> {
         let tape = gradients.tape();
-        tape.check().map_err(|error| explain(model, tape, error))?;
+        let here = Location::caller();
+        tape.check().map_err(|error| blame(explain(model, tape, error), here))?;
         if self.is_strange(model) {
             agree(model)?;
             self.meet(model)?;
         }
-        let here = Location::caller();
         let named = |error| blame(explain(model, tape, error), here);
         let step = self.record(model, &gradients).map_err(named)?;
-        let mut values = tape.eval(step.wanted(also)).map_err(named)?.into_iter();
+        let mut values = tape.eval(step.wanted(also).as_slice()).map_err(named)?.into_iter();
 
         let loss = values.next().map_or(f64::NAN, |loss| loss.to_f64_vec().first().copied().unwrap_or(f64::NAN));
         accept(loss)?;
         let others = values.by_ref().take(also.len()).collect();
         let ids = step.leaves.iter().map(|leaf| leaf.id).chain(step.updates.iter().map(|&(id, _)| id));
-        let mut fresh: Vec<(LeafId, Option<Tensor>)> = ids.zip(values.by_ref().map(Some)).collect();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.extend(ids.zip(values.by_ref().map(Some)));
 
         // Everything is at hand and fits: from here on nothing fails.
         for leaf in &step.leaves {
@@ -222,6 +225,8 @@ impl<R: Rule> Optimizer<R> {
                 }
             }
         });
+        fresh.clear();
+        self.fresh = fresh;
         self.steps += 1;
         outcome.map(|()| (loss, others))
     }
@@ -236,9 +241,8 @@ impl<R: Rule> Optimizer<R> {
             }
             rule.update(&mut leaves);
         }
-        let mut new = Vec::with_capacity(leaves.len());
-        for leaf in &leaves {
-            new.push(leaf.parameter - leaf.update * leaf.rate);
+        for leaf in &mut leaves {
+            leaf.update = leaf.parameter - leaf.update * leaf.rate;
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -254,15 +258,14 @@ impl<R: Rule> Optimizer<R> {
             }
         }
         tape.check()?;
-
         outcome?;
-        for (leaf, next) in leaves.iter().zip(&new) {
-            same(&leaf.parameter.meta(), *next, "parameter")?;
+        for leaf in &leaves {
+            same(&leaf.parameter.meta(), leaf.update, "parameter")?;
             for slot in &leaf.slots {
                 slot.next.map_or(Ok(()), |next| same(&slot.now.meta(), next, slot.name))?;
             }
         }
-        Ok(Step { loss: gradients.loss(), leaves, new, updates })
+        Ok(Step { loss: gradients.loss(), leaves, updates })
     }
 
     /// The parameters that took part, in the order of the model, with their gradients and their state.
@@ -330,114 +333,19 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Makes the acquaintance of parameters that were not seen before: which group they are in.
-    fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
+    pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
-        for (name, rate) in std::iter::once(("the model", self.rate)).chain(self.groups.iter().map(|(n, r)| (&**n, *r)))
-        {
-            if !rate.is_finite() {
-                return Err(Error::value(format!("the learning rate of `{name}` is {rate}")).op("step"));
-            }
-        }
-
-        let parameters = model.parameters();
-        for (name, _) in &self.groups {
-            if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
-                return Err(unknown(model, name, &parameters));
-            }
-        }
-        let mut met = Vec::with_capacity(parameters.len());
-        for (name, param) in &parameters {
-            let mut groups = self.groups.iter().enumerate().filter(|(_, (prefix, _))| covers(prefix, name));
-            let group = groups.next();
-            if let (Some((_, (first, _))), Some((_, (second, _)))) = (group, groups.next()) {
-                return Err(Error::value(format!("`{name}` is in two groups: `{first}` and `{second}`"))
-                    .op("learning_rate_of")
-                    .help("give every parameter one learning rate"));
-            }
-            met.push((param.id(), group.map(|(place, _)| place)));
-        }
-        for (id, group) in met {
+        finite(model.type_name(), self.rate)?;
+        for (id, group) in assign(model, &self.groups)? {
             self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });
         }
         Ok(())
     }
 
-    fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
+    /// The rules in the order in which they run.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
         let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
         before.chain([&self.rule as &dyn Rule]).chain(after)
-    }
-
-    /// The state as named tensors, to be saved: for each parameter that was updated `head.weight/count` and such as
-    /// `head.weight/adam.mean`, and `steps` for all.
-    pub fn state<M: Module + ?Sized>(&self, model: &M) -> Vec<(String, Tensor)> {
-        let mut state = vec![("steps".to_string(), Tensor::from(self.steps as i64))];
-        let rules = self.rule_names();
-        each(model, &mut |path, param| {
-            let Some(held) = self.held.get(&param.id()).filter(|held| held.count > 0) else { return };
-            state.push((format!("{path}/count"), Tensor::from(held.count as i64)));
-            for slot in &held.slots {
-                if let Some(rule) = rules.get(slot.rule) {
-                    state.push((format!("{path}/{rule}.{}", slot.name), slot.value.clone()));
-                }
-            }
-        });
-        state
-    }
-
-    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
-    /// that would have followed.
-    ///
-    /// # Errors
-    /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
-    /// then as it was.
-    pub fn load_state<M: Module + ?Sized>(&mut self, model: &M, state: &[(String, Tensor)]) -> Result<()> {
-        self.meet(model)?;
-        let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, value)| (&**name, value)).collect();
-        let steps = count(given.remove("steps"), "steps")?;
-        let rules = self.rule_names();
-        let mut loaded = Vec::new();
-        for (name, param) in model.parameters() {
-            let key = format!("{name}/count");
-            let Some(updates) = given.remove(&*key) else { continue };
-            let updates = count(Some(updates), &key)?;
-            let mut slots = SmallVec::new();
-            for (place, rule) in self.rules().enumerate() {
-                for (slot, start) in rule.init(param.value())? {
-                    let rule = rules.get(place).map_or("", |rule| &**rule);
-                    let key = format!("{name}/{rule}.{slot}");
-                    let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
-                    if value.shape() != start.shape() || value.dtype() != start.dtype() {
-                        let (there, here) = (described(value), described(&start));
-                        return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
-                    }
-                    slots.push(State { rule: place, name: slot, value: value.clone() });
-                }
-            }
-            loaded.push((param.id(), updates, slots));
-        }
-        if let Some(name) = given.keys().min() {
-            return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
-        }
-        for (id, updates, slots) in loaded {
-            if let Some(held) = self.held.get_mut(&id) {
-                (held.count, held.slots) = (updates, slots);
-            }
-        }
-        self.steps = steps;
-        Ok(())
-    }
-
-    /// The names of the rules in order; the second of a name is `name#2`.
-    fn rule_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for rule in self.rules() {
-            let before = names.iter().filter(|name| name.split('#').next() == Some(rule.name())).count();
-            names.push(match before {
-                0 => rule.name().to_string(),
-                n => format!("{}#{}", rule.name(), n + 1),
-            });
-        }
-        names
     }
 }
 
@@ -459,8 +367,8 @@ fn agree<M: Module + ?Sized>(model: &mut M) -> Result<()> {
 /// What a step computes.
 struct Step<'t> {
     loss: Var<'t>,
+    /// Each with its new value as its update.
     leaves: Vec<Leaf<'t>>,
-    new: Vec<Var<'t>>,
     updates: Vec<(LeafId, Var<'t>)>,
 }
 
@@ -468,7 +376,8 @@ impl<'t> Step<'t> {
     /// The loss, what else was asked for, the parameters, the buffers, the state: the last three as they are committed.
     fn wanted(&self, also: &[Var<'t>]) -> Vec<Var<'t>> {
         let state = self.leaves.iter().flat_map(|leaf| leaf.slots.iter().filter_map(|slot| slot.next));
-        let values = std::iter::once(self.loss).chain(also.iter().copied()).chain(self.new.iter().copied());
+        let values =
+            std::iter::once(self.loss).chain(also.iter().copied()).chain(self.leaves.iter().map(|leaf| leaf.update));
         values.chain(self.updates.iter().map(|&(_, next)| next)).chain(state).collect()
     }
 }
@@ -479,44 +388,6 @@ fn same(now: &Meta, next: Var<'_>, what: &str) -> Result<()> {
         next if next == *now => Ok(()),
         next => Err(Error::shape(format!("the {what} {now} would become {next}")).op("step")),
     }
-}
-
-fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Param)]) -> Error {
-    const SHOWN: usize = 12;
-    // Every prefix of a name that ends at a dot is a name of a group too.
-    let mut known: Vec<&str> = Vec::new();
-    for (parameter, _) in parameters {
-        let ends = parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]);
-        known.extend(
-            ends.filter_map(|end| parameter.get(..end)).filter(|prefix| !known.contains(prefix)).collect::<Vec<_>>(),
-        );
-    }
-    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if known.len() > SHOWN {
-        list.push_str(&format!(" and {} more", known.len() - SHOWN));
-    }
-    let guess = nearest(name, known.iter().copied());
-    let help = match guess {
-        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
-        None => format!("known are {list}"),
-    };
-    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name()))
-        .op("learning_rate_of")
-        .help(help)
-}
-
-fn missing(name: &str) -> Error {
-    Error::format(format!("`{name}` is missing")).op("load_state")
-}
-
-fn described(tensor: &Tensor) -> String {
-    format!("{} {}", tensor.shape(), tensor.dtype())
-}
-
-fn count(value: Option<&Tensor>, name: &str) -> Result<u64> {
-    let value = value.ok_or_else(|| missing(name))?.item::<i64>()?;
-    u64::try_from(value)
-        .map_err(|_| Error::format(format!("`{name}` is {value}, which counts nothing")).op("load_state"))
 }
 
 impl<R: Rule> fmt::Debug for Optimizer<R> {

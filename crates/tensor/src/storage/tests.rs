@@ -47,4 +47,5 @@ fn shared_memory_is_never_written() {
     assert!(!a.same(&Storage::zeroed(64).unwrap()));
     drop(b);
     assert!(a.get_mut().is_some());
+    assert_eq!(format!("{a:?}"), "Storage(Some(Buffer(64 bytes)))");
 }

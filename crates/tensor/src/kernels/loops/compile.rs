@@ -19,6 +19,8 @@ use crate::program::region::Region;
 
 /// Outputs of at least this many bytes are written past the caches, unless the group reads them again.
 const STREAM_BYTES: usize = 8 << 20;
+/// Streams of at least this many bytes are fetched ahead, tile by tile.
+const FAR_BYTES: usize = 4 << 20;
 /// The registers of a group should stay in the first-level cache beside its streams.
 const REGISTER_BYTES: usize = 20 << 10;
 
@@ -53,11 +55,12 @@ impl Loop {
     /// When a function does not exist for a dtype, or a value is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
-        // Tiles are whole lanes, and not longer than the work.
-        let mut tile = spec.n.next_multiple_of(64).clamp(64, 512);
+        // Tiles are whole lanes, and not longer than the work. Where all comes from memory anyway, longer ones hide more of the way.
+        let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
+        let mut tile = if far { 1024 } else { spec.n.next_multiple_of(64).clamp(64, 512) };
         loop {
             let built = Builder::new(spec, level, tile, width)?.build()?;
-            if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 {
+            if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 || far {
                 return Ok(built);
             }
             tile /= 2;
@@ -347,6 +350,7 @@ impl<'a> Builder<'a> {
         };
         let (tile_moves, row_moves) = (moves_with(false), moves_with(true));
         let actions = self.phases.iter().map(|p| p.body.len()).sum::<usize>().max(1);
+        let reads = self.reads();
         let streams = self.phases.iter().flat_map(|p| &p.body).any(|a| matches!(a, Action::Stream { .. }));
         Ok(Loop {
             spec: self.spec.clone(),
@@ -366,6 +370,7 @@ impl<'a> Builder<'a> {
             tile_moves,
             row_moves,
             streams,
+            reads,
             workspace_bytes: self.workspace,
             workspace: Region::new(0, 0, 0),
             scratch,
@@ -427,9 +432,9 @@ impl<'a> Builder<'a> {
                 let data = if f == ScalarFn::Select { ops[1] } else { ops[0] };
                 let kernel = self.kernel(f, self.dtype(data))?;
                 let [a, b, c] = [self.operand(ops[0], rank)?, self.operand(ops[1], rank)?, self.operand(ops[2], rank)?];
-                let arity = f.arity();
-                self.release(&ops[..arity], id);
+                // A result that replaced an operand would have to pass through a buffer: operands are let go after it has its place.
                 let dst = self.destination(id, rank)?;
+                self.release(&ops[..f.arity()]);
                 self.push(rank, phase, Action::Call { f: kernel, dst, a, b, c });
                 self.round(dtype, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
@@ -438,8 +443,8 @@ impl<'a> Builder<'a> {
                 let (from, to) = (register(self.dtype(o)), register(dtype));
                 let a = self.operand(o, rank)?;
                 let action = |f, dst| Action::Call { f, dst, a, b: a, c: a };
-                self.release(&[o], id);
                 let dst = self.destination(id, rank)?;
+                self.release(&[o]);
                 match from == to {
                     true => self.push(rank, phase, Action::Copy { dst, src: a, size: to.size() }),
                     false => {
@@ -452,8 +457,8 @@ impl<'a> Builder<'a> {
             }
             Def::Copy(o) => {
                 let src = self.operand(o, Rank::Full)?;
-                self.release(&[o], id);
                 let dst = self.destination(id, rank)?;
+                self.release(&[o]);
                 self.push(rank, phase, Action::Copy { dst, src, size: register(dtype).size() });
                 self.store_full(id, dst, rank, phase)
             }
@@ -591,7 +596,7 @@ impl<'a> Builder<'a> {
             size,
         });
         self.body(phase).push(Action::Accumulate { src, reduction });
-        self.release(&[o], id);
+        self.release(&[o]);
         if !self.block_mode {
             self.infos[id].row = Some(dst);
             self.round(dtype, dst, Rank::Row, phase)?;
@@ -610,7 +615,7 @@ impl<'a> Builder<'a> {
         let column = self.col_reductions.len() as u16;
         self.col_reductions.push(ColReduction { combine, partial, size });
         self.body(phase).push(Action::Fold { src, column });
-        self.release(&[o], id);
+        self.release(&[o]);
         Ok(())
     }
 
@@ -686,15 +691,10 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Frees the registers of tile values that are read for the last time, so that `user` may take them over.
-    fn release(&mut self, ops: &[ValueId], user: usize) {
-        for (i, &o) in ops.iter().enumerate() {
-            let id = o as usize;
-            if ops[..i].contains(&o) {
-                self.uses[id] = self.uses[id].saturating_sub(1);
-                continue;
-            }
-            self.uses[id] = self.uses[id].saturating_sub(1);
+    /// Frees the registers of tile values that were read for the last time.
+    fn release(&mut self, ops: &[ValueId]) {
+        for &o in ops {
+            self.uses[o as usize] = self.uses[o as usize].saturating_sub(1);
         }
         for (i, &o) in ops.iter().enumerate() {
             let id = o as usize;
@@ -705,10 +705,7 @@ impl<'a> Builder<'a> {
             }
             let Some(slot) = info.full else { continue };
             let is_register = matches!(self.slots[slot as usize], Place::Register(_));
-            // A wider or narrower destination must not overlap its operand.
-            let same = register(self.spec.values[id].dtype).size() == register(self.spec.values[user].dtype).size();
-            let produces_tile = self.infos[user].rank == Rank::Full;
-            if is_register && (same || !produces_tile) && !self.free.contains(&slot) {
+            if is_register && !self.free.contains(&slot) {
                 self.free.push(slot);
             }
         }
@@ -745,6 +742,14 @@ impl<'a> Builder<'a> {
                 Ok(dst)
             }
         }
+    }
+
+    /// The streams that come from memory and are walked once: worth to be fetched ahead.
+    fn reads(&self) -> Vec<SlotId> {
+        let far = self.phases.len() == 1 && self.spec.n * 4 >= FAR_BYTES;
+        let values = self.infos.iter().zip(&self.spec.values).filter(|(_, value)| far && value.dtype.size() == 4);
+        let flat = values.filter(|(info, _)| info.source.as_ref().is_some_and(|s| s.access == Access::Flat));
+        flat.filter_map(|(info, _)| info.full).collect()
     }
 
     fn stores_of(&self, id: usize) -> impl Iterator<Item = &'a Store> + use<'a> {

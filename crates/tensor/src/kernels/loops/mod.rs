@@ -37,6 +37,8 @@ pub struct Loop {
     tile_moves: Vec<SlotId>,
     row_moves: Vec<SlotId>,
     streams: bool,
+    /// Long streams that are read from memory: the slots to fetch ahead.
+    reads: Vec<SlotId>,
     workspace_bytes: usize,
     workspace: Region,
     scratch: usize,
@@ -69,6 +71,11 @@ impl Loop {
     /// Rows and columns.
     pub fn extents(&self) -> (usize, usize) {
         (self.rows, self.cols)
+    }
+
+    /// Walks over the columns of each block of rows.
+    pub fn phases(&self) -> usize {
+        self.phases.len()
     }
 
     /// Actions a tile goes through.

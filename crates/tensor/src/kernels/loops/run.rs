@@ -240,8 +240,27 @@ impl Worker<'_> {
                     _ => self.bases[i],
                 };
             }
+            let reads = &self.code.reads;
+            if reads.is_empty() {
+                for action in body {
+                    self.act(action, at);
+                }
+                return;
+            }
+            // While this tile is computed, the next one comes from memory, a part after each action.
+            let lines = (at.n * 4).div_ceil(64);
+            let total = lines * reads.len();
+            let (mut done, mut step) = (0, 0);
             for action in body {
                 self.act(action, at);
+                step += 1;
+                let until = total * step / body.len();
+                while done < until {
+                    let slot = *reads.get_unchecked(done % reads.len());
+                    let line = done / reads.len();
+                    prefetch(self.at(slot).add(at.n * 4 + line * 64));
+                    done += 1;
+                }
             }
         }
     }
@@ -361,6 +380,14 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+}
+
+fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address is harmless.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
     }
 }
 

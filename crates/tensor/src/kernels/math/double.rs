@@ -176,7 +176,7 @@ pub(crate) fn log<M: Machine, const ODD: bool>(x: f64) -> f64 {
 /// Whether `x` is not a positive normal number.
 #[inline(always)]
 pub(crate) fn is_odd(x: f64) -> bool {
-    !(x >= f64::MIN_POSITIVE && x < f64::INFINITY)
+    !(f64::MIN_POSITIVE..f64::INFINITY).contains(&x)
 }
 
 /// tanh x: an odd polynomial near 0, and 1 − 2 / (e²ˣ + 1) farther out.

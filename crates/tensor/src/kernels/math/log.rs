@@ -57,7 +57,7 @@ const DECIMAL: Base = Base {
         0.144_764_78,
         -0.108_580_81,
         0.086_868_65,
-        -0.072_126_463,
+        -0.072_126_46,
         0.061_565_105,
         -0.057_531_994,
         0.056_206_63,
@@ -86,7 +86,7 @@ pub(crate) fn log10<M: Machine, const ODD: bool>(x: f32) -> f32 {
 /// Whether `x` is not a positive normal number: 0, negative, subnormal, ∞ or NaN.
 #[inline(always)]
 pub(crate) fn is_odd(x: f32) -> bool {
-    !(x >= f32::MIN_POSITIVE && x < f32::INFINITY)
+    !(f32::MIN_POSITIVE..f32::INFINITY).contains(&x)
 }
 
 #[inline(always)]

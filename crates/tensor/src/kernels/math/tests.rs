@@ -5,7 +5,7 @@ use crate::kernels::level::Level;
 use crate::kernels::scalar::{ScalarFn, sample, tile};
 
 /// A function, the same in f64, and by how many units in the last place ours may differ: where the machine fuses
-/// multiply-adds, and where it does not. Tried on every 23rd of all floats; the tests repeat it on every 997th.
+/// multiply-adds, and where it does not. Tried on every 97th of all floats; the tests repeat it on every 997th.
 type Row = (ScalarFn, fn(f64) -> f64, [f64; 2]);
 
 const ROWS: &[Row] = &[

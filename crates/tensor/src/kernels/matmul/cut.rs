@@ -5,6 +5,7 @@ use super::kernels::{Compute, Kernels};
 use super::normal::Normal;
 use super::order::{DEPTH, blocks, depth};
 use super::scratch::{Room, with_room};
+use super::vector::ROWS as FEW;
 use crate::kernels::threads;
 
 /// Multiply-adds below which a product stays on the calling thread.
@@ -42,7 +43,9 @@ impl Grid {
         let units = |rows: usize, cols: usize| p.count() * m.div_ceil(rows) * n.div_ceil(cols);
         // Few rows wait for memory, so they count as more.
         let work = |rows: usize, cols: usize| (rows.min(m).max(8) * cols.min(n)).saturating_mul(k);
-        while units(rows, cols) < UNITS && cols > 2 * wide && work(rows, cols) > 2 * UNIT {
+        // Loops over few rows want long lines of B.
+        let least_cols = if m <= FEW { 16 * wide } else { wide };
+        while units(rows, cols) < UNITS && cols > least_cols && work(rows, cols) > 2 * UNIT {
             cols = (cols / 2).next_multiple_of(wide);
         }
         while units(rows, cols) < UNITS && rows > 8 * tall && work(rows, cols) > 2 * UNIT {
@@ -102,7 +105,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
     let bytes = |elements: usize| p.count().saturating_mul(elements).saturating_mul(size_of::<T>());
     let (a_all, b_all) = (p.m.saturating_mul(p.k), p.n.next_multiple_of(job.wide()).saturating_mul(p.k));
     let share_a = copy_a == CopyA::Strips && grid.wide() > 1 && bytes(a_all) <= SHARED_BYTES / 2;
-    let share_b = copy_b && grid.tall() > 1 && bytes(b_all) <= SHARED_BYTES / 2;
+    let share_b = copy_b && grid.tall() > 2 && bytes(b_all) <= SHARED_BYTES / 2;
     let a_bytes = if share_a { bytes(a_all).next_multiple_of(64) } else { 0 };
     let b_bytes = if share_b { bytes(b_all) } else { 0 };
 

@@ -124,8 +124,8 @@ pub(super) unsafe fn pack_a<S: Simd>(p: &Block<S::Elem>) {
             unsafe {
                 let from = p.from.offset(depth as isize * p.along).add(start);
                 let to = p.to.add(start * p.depth + depth * height);
-                let ends = depth + steps == p.depth;
-                strip::<S>(from, p.along, to, height, steps, ends);
+                let (left, ends) = (p.width - start, depth + steps == p.depth);
+                strip::<S>(from, p.along, to, [height, left], steps, ends);
             }
             start += height;
         }
@@ -133,6 +133,8 @@ pub(super) unsafe fn pack_a<S: Simd>(p: &Block<S::Elem>) {
     }
 }
 
+/// `steps` rows of a strip, the last of it if it `ends`; the block has as many rows `left` from its first one.
+///
 /// # Safety
 /// As for [`pack_a`].
 #[inline(always)]
@@ -140,11 +142,12 @@ unsafe fn strip<S: Simd>(
     mut from: *const S::Elem,
     along: isize,
     mut to: *mut S::Elem,
-    height: usize,
+    [height, left]: [usize; 2],
     steps: usize,
     ends: bool,
 ) {
     let whole = (height - 1) / S::LANES * S::LANES;
+    let spare = whole + S::LANES <= left;
     // SAFETY: promised by the caller. A store may run past its row, into the next one of the same strip, which is
     // written later; the last row of the strip is stored exactly.
     unsafe {
@@ -155,7 +158,7 @@ unsafe fn strip<S: Simd>(
                 S::store(to.add(at), S::load(from.add(at)));
                 at += S::LANES;
             }
-            let rest = S::load_masked(from.add(at), mask);
+            let rest = if spare { S::load(from.add(at)) } else { S::load_masked(from.add(at), mask) };
             if ends && step + 1 == steps {
                 S::store_masked(to.add(at), rest, mask);
             } else {

@@ -110,7 +110,7 @@ impl<T: Number> Operand<T> {
     }
 
     fn at(&self, offset: isize) -> T {
-        self.values[self.first.checked_add_signed(offset).expect("an offset within the bounds")]
+        self.values[self.first.wrapping_add_signed(offset)]
     }
 
     fn ptr(&self) -> *const u8 {

@@ -322,12 +322,10 @@ fn float(f: ScalarFn, a: f64, b: f64) -> f64 {
         Round => a.round_ties_even(),
         Trunc => a.trunc(),
         Relu => {
-            if a.is_nan() {
-                a
-            } else if a > 0.0 {
-                a
-            } else {
+            if a <= 0.0 {
                 0.0
+            } else {
+                a
             }
         }
         Add => a + b,

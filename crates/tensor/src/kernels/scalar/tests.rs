@@ -233,7 +233,7 @@ fn fill_repeats_one_element() {
             let one: Vec<u8> = (1..=8).collect();
             let out = run(
                 tile_fill(size),
-                &[vec![one.clone(), vec![0; 8 * n]].concat(), vec![0; 8 * n], vec![0; 8 * n]],
+                &[[one.clone(), vec![0; 8 * n]].concat(), vec![0; 8 * n], vec![0; 8 * n]],
                 [size; 3],
                 size,
                 n,

@@ -127,7 +127,7 @@ macro_rules! truncating {
 
             #[inline(always)]
             fn is_odd(self) -> bool {
-                !(self.abs() < ABOVE_I32 as $t)
+                self.abs() >= ABOVE_I32 as $t || self.is_nan()
             }
 
             #[inline(always)]

@@ -1,10 +1,10 @@
 //! How a formula for one element becomes a kernel over a tile.
 //!
-//! A formula is a zero-sized type that implements [`Map`]. [`entry`] gives its kernel for a level: one plain loop,
+//! A formula is a zero-sized type that implements `Map`. `entry` gives its kernel for a level: one plain loop,
 //! instantiated under each set of instructions, so that the compiler vectorises it for each.
 //!
 //! The loop only ever sees whole grains of elements, and a result that overlaps no operand: the compiler then needs
-//! neither a scalar remainder nor a check at run time. [`whole`] keeps that promise to it. What is left of the last
+//! neither a scalar remainder nor a check at run time. `whole` keeps that promise to it. What is left of the last
 //! grain, and results that replace an operand, pass through buffers and the same machine code, so that an element's
 //! bits never depend on where a tile was cut or where its result goes.
 
@@ -34,7 +34,7 @@ pub type TileFn = unsafe fn(dst: *mut u8, a: *const u8, b: *const u8, c: *const 
 /// A kernel that folds short rows: `dst[r] = fold(src[r * cols ..][.. cols])`.
 ///
 /// # Safety
-/// `src` is valid for `rows * cols` elements and `dst` for `rows`, they do not overlap, both are aligned to the
+/// `cols` is not zero. `src` is valid for `rows * cols` elements and `dst` for `rows`, they do not overlap, both are aligned to the
 /// element, and the machine has the kernel's level.
 pub type RowsFn = unsafe fn(dst: *mut u8, src: *const u8, rows: usize, cols: usize);
 

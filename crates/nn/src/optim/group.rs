@@ -1,0 +1,67 @@
+//! Learning rates of single layers: which parameter is in which group.
+
+use wengert_autograd::LeafId;
+use wengert_tensor::error::{Error, Result};
+
+use crate::module::Module;
+use crate::names::nearest;
+use crate::param::Param;
+use crate::path::covers;
+
+/// For each weight of the model the place of its group; `None` for the learning rate of the rest.
+///
+/// # Errors
+/// A group that fits no weight, two groups that fit the same one, a learning rate that is not finite.
+pub(super) fn assign<M: Module + ?Sized>(model: &M, groups: &[(String, f64)]) -> Result<Vec<(LeafId, Option<usize>)>> {
+    let parameters = model.parameters();
+    for (name, rate) in groups {
+        finite(name, *rate)?;
+        if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
+            return Err(unknown(model, name, &parameters));
+        }
+    }
+    let mut assigned = Vec::with_capacity(parameters.len());
+    for (name, param) in &parameters {
+        let mut fitting = groups.iter().enumerate().filter(|(_, (prefix, _))| covers(prefix, name));
+        let group = fitting.next();
+        if let (Some((_, (first, _))), Some((_, (second, _)))) = (group, fitting.next()) {
+            return Err(Error::value(format!("`{name}` is in two groups: `{first}` and `{second}`"))
+                .op("learning_rate_of")
+                .help("give every parameter one learning rate"));
+        }
+        assigned.push((param.id(), group.map(|(place, _)| place)));
+    }
+    Ok(assigned)
+}
+
+/// That a learning rate is a number.
+pub(super) fn finite(name: &str, rate: f64) -> Result<()> {
+    match rate.is_finite() {
+        true => Ok(()),
+        false => Err(Error::value(format!("the learning rate of `{name}` is {rate}")).op("step")),
+    }
+}
+
+fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Param)]) -> Error {
+    const SHOWN: usize = 12;
+    // Every prefix of a name that ends at a dot is a name of a group too.
+    let mut known: Vec<&str> = Vec::new();
+    for (parameter, _) in parameters {
+        let ends = parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]);
+        known.extend(
+            ends.filter_map(|end| parameter.get(..end)).filter(|prefix| !known.contains(prefix)).collect::<Vec<_>>(),
+        );
+    }
+    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if known.len() > SHOWN {
+        list.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    let guess = nearest(name, known.iter().copied());
+    let help = match guess {
+        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
+        None => format!("known are {list}"),
+    };
+    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name()))
+        .op("learning_rate_of")
+        .help(help)
+}

@@ -1,0 +1,100 @@
+//! The state of an optimizer as named tensors, to be saved and taken up again.
+
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
+
+use super::optimizer::{Optimizer, State};
+use super::rule::Rule;
+use crate::module::{Module, each};
+
+impl<R: Rule> Optimizer<R> {
+    /// The state as named tensors, to be saved: for each parameter that was updated `head.weight/count` and such as
+    /// `head.weight/adam.mean`, and `steps` for all.
+    pub fn state<M: Module + ?Sized>(&self, model: &M) -> Vec<(String, Tensor)> {
+        let mut state = vec![("steps".to_string(), Tensor::from(self.steps as i64))];
+        let rules = self.rule_names();
+        each(model, &mut |path, param| {
+            let Some(held) = self.held.get(&param.id()).filter(|held| held.count > 0) else { return };
+            state.push((format!("{path}/count"), Tensor::from(held.count as i64)));
+            for slot in &held.slots {
+                if let Some(rule) = rules.get(slot.rule) {
+                    state.push((format!("{path}/{rule}.{}", slot.name), slot.value.clone()));
+                }
+            }
+        });
+        state
+    }
+
+    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
+    /// that would have followed.
+    ///
+    /// # Errors
+    /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
+    /// then as it was.
+    pub fn load_state<M: Module + ?Sized>(&mut self, model: &M, state: &[(String, Tensor)]) -> Result<()> {
+        self.meet(model)?;
+        let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, value)| (&**name, value)).collect();
+        let steps = count(given.remove("steps"), "steps")?;
+        let rules = self.rule_names();
+        let mut loaded = Vec::new();
+        for (name, param) in model.parameters() {
+            let key = format!("{name}/count");
+            let Some(updates) = given.remove(&*key) else { continue };
+            let updates = count(Some(updates), &key)?;
+            let mut slots = SmallVec::new();
+            for (place, rule) in self.rules().enumerate() {
+                for (slot, start) in rule.init(param.value())? {
+                    let rule = rules.get(place).map_or("", |rule| &**rule);
+                    let key = format!("{name}/{rule}.{slot}");
+                    let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
+                    if value.shape() != start.shape() || value.dtype() != start.dtype() {
+                        let (there, here) = (described(value), described(&start));
+                        return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
+                    }
+                    slots.push(State { rule: place, name: slot, value: value.clone() });
+                }
+            }
+            loaded.push((param.id(), updates, slots));
+        }
+        if let Some(name) = given.keys().min() {
+            return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
+        }
+        for (id, updates, slots) in loaded {
+            if let Some(held) = self.held.get_mut(&id) {
+                (held.count, held.slots) = (updates, slots);
+            }
+        }
+        self.steps = steps;
+        Ok(())
+    }
+
+    /// The names of the rules in order; the second of a name is `name#2`.
+    fn rule_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for rule in self.rules() {
+            let before = names.iter().filter(|name| name.split('#').next() == Some(rule.name())).count();
+            names.push(match before {
+                0 => rule.name().to_string(),
+                n => format!("{}#{}", rule.name(), n + 1),
+            });
+        }
+        names
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::format(format!("`{name}` is missing")).op("load_state")
+}
+
+fn described(tensor: &Tensor) -> String {
+    format!("{} {}", tensor.shape(), tensor.dtype())
+}
+
+fn count(value: Option<&Tensor>, name: &str) -> Result<u64> {
+    let value = value.ok_or_else(|| missing(name))?.item::<i64>()?;
+    u64::try_from(value)
+        .map_err(|_| Error::format(format!("`{name}` is {value}, which counts nothing")).op("load_state"))
+}
