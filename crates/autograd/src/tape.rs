@@ -341,6 +341,32 @@ impl Drop for Tape {
     }
 }
 
+/// One line a node: its number, its op and operands, its shape and dtype.
+///
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_tensor::tensor::Tensor;
+/// let tape = Tape::new();
+/// let x = tape.input(&Tensor::from([1.0f32, 2.0]));
+/// _ = (x * 2.0).sum();
+/// assert_eq!(
+///     tape.to_string(),
+///     "%0 = input: [2] f32\n%1 = full: [2] f32\n%2 = mul %0 %1: [2] f32\n%3 = sum %2: [] f32\n"
+/// );
+/// ```
+impl fmt::Display for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, node) in self.graph.borrow().nodes.iter().enumerate() {
+            write!(f, "%{i} = {}", node.op.name())?;
+            for input in &node.inputs {
+                write!(f, " %{}", input.0)?;
+            }
+            writeln!(f, ": {}", node.meta)?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tape").field("nodes", &self.len()).field("training", &self.training).finish_non_exhaustive()

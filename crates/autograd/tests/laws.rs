@@ -110,14 +110,11 @@ fn the_plan_gives_what_op_by_op_gives() {
         }
         let oracle = reference::evaluate(&outputs).map_err(text)?;
         let planned = tape.eval(&outputs).map_err(text)?;
+        // What was rounded to few bits on the way cannot agree to more.
+        let listing = tape.to_string();
+        let steps = [("bf16", 2e-2), (" f16", 2e-3), ("f32", 5e-7)];
+        let tolerance = steps.iter().find(|(name, _)| listing.contains(name)).map_or(1e-14, |(_, step)| *step);
         for (i, (oracle, planned)) in oracle.iter().zip(&planned).enumerate() {
-            let tolerance = match oracle.dtype() {
-                DType::F64 => 1e-14,
-                DType::F32 => 5e-7,
-                DType::F16 => 2e-3,
-                DType::BF16 => 2e-2,
-                _ => 0.0,
-            };
             let exact = !oracle.dtype().is_float() || (i == 0 && EXACT.contains(&op));
             let same = match exact {
                 true => oracle.equals(planned),

@@ -155,7 +155,7 @@ pub(super) fn entries() -> Vec<Entry> {
             "max",
             "extremum.rs",
             vec![
-                Sample::new("all", x(), |_, x| x[0].max().exp()),
+                Sample::new("all", x(), |_, x| x[0].max().square()),
                 Sample::new("rows", x(), |_, x| x[0].max_axes(-1).square()).gives([25., 36.]),
                 Sample::new("columns, kept", x(), |_, x| x[0].max_keep(0) * x[0]),
                 Sample::new("tie", tie(), |_, x| x[0].max()).kinked().gives([2.0]).slopes([0.5, 0.0, 0.5]),
@@ -167,7 +167,7 @@ pub(super) fn entries() -> Vec<Entry> {
             "min",
             "extremum.rs",
             vec![
-                Sample::new("all", x(), |_, x| x[0].min().exp()),
+                Sample::new("all", x(), |_, x| x[0].min().square()),
                 Sample::new("rows", x(), |_, x| x[0].min_axes(-1).square()).gives([1., 4.]),
                 Sample::new("columns, kept", x(), |_, x| x[0].min_keep(0) * x[0]),
                 Sample::new("tie", tie(), |_, x| (-x[0]).min()).kinked().gives([-2.0]).slopes([-0.5, 0.0, -0.5]),

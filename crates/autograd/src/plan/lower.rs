@@ -100,7 +100,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     for node in &graph.nodes {
         let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
         let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
-        let item = |work, operands| Item { work, operands, shape: shape.clone(), dtype, origin: node.origin, uniform: 0 };
+        let item =
+            |work, operands| Item { work, operands, shape: shape.clone(), dtype, origin: node.origin, uniform: 0 };
         let first = || inputs.first().cloned().ok_or_else(|| Error::state("an op without its operand"));
         let view = match (&node.kind, node.class()) {
             (Kind::Tensor(ordinal, layout), _) => {
@@ -182,7 +183,14 @@ impl Lowering {
     fn copy(&mut self, operand: Operand, origin: u128) -> Operand {
         let shape = operand.layout.shape().clone();
         let dtype = self.items[operand.item as usize].dtype;
-        self.plain(Item { work: Work::Copy, operands: std::iter::once(operand).collect(), shape, dtype, origin, uniform: 0 })
+        self.plain(Item {
+            work: Work::Copy,
+            operands: std::iter::once(operand).collect(),
+            shape,
+            dtype,
+            origin,
+            uniform: 0,
+        })
     }
 
     /// The operand itself when its elements lie one behind the other, a copy of it otherwise.
@@ -222,13 +230,7 @@ impl Lowering {
         Some(Operand { item: operand.item, layout: Layout::contiguous(shape.clone()) })
     }
 
-    fn view(
-        &mut self,
-        operand: Operand,
-        view: &dyn View,
-        shape: &Shape,
-        origin: u128,
-    ) -> Result<Operand> {
+    fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, origin: u128) -> Result<Operand> {
         // A value that is the same everywhere keeps being so.
         if (1..=UNIFORM).contains(&self.items[operand.item as usize].uniform) {
             return Ok(self.spread(operand.item, shape));
@@ -284,7 +286,14 @@ impl Lowering {
         let size = |axes: &[usize]| axes.iter().map(|&a| shape[a]).product::<usize>();
         let step = |state: &mut Self, operand: Operand, work: Work, dims: &[usize]| -> Result<Operand> {
             let shape = Shape::new(dims)?;
-            Ok(state.plain(Item { work, operands: std::iter::once(operand).collect(), shape, dtype, origin, uniform: 0 }))
+            Ok(state.plain(Item {
+                work,
+                operands: std::iter::once(operand).collect(),
+                shape,
+                dtype,
+                origin,
+                uniform: 0,
+            }))
         };
         let reshaped = |o: Operand| -> Result<Operand> {
             let layout = o.layout.reshape(out).ok_or_else(|| Error::state("a reduction of another size"))?;

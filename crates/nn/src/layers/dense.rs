@@ -1,5 +1,6 @@
 //! The dense layer: y = x Wᵀ + b.
 
+use std::panic::Location;
 use wengert_autograd::Var;
 use wengert_tensor::error::Error;
 
@@ -40,12 +41,19 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// A layer from `inputs` to `outputs` features.
+    /// A layer from `inputs` to `outputs` features. Zero of either is reported by the first use.
+    #[track_caller]
     pub fn new(inputs: usize, outputs: usize) -> Dense {
-        Dense {
-            weight: Param::draw([outputs, inputs], Init::GlorotUniform),
-            bias: Some(Param::draw([outputs], Init::Zeros)),
-        }
+        let weight = match inputs.min(outputs) {
+            0 => Param::faulty(
+                Error::value(format!("a layer from {inputs} to {outputs} features has no weights"))
+                    .op("Dense")
+                    .at(Location::caller())
+                    .help("both numbers are at least 1"),
+            ),
+            _ => Param::draw([outputs, inputs], Init::GlorotUniform),
+        };
+        Dense { weight, bias: Some(Param::draw([outputs], Init::Zeros)) }
     }
 
     /// y = x Wᵀ, for a layer that is followed by a norm with an offset of its own.

@@ -50,21 +50,6 @@ const LOG1P: [f64; 11] = [
     0.163_977_180_317_747_72,
 ];
 
-/// (tanh x − x) / x³ in x², for x below [`NEAR_TANH`].
-const TANH: [f64; 11] = [
-    -0.333_333_333_333_331_26,
-    0.133_333_333_332_997_68,
-    -0.053_968_253_949_335_764,
-    0.021_869_488_003_352_637,
-    -0.008_863_226_786_654_793,
-    0.003_592_037_446_809_811_6,
-    -0.001_455_215_683_693_31,
-    0.000_587_189_389_769_801_1,
-    -0.000_230_398_695_096_548_5,
-    7.931_599_690_432_834e-5,
-    -1.717_968_825_992_104_7e-5,
-];
-
 /// erf(x) / x − 1 in x², for x below [`NEAR_ERF`].
 const ERF: [f64; 12] = [
     0.128_379_167_095_512_6,
@@ -104,7 +89,6 @@ const FALL: [f64; 19] = [
     2.125_075_285_706_848e-13,
 ];
 
-const NEAR_TANH: f64 = 0.6;
 const NEAR_ERF: f64 = 0.92;
 
 /// The bits of √½: the least mantissa.
@@ -179,27 +163,24 @@ pub(crate) fn is_odd(x: f64) -> bool {
     !(f64::MIN_POSITIVE..f64::INFINITY).contains(&x)
 }
 
-/// tanh x: an odd polynomial near 0, and 1 − 2 / (e²ˣ + 1) farther out.
+/// tanh x = a − a² / (1 + h), with h = (e²ˣ − 1) / 2 and a = min(h, 1): see the same in f32.
 #[inline(always)]
 pub(crate) fn tanh<M: Machine>(x: f64) -> f64 {
     let size = x.abs();
-    let z = x * x;
-    let near = fma::<M, f64>(size * z, polynomial::<M, f64, 11>(z, TANH), size);
-    let far = 1.0 - 2.0 / (exp_normal::<M>(2.0 * if size > 20.0 { 20.0 } else { size }) + 1.0);
-    (if size < NEAR_TANH { near } else { far }).copysign(x)
+    let size = if size > 20.0 { 20.0 } else { size };
+    let (r, biased) = reduced::<M>(size + size, 1022.0);
+    let scale = power_of_two(biased);
+    let half = fma::<M, f64>(scale, remainder::<M>(r), scale - 0.5);
+    let a = if half > 1.0 { 1.0 } else { half };
+    fma::<M, f64>(-a, a / (1.0 + half), a).copysign(x)
 }
 
-/// 1 / (1 + e⁻ˣ)
+/// 1 / (1 + e⁻ˣ) = 1 − p / (1 + p), or p − p² / (1 + p) for negative x, with p = e⁻|ˣ|.
 #[inline(always)]
 pub(crate) fn sigmoid<M: Machine>(x: f64) -> f64 {
     let power = exp::<M>(-x.abs());
-    let above = if x < 0.0 { power } else { 1.0 };
-    let below = 1.0 + power;
-    let quotient = above / below;
-    let lost = power - (below - 1.0);
-    let left = if M::FUSED { fma::<M, f64>(-quotient, below, above) } else { 0.0 };
-    let left = fma::<M, f64>(-quotient, lost, left);
-    fma::<M, f64>(left, fma::<M, f64>(power, -0.47, 0.94), quotient)
+    let a = if x.is_sign_negative() { power } else { 1.0 };
+    fma::<M, f64>(-a, power / (1.0 + power), a)
 }
 
 /// ln(1 + eˣ)

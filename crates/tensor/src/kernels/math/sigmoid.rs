@@ -13,17 +13,14 @@ pub(crate) fn power<M: Machine>(x: f32) -> f32 {
     exp::<M>(-x.abs())
 }
 
-/// 1 / (1 + e⁻ˣ), which is eˣ / (1 + eˣ) for negative x, from x and e⁻|ˣ|.
+/// 1 / (1 + e⁻ˣ) from x and p = e⁻|ˣ|.
+///
+/// It is 1 − p / (1 + p) for positive x, and p − p² / (1 + p) for negative x: a quotient beside something larger, so
+/// that its errors count less.
 #[inline(always)]
 pub(crate) fn sigmoid<M: Machine>(x: f32, power: f32) -> f32 {
-    let above = if x < 0.0 { power } else { 1.0 };
-    let below = 1.0 + power;
-    let quotient = above / below;
-    // What the rounded sum and the rounded quotient have lost, divided by a rough 1 / (1 + e⁻|ˣ|).
-    let lost = power - (below - 1.0);
-    let left = if M::FUSED { fma::<M, f32>(-quotient, below, above) } else { 0.0 };
-    let left = fma::<M, f32>(-quotient, lost, left);
-    fma::<M, f32>(left, fma::<M, f32>(power, -0.47, 0.94), quotient)
+    let a = if x.is_sign_negative() { power } else { 1.0 };
+    fma::<M, f32>(-a, power / (1.0 + power), a)
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e⁻|ˣ|), from x and e⁻|ˣ|.

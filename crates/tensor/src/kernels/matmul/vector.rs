@@ -31,107 +31,11 @@ pub(super) struct Few<T> {
 pub(super) unsafe fn along_columns<S: Simd>(p: &Few<S::Elem>) {
     // SAFETY: promised by the caller.
     unsafe {
-        if p.n >= 16 * S::LANES && p.n * p.k * size_of::<S::Elem>() > NEAR {
-            return match p.rows {
-                1 => streams::<S, 1>(p),
-                2 => streams::<S, 2>(p),
-                3 => streams::<S, 3>(p),
-                _ => streams::<S, 4>(p),
-            };
-        }
         match p.rows {
             1 => along::<S, 1, 8>(p),
             2 => along::<S, 2, 4>(p),
             3 => along::<S, 3, 4>(p),
             _ => along::<S, 4, 3>(p),
-        }
-    }
-}
-
-/// Bytes of a matrix that is read as fast in narrow columns as in long rows.
-const NEAR: usize = 192 << 10;
-/// Sums that are kept in the L1 cache.
-const SUMS: usize = 1024;
-
-/// `R` rows: long rows of B are read in order, and the sums wait in the L1 cache.
-///
-/// # Safety
-/// As for [`along_columns`].
-#[inline(always)]
-unsafe fn streams<S: Simd, const R: usize>(p: &Few<S::Elem>) {
-    const STEP: usize = 4;
-    let [a_row, a_col] = p.a_strides;
-    let mut room = [S::Elem::default(); SUMS];
-    let most = SUMS / R / S::LANES * S::LANES;
-    for j in (0..p.n).step_by(most) {
-        let cols = most.min(p.n - j);
-        let whole = cols - cols % S::LANES;
-        // SAFETY: the columns lie within the rows, and their sums within the room.
-        unsafe {
-            let mask = S::mask(cols - whole);
-            for (start, depth) in blocks(p.k) {
-                room.fill(S::Elem::default());
-                let mut a = p.a.wrapping_offset(start as isize * a_col);
-                let mut b = p.b.wrapping_offset(start as isize * p.b_stride).wrapping_add(j);
-                let mut left = depth;
-                while left > 0 {
-                    let steps = if left >= STEP { STEP } else { 1 };
-                    let mut xs = [[S::zero(); STEP]; R];
-                    for (r, row) in xs.iter_mut().enumerate() {
-                        for (i, x) in row.iter_mut().enumerate().take(steps) {
-                            *x = S::splat(*a.offset(r as isize * a_row + i as isize * a_col));
-                        }
-                    }
-                    let sums = room.as_mut_ptr();
-                    if steps == STEP {
-                        for c in (0..whole).step_by(S::LANES) {
-                            let mut ys = [S::zero(); STEP];
-                            for (i, y) in ys.iter_mut().enumerate() {
-                                *y = S::load(b.offset(i as isize * p.b_stride).add(c));
-                            }
-                            for (r, row) in xs.iter().enumerate() {
-                                let at = sums.add(r * most + c);
-                                let mut s = S::load(at);
-                                for (x, y) in row.iter().zip(ys) {
-                                    s = S::fma(*x, y, s);
-                                }
-                                S::store(at, s);
-                            }
-                        }
-                    } else {
-                        for c in (0..whole).step_by(S::LANES) {
-                            let y = S::load(b.add(c));
-                            for (r, row) in xs.iter().enumerate() {
-                                let at = sums.add(r * most + c);
-                                S::store(at, S::fma(row[0], y, S::load(at)));
-                            }
-                        }
-                    }
-                    if whole < cols {
-                        for i in 0..steps {
-                            let y = S::load_masked(b.offset(i as isize * p.b_stride).add(whole), mask);
-                            for (r, row) in xs.iter().enumerate() {
-                                let at = sums.add(r * most + whole);
-                                let s = S::fma(row[i], y, S::load_masked(at, mask));
-                                S::store_masked(at, s, mask);
-                            }
-                        }
-                    }
-                    a = a.wrapping_offset(steps as isize * a_col);
-                    b = b.wrapping_offset(steps as isize * p.b_stride);
-                    left -= steps;
-                }
-                for r in 0..R {
-                    for c in (0..cols).step_by(S::LANES) {
-                        let from = room.as_ptr().add(r * most + c);
-                        let to = p.c.add(r * p.c_stride + j + c);
-                        let mask = S::mask(cols - c);
-                        let s = S::load_masked(from, mask);
-                        let s = if start == 0 { s } else { S::add(S::load_masked(to, mask), s) };
-                        S::store_masked(to, s, mask);
-                    }
-                }
-            }
         }
     }
 }

@@ -170,7 +170,7 @@ macro_rules! in_halves {
 }
 
 in_halves! {
-    Tanh: tanh::far::<M>, tanh::tanh::<M>;
+    Tanh: tanh::half::<M>, tanh::tanh::<M>;
     Sigmoid: sigmoid::power::<M>, sigmoid::sigmoid::<M>;
     Softplus: sigmoid::power::<M>, sigmoid::softplus::<M>;
     Erf: erf::complement::<M>, erf::erf::<M>;
