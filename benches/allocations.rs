@@ -28,7 +28,10 @@ fn step(width: usize, batch: usize) -> Result<(usize, usize, usize)> {
 
 fn main() -> Result<()> {
     println!("a training step of width-width-width-10 with Adam, once it is steady");
-    println!("{:>6} {:>6} {:>12} {:>10} {:>6} {:>20}", "width", "batch", "allocations", "bytes", "nodes", "allocations / node");
+    println!(
+        "{:>6} {:>6} {:>12} {:>10} {:>6} {:>20}",
+        "width", "batch", "allocations", "bytes", "nodes", "allocations / node"
+    );
     for (width, batch) in [(16, 8), (64, 32), (256, 128), (1024, 256)] {
         let (count, bytes, nodes) = step(width, batch)?;
         println!("{width:>6} {batch:>6} {count:>12} {bytes:>10} {nodes:>6} {:>20.2}", count as f64 / nodes as f64);

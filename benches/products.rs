@@ -52,8 +52,10 @@ fn products(c: &mut Criterion) {
             };
             let (ta, tb) = (form.starts_with("Aᵀ"), form.ends_with("Bᵀ"));
             let (Ok(a), Ok(b)) = (normal(m, k, ta), normal(k, n, tb)) else { continue };
-            let (Ok(plain_a), Ok(plain_b)) = (a.t().and_then(|t| if ta { Ok(t) } else { a.t()?.t() }), b.t().and_then(|t| if tb { Ok(t) } else { b.t()?.t() }))
-            else {
+            let (Ok(plain_a), Ok(plain_b)) = (
+                a.t().and_then(|t| if ta { Ok(t) } else { a.t()?.t() }),
+                b.t().and_then(|t| if tb { Ok(t) } else { b.t()?.t() }),
+            ) else {
                 continue;
             };
             let (Ok(sa), Ok(sb)) = (plain_a.as_slice::<f32>(), plain_b.as_slice::<f32>()) else { continue };

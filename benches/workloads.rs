@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use wengert::prelude::*;
 
 type Step = Box<dyn FnMut() -> Result<f64>>;
+type Build = fn() -> Result<Step>;
 
-const CASES: [(&str, fn() -> Result<Step>); 9] = [
+const CASES: [(&str, Build); 9] = [
     ("seed", seed),
     ("mlp_small", mlp_small),
     ("mlp_mnist", mlp_mnist),

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
 
         // The gradient is more of the same tape; a learning rate for each layer.
         let [dw1, db1, dw2, db2] = tape.grad(error, [vw1, vb1, vw2, vb2]);
-        let (first, second) = (0.2, 0.05);
+        let (first, second) = (0.4, 0.1);
         let new = [vw1 - first * dw1, vb1 - first * db1, vw2 - second * dw2, vb2 - second * db2, error];
 
         // Nothing was computed so far. Now all of it is, at once.

@@ -76,8 +76,8 @@ fn two_variables() -> Result<()> {
         let (vx, vy) = (tape.input(&x), tape.input(&y));
         let [gx, gy, hxx, hxy, hyy] = gradient_and_hessian(vx, vy);
         let det = hxx * hyy - hxy * hxy;
-        let step = |v: Var<'_>| (v / det).select(det.ne(0.0), 0.0);
-        [x, y] = tape.eval([vx - step(hyy * gx - hxy * gy), vy - step(hxx * gy - hxy * gx)])?;
+        let steps = [hyy * gx - hxy * gy, hxx * gy - hxy * gx].map(|v| (v / det).select(det.ne(0.0), 0.0));
+        [x, y] = tape.eval([vx - steps[0], vy - steps[1]])?;
     }
     let mut flat: Vec<(f64, f64)> = x.to_f64_vec().into_iter().zip(y.to_f64_vec()).collect();
     flat.retain(|(x, y)| x.abs() < 2.0 && y.abs() < 2.0);

@@ -53,15 +53,15 @@ fn main() -> Result<()> {
     let mut net = net.init(Seed(2))?;
     println!("{}", net.summary()?);
 
-    let mut optimizer = Adam::new(1e-2).learning_rate_of("head", 2e-3).clip_global_norm(1.0);
+    let mut optimizer = Adam::new(5e-3).learning_rate_of("head", 1e-3).clip_global_norm(1.0);
     let data = (x, y);
     let loader = DataLoader::new(&data, 100)?.shuffle(Seed(3));
     let mut seed = Seed(4);
-    for (step, (x, y)) in loader.epochs(30).enumerate() {
+    for (step, (x, y)) in loader.epochs(60).enumerate() {
         let tape = Tape::training(seed.next());
         let loss = pinball(net.forward(tape.input(&x)), tape.input(&y), 0.9);
         let loss = optimizer.step(&mut net, loss.backward())?; // one plan: forward, backward, clip, update
-        if step % 100 == 0 {
+        if step % 200 == 0 {
             println!("step {step:3}  loss {loss:.4}");
         }
     }

@@ -1,4 +1,5 @@
 //! Every example runs, and ends with what it promises.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::process::Command;
 
@@ -31,10 +32,8 @@ fn digits_loads_what_it_saved() {
 #[test]
 fn custom_layer_learns() {
     let text = output_of("custom_layer", &[]);
-    let losses: Vec<f64> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("step")?.split("loss").nth(1)?.trim().parse().ok())
-        .collect();
+    let losses: Vec<f64> =
+        text.lines().filter_map(|line| line.strip_prefix("step")?.split("loss").nth(1)?.trim().parse().ok()).collect();
     assert!(losses.len() > 2 && losses[losses.len() - 1] < 0.2 * losses[0], "{text}");
 }
 
@@ -49,7 +48,6 @@ fn curvature_names_what_it_finds() {
 #[test]
 fn by_hand_walks_downhill() {
     let text = output_of("by_hand", &[]);
-    let losses: Vec<f64> =
-        text.lines().filter_map(|line| line.split("loss").nth(1)?.trim().parse().ok()).collect();
+    let losses: Vec<f64> = text.lines().filter_map(|line| line.split("loss").nth(1)?.trim().parse().ok()).collect();
     assert!(losses.len() > 2 && losses.windows(2).all(|pair| pair[1] < pair[0]), "{text}");
 }

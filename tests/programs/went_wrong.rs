@@ -42,7 +42,10 @@ fn inner_dimensions() -> Result<()> {
     let tape = Tape::training(1);
     let loss = net.forward(tape.input(&x)).square().mean();
     error!("a_layer_of_another_size", Sgd::new(0.1).step(&mut net, loss.backward()));
-    error!("matmul_of_tensors", tape_of(|t| t.input(&Tensor::from([[1f32, 2.]])).matmul(t.input(&Tensor::from([[1f32], [2.], [3.]])))));
+    error!(
+        "matmul_of_tensors",
+        tape_of(|t| t.input(&Tensor::from([[1f32, 2.]])).matmul(t.input(&Tensor::from([[1f32], [2.], [3.]]))))
+    );
     Ok(())
 }
 
@@ -67,10 +70,13 @@ fn shapes_axes_indices_and_dtypes() -> Result<()> {
     error!("a_maximum_of_nothing", tape_of(|t| t.input(&b).slice(0, 2..2).max()));
     error!("the_item_of_many", Tensor::from([1f32, 2.]).item::<f32>());
     error!("an_item_of_another_dtype", Tensor::from(1f32).item::<f64>());
-    error!("the_gradient_of_a_vector", tape_of(|t| {
-        let x = t.input(&b);
-        t.grad(x * 2.0, [x])[0]
-    }));
+    error!(
+        "the_gradient_of_a_vector",
+        tape_of(|t| {
+            let x = t.input(&b);
+            t.grad(x * 2.0, [x])[0]
+        })
+    );
     Ok(())
 }
 
@@ -81,7 +87,7 @@ fn a_failed_step_leaves_the_weights() -> Result<()> {
     let x = Tensor::from([[1f32, 2.]]);
     let mut optimizer = Adam::new(0.1);
     let tape = Tape::training(1);
-    let loss = model.forward(tape.input(&x)).cross_entropy(&Tensor::from([7i64]));
+    let loss = model.forward(tape.input(&x)).cross_entropy(Tensor::from([7i64]));
     error!("a_step_with_a_bad_label", optimizer.step(&mut model, loss.backward()));
     for ((_, p), before) in model.parameters().iter().zip(&before) {
         assert!(p.value().equals(before));

@@ -141,10 +141,12 @@ impl Tape {
                 .inputs
                 .iter()
                 .any(|input| input.index().checked_sub(low).and_then(|input| depends.get(input)) == Some(&true));
-            if touched && node.meta.dtype.is_float() && !matches!(node.op.derivative(), Derivative::None(_)) {
-                if let Some(mark) = depends.get_mut(place) {
-                    *mark = true;
-                }
+            if touched
+                && node.meta.dtype.is_float()
+                && !matches!(node.op.derivative(), Derivative::None(_))
+                && let Some(mark) = depends.get_mut(place)
+            {
+                *mark = true;
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The laws that every op obeys, as loops over the roll. A new op is tested by being in the roll.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};

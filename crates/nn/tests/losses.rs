@@ -1,4 +1,5 @@
 //! Laws of all losses.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

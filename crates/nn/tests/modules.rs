@@ -1,4 +1,5 @@
 //! The derive, names, seeds.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::large_enum_variant)]
 
 extern crate wengert_nn as wengert;
 

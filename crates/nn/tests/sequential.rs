@@ -1,4 +1,5 @@
 //! The builder, the table, the errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 extern crate wengert_nn as wengert;
 

@@ -1,4 +1,5 @@
 //! The tile machine against plain loops, over the ways in which rows, columns and tiles can meet.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::kernels::level::Level;
@@ -89,7 +90,9 @@ fn softmax_spec(rows: usize, cols: usize) -> LoopSpec {
 
 #[test]
 fn softmax_of_rows_short_and_long() {
-    for (rows, cols) in [(1, 2), (3, 7), (5, 10), (37, 33), (200, 64), (9, 511), (4, 513), (3, 1000), (2, 5000), (70, 1024)] {
+    for (rows, cols) in
+        [(1, 2), (3, 7), (5, 10), (37, 33), (200, 64), (9, 511), (4, 513), (3, 1000), (2, 5000), (70, 1024)]
+    {
         let (x, bias) = (data(rows * cols, 1), data(cols, 2));
         let (mut soft, mut logs, mut sums) = (Vec::new(), Vec::new(), vec![0f64; cols]);
         for r in 0..rows {

@@ -1,4 +1,5 @@
 //! The pool is one for the whole process, so this file has a process of its own, and one test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wengert_tensor::dtype::DType;
 use wengert_tensor::storage::{Storage, pool_clear, pool_limit, pool_stats};

@@ -12,7 +12,7 @@ use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::ops::extremum::Side;
 use crate::sample::{Entry, Sample};
-use wengert_tensor::dtype::DType;
+use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
@@ -66,13 +66,13 @@ impl Kernel for ArgExtremum {
             for (block, places) in src.chunks_exact(size * inner).zip(dst.chunks_exact_mut(inner)) {
                 for (j, place) in places.iter_mut().enumerate() {
                     let mut best = 0;
-                    let mut value = None;
+                    let mut value: Option<<T as Element>::Stored> = None;
                     for (i, &candidate) in block.iter().skip(j).step_by(inner).enumerate() {
                         let better = match value {
                             None => true,
-                            // Only NaN differs from itself: the first one wins and stays.
-                            Some(value) if value != value => false,
-                            Some(value) => candidate != candidate || match self.side {
+                            // NaN is not comparable, not even with itself: the first one wins and stays.
+                            Some(value) if value.partial_cmp(&value).is_none() => false,
+                            Some(value) => candidate.partial_cmp(&candidate).is_none() || match self.side {
                                 Side::Max => candidate > value,
                                 Side::Min => candidate < value,
                             },

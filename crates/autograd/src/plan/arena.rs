@@ -58,11 +58,11 @@ impl Arena {
     pub(crate) fn give(&mut self, block: Block) {
         let at = self.free.partition_point(|f| f.0 < block.start);
         self.free.insert(at, (block.start, block.len));
-        if let Some(&next) = self.free.get(at + 1) {
-            if self.free[at].0 + self.free[at].1 == next.0 {
-                self.free[at].1 += next.1;
-                self.free.remove(at + 1);
-            }
+        if let Some(&next) = self.free.get(at + 1)
+            && self.free[at].0 + self.free[at].1 == next.0
+        {
+            self.free[at].1 += next.1;
+            self.free.remove(at + 1);
         }
         if at > 0 && self.free[at - 1].0 + self.free[at - 1].1 == self.free[at].0 {
             self.free[at - 1].1 += self.free[at].1;

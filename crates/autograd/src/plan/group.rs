@@ -110,8 +110,8 @@ pub(crate) fn group(items: &[Item], outputs: &[u32], fuse: bool) -> Grouping {
     for &o in outputs {
         wanted[o as usize] = true;
     }
-    for id in 0..n {
-        grouper.place(id as u32, wanted[id], fuse);
+    for (id, &wanted) in wanted.iter().enumerate() {
+        grouper.place(id as u32, wanted, fuse);
     }
     grouper.out
 }
@@ -227,11 +227,12 @@ impl Grouper<'_> {
             }
         }
         let base = item.operands.iter().map(|o| self.operand_level(o)).max().unwrap_or(0);
-        if fuse && base > 0 {
-            if let Some(g) = self.meeting(item, base, n, cols) {
-                let rank = if self.fits(item, g, n, cols, Rank::Full) { Rank::Full } else { Rank::Row };
-                return self.join(id, g, cols, rank);
-            }
+        if fuse
+            && base > 0
+            && let Some(g) = self.meeting(item, base, n, cols)
+        {
+            let rank = if self.fits(item, g, n, cols, Rank::Full) { Rank::Full } else { Rank::Row };
+            return self.join(id, g, cols, rank);
         }
         let level = base + 1;
         if fuse && n > 0 {
@@ -278,7 +279,7 @@ impl Grouper<'_> {
         }
         // Every operand must be readable under the columns that the joined loop would have.
         for &g in &at {
-            if columns != self.out.groups[g as usize].cols && columns.is_some_and(|c| n == 0 || n % c != 0) {
+            if columns != self.out.groups[g as usize].cols && columns.is_some_and(|c| n == 0 || !n.is_multiple_of(c)) {
                 return None;
             }
         }

@@ -263,7 +263,7 @@ impl Lowering {
         origin: u128,
     ) -> Result<Operand> {
         let shape = operand.layout.shape().clone();
-        if shape.len() == 0 && out.len() > 0 {
+        if shape.is_empty() && !out.is_empty() {
             let value = match kind {
                 ReduceFn::Sum => 0.0,
                 ReduceFn::Prod => 1.0,

@@ -60,7 +60,9 @@ impl Step {
                 let bytes: usize = spec.stores.iter().map(|s| s.region.len).sum();
                 let (phases, actions) = (code.phases(), code.actions());
                 let stores = spec.stores.len();
-                format!("loop {rows} × {cols}: {loads} loads, {actions} actions in {phases} walks, {stores} stores of {bytes} bytes")
+                format!(
+                    "loop {rows} × {cols}: {loads} loads, {actions} actions in {phases} walks, {stores} stores of {bytes} bytes"
+                )
             }
             Step::MatMul { product, .. } => {
                 let batch: usize = product.batch.iter().map(|d| d.0).product();
@@ -246,10 +248,10 @@ impl Check<'_> {
                         self.apart(write, &load.region)?;
                     }
                 }
-                Def::Slot(slot) | Def::Uniform { key: slot, .. } | Def::Normal { key: slot, .. } => {
-                    if *slot as usize >= self.buffers.scalars {
-                        return Err(Error::state("a scalar slot that does not exist"));
-                    }
+                Def::Slot(slot) | Def::Uniform { key: slot, .. } | Def::Normal { key: slot, .. }
+                    if *slot as usize >= self.buffers.scalars =>
+                {
+                    return Err(Error::state("a scalar slot that does not exist"));
                 }
                 Def::Iota { extent, inner } if *extent == 0 || *inner == 0 => {
                     return Err(Error::state("a count over an empty axis"));

@@ -25,7 +25,9 @@ impl Program {
         outputs.for_each(|bytes| memory.write(bytes));
         let result = match self.fits(&memory, scalars) {
             true => launch::run(&self.steps, &memory, scalars),
-            false => Err(Failure { error: Error::state("what is bound to a plan has other sizes than planned"), tag: None }),
+            false => {
+                Err(Failure { error: Error::state("what is bound to a plan has other sizes than planned"), tag: None })
+            }
         };
         memory.finish(&mut bindings);
         self.bindings = bindings;

@@ -11,7 +11,8 @@ use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
 use crate::kernels::scalar::{
-    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_round, tile_rows,
+    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_round,
+    tile_rows,
 };
 use crate::kernels::tile::TileFn;
 use crate::program::loops::{BLOCK, Def, LoopSpec, Rank, Store, ValueId};
@@ -168,7 +169,10 @@ impl<'a> Builder<'a> {
                 (_, Rank::Full | Rank::Uniform) => count == n,
             };
             if !fits || !store.region.len.is_multiple_of(value.dtype.size()) {
-                return Err(Error::state(format!("a store of {count} elements in a loop of {} × {}", self.rows, self.cols)));
+                return Err(Error::state(format!(
+                    "a store of {count} elements in a loop of {} × {}",
+                    self.rows, self.cols
+                )));
             }
         }
         if self.block_mode && self.infos.iter().any(|i| i.phase > 0) {
@@ -201,7 +205,9 @@ impl<'a> Builder<'a> {
                     rank
                 }
                 Def::Slot(_) | Def::Constant(_) => Rank::Uniform,
-                Def::Map(..) | Def::Cast(_) => ops.iter().map(|&o| self.infos[o as usize].rank).max().unwrap_or(Rank::Uniform),
+                Def::Map(..) | Def::Cast(_) => {
+                    ops.iter().map(|&o| self.infos[o as usize].rank).max().unwrap_or(Rank::Uniform)
+                }
                 Def::Copy(_) | Def::Iota { .. } | Def::Uniform { .. } | Def::Normal { .. } => Rank::Full,
                 Def::RowReduce(..) | Def::ColReduce(..) => Rank::Row,
             };
@@ -386,7 +392,8 @@ impl<'a> Builder<'a> {
         // Row values of phase p come after the body of phase p; their tile forms belong to later bodies.
         let key = |&id: &usize| {
             let info = &self.infos[id];
-            let in_body = info.rank == Rank::Full || matches!(self.spec.values[id].def, Def::RowReduce(..) | Def::ColReduce(..));
+            let in_body =
+                info.rank == Rank::Full || matches!(self.spec.values[id].def, Def::RowReduce(..) | Def::ColReduce(..));
             match info.rank {
                 Rank::Uniform => (-2, 0),
                 _ if in_body => (info.phase, 0),
@@ -757,7 +764,7 @@ impl<'a> Builder<'a> {
     }
 
     fn streams(&self, id: usize, region: &Region) -> bool {
-        region.len >= STREAM_BYTES && region.offset % 64 == 0 && self.infos[id].last <= self.infos[id].phase
+        region.len >= STREAM_BYTES && region.offset.is_multiple_of(64) && self.infos[id].last <= self.infos[id].phase
     }
 
     /// Writes a computed tile to memory, where its slot is not memory already.
@@ -780,7 +787,8 @@ impl<'a> Builder<'a> {
             };
             self.body(phase).push(action);
         }
-        if self.uses[id] == 0 && matches!(self.slots[dst as usize], Place::Register(_)) && self.infos[id].last <= phase {
+        if self.uses[id] == 0 && matches!(self.slots[dst as usize], Place::Register(_)) && self.infos[id].last <= phase
+        {
             self.free.push(dst);
         }
         Ok(())

@@ -6,7 +6,14 @@ use smallvec::SmallVec;
 ///
 /// # Safety
 /// `base + index·size` is readable for every index of the walk, and `dst` has room for `n` elements.
-pub(super) unsafe fn gather(dst: *mut u8, base: *const u8, dims: &[(usize, isize)], size: usize, start: usize, n: usize) {
+pub(super) unsafe fn gather(
+    dst: *mut u8,
+    base: *const u8,
+    dims: &[(usize, isize)],
+    size: usize,
+    start: usize,
+    n: usize,
+) {
     // SAFETY: promised by the caller, for each width.
     unsafe {
         match size {

@@ -9,11 +9,11 @@ pub(super) fn collapse(dims: &[(usize, isize)]) -> Dims {
         if extent == 1 {
             continue;
         }
-        if let Some(last) = out.last_mut() {
-            if last.1 == stride * extent as isize {
-                *last = (last.0 * extent, stride);
-                continue;
-            }
+        if let Some(last) = out.last_mut()
+            && last.1 == stride * extent as isize
+        {
+            *last = (last.0 * extent, stride);
+            continue;
         }
         out.push((extent, stride));
     }

@@ -78,7 +78,11 @@ impl Loop {
     /// its loads; every slot is within `scalars`.
     pub(crate) unsafe fn run(&self, memory: &Memory<'_>, scalars: &[Scalar]) {
         // SAFETY: the caller promises that the workspace is a region of the memory.
-        let workspace = Shared(if self.workspace_bytes > 0 { unsafe { memory.ptr(&self.workspace) } } else { std::ptr::null_mut() });
+        let workspace = Shared(if self.workspace_bytes > 0 {
+            unsafe { memory.ptr(&self.workspace) }
+        } else {
+            std::ptr::null_mut()
+        });
         let cost = self.rows * self.cols * self.actions / 12;
         let threads = threads::threads();
         let tasks = if cost < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
@@ -351,7 +355,8 @@ impl Worker<'_> {
         // SAFETY: the lanes lie in the scratch, `dst` has one element a row, and the tile has `n` elements.
         unsafe {
             let (lanes, dst) = (self.scratch.add(*lanes), self.at(*dst));
-            let start = || fill(lanes, identity.as_ptr(), identity.as_ptr(), identity.as_ptr(), crate::kernels::scalar::LANES);
+            let start =
+                || fill(lanes, identity.as_ptr(), identity.as_ptr(), identity.as_ptr(), crate::kernels::scalar::LANES);
             if cols <= SHORT_ROW {
                 rows(dst, src, at.rows, cols);
             } else if cols <= self.code.tile {
@@ -426,11 +431,19 @@ unsafe fn fill_random(dst: *mut u8, key: random::Key, start: u64, n: usize, norm
         match wide {
             false => {
                 let out = std::slice::from_raw_parts_mut(dst.cast::<f32>(), n);
-                if normal { random::fill_normal_f32(key, start, out) } else { random::fill_uniform_f32(key, start, out) }
+                if normal {
+                    random::fill_normal_f32(key, start, out)
+                } else {
+                    random::fill_uniform_f32(key, start, out)
+                }
             }
             true => {
                 let out = std::slice::from_raw_parts_mut(dst.cast::<f64>(), n);
-                if normal { random::fill_normal_f64(key, start, out) } else { random::fill_uniform_f64(key, start, out) }
+                if normal {
+                    random::fill_normal_f64(key, start, out)
+                } else {
+                    random::fill_uniform_f64(key, start, out)
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use super::order::{blocks, depth};
 use super::pack::Block;
 use super::scratch::{Room, with_room};
 use super::tile::Panel;
+use super::vector::{Few, ROWS};
 
 /// The 16-bit floats.
 pub(super) trait Half: Copy + Default + Send + Sync + 'static {
@@ -40,7 +41,8 @@ impl Half for f16 {
     }
 }
 
-/// Where the operands lie, to be shared by threads.
+/// Where the operands of one product lie.
+#[derive(Clone, Copy)]
 struct Operands<H> {
     a: *const H,
     b: *const H,
@@ -55,10 +57,10 @@ unsafe impl<H: Sync> Sync for Operands<H> {}
 /// As for [`super::MatMul::run`], with elements of type `H`; the instruction set of the kernels is available.
 pub(super) unsafe fn run<H: Half>(p: &Normal, kernels: &'static Kernels<f32>, a: *const H, b: *const H, c: *mut H) {
     let grid = Grid::new(p, size_of::<f32>(), kernels.rows, 2 * kernels.lanes);
-    let operands = Operands { a, b, c };
+    let all = Operands { a, b, c };
     let parts = grid.parts();
     each(p.count() * parts, p.work() / parts, &|unit| {
-        let operands = &operands;
+        let all = &all;
         let (index, part) = (unit / parts, grid.part(unit % parts));
         let (a, b) = p.start(index);
         let rooms = Rooms::new(part, p.k, kernels);
@@ -66,22 +68,33 @@ pub(super) unsafe fn run<H: Half>(p: &Normal, kernels: &'static Kernels<f32>, a:
             // SAFETY: the part lies within product `index`, whose operands lie within what the caller promises;
             // the room is as large as asked for.
             unsafe {
-                let c = operands.c.add(index * p.m * p.n);
+                let at = Operands { a: all.a.offset(a), b: all.b.offset(b), c: all.c.add(index * p.m * p.n) };
                 let room = rooms.split(room.cast());
-                unit_of_work(p, kernels, part, operands.a.offset(a), operands.b.offset(b), c, room);
+                if part.rows <= ROWS {
+                    few(p, kernels, part, at, room);
+                } else {
+                    panels(p, kernels, part, at, room);
+                }
+                round(p, part, room[1], at.c);
             }
         });
     });
 }
 
-/// How many f32 a unit needs for its rows of A, its part of C, a panel of B, and that panel before it is packed.
+/// How many f32 a unit needs: for its rows of A, its part of C, columns of B as they lie, and the same packed.
 struct Rooms([usize; 4]);
 
 impl Rooms {
     fn new(part: Part, k: usize, kernels: &Kernels<f32>) -> Rooms {
-        let depth = depth(k).min(k);
+        let depth = depth(k);
         let panel = 2 * kernels.lanes * depth;
-        Rooms([part.rows * depth, part.rows * part.cols, panel, panel].map(|n| n.next_multiple_of(16)))
+        let c = part.rows * part.cols;
+        let rooms = if part.rows <= ROWS {
+            [part.rows * k, c, columns(part, k) * k, 0]
+        } else {
+            [part.rows * depth, c, panel, panel]
+        };
+        Rooms(rooms.map(|n| n.next_multiple_of(16)))
     }
 
     fn bytes(&self) -> usize {
@@ -97,27 +110,62 @@ impl Rooms {
     }
 }
 
+/// Columns of B that are widened at a time for few rows: they stay in the L2 cache.
+fn columns(part: Part, k: usize) -> usize {
+    ((64 << 10) / k).clamp(32, 256).min(part.cols)
+}
+
+/// Few rows: columns of B, widened as they lie, whole in k.
+///
 /// # Safety
-/// As for [`super::block::Job::run`]; the rooms are writable for what [`Rooms`] says.
-unsafe fn unit_of_work<H: Half>(
+/// The part lies within the product at `at`; the rooms are writable for what [`Rooms`] says.
+unsafe fn few<H: Half>(
     p: &Normal,
     kernels: &Kernels<f32>,
     part: Part,
-    a: *const H,
-    b: *const H,
-    c: *mut H,
-    [a_room, c_room, b_room, wide_room]: [*mut f32; 4],
+    at: Operands<H>,
+    [a_room, c_room, b_room, _]: [*mut f32; 4],
+) {
+    let Part { rows, cols, .. } = part;
+    let step = columns(part, p.k);
+    // SAFETY: all that is read lies within the operands, as the caller promises, and all copies within the rooms;
+    // the kernels are ones for this machine.
+    unsafe {
+        let a_strides = widen(at.a.offset(part.row as isize * p.a[0]), p.a, [rows, p.k], a_room);
+        for col in (0..cols).step_by(step) {
+            let n = step.min(cols - col);
+            let from = at.b.offset((part.col + col) as isize * p.b[1]);
+            let [along, side] = widen(from, p.b, [p.k, n], b_room);
+            let (kernel, b_stride) =
+                if side == 1 { (kernels.along_columns, along) } else { (kernels.across_columns, side) };
+            let (c, c_stride) = (c_room.add(col), cols);
+            kernel(&Few { a: a_room, a_strides, b: b_room, b_stride, c, c_stride, rows, n, k: p.k });
+        }
+    }
+}
+
+/// Block of k after block of k, panel after panel.
+///
+/// # Safety
+/// As for [`few`].
+unsafe fn panels<H: Half>(
+    p: &Normal,
+    kernels: &Kernels<f32>,
+    part: Part,
+    at: Operands<H>,
+    [a_room, c_room, wide_room, b_room]: [*mut f32; 4],
 ) {
     let wide = 2 * kernels.lanes;
     let Part { rows, cols, .. } = part;
-    // SAFETY: all that is read lies within the operands, as the caller promises, and all copies within the rooms.
+    // SAFETY: all that is read lies within the operands, as the caller promises, and all copies within the rooms;
+    // the kernels are ones for this machine.
     unsafe {
         for (start, depth) in blocks(p.k) {
-            let from = a.offset(part.row as isize * p.a[0] + start as isize * p.a[1]);
+            let from = at.a.offset(part.row as isize * p.a[0] + start as isize * p.a[1]);
             let a_strides = widen(from, p.a, [rows, depth], a_room);
             for col in (0..cols).step_by(wide) {
                 let width = wide.min(cols - col);
-                let from = b.offset(start as isize * p.b[0] + (part.col + col) as isize * p.b[1]);
+                let from = at.b.offset(start as isize * p.b[0] + (part.col + col) as isize * p.b[1]);
                 let [along, side] = widen(from, p.b, [depth, width], wide_room);
                 (kernels.pack_b)(&Block { from: wide_room, side, along, width, depth, to: b_room });
                 (kernels.panel)(&Panel {
@@ -135,10 +183,20 @@ unsafe fn unit_of_work<H: Half>(
                 });
             }
         }
-        for r in 0..rows {
-            let from = std::slice::from_raw_parts(c_room.add(r * cols), cols);
+    }
+}
+
+/// Rounds the finished part into C.
+///
+/// # Safety
+/// `from` is readable for the part, row after row, and C is writable for the product.
+unsafe fn round<H: Half>(p: &Normal, part: Part, from: *const f32, c: *mut H) {
+    for r in 0..part.rows {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let from = std::slice::from_raw_parts(from.add(r * part.cols), part.cols);
             let to = c.add((part.row + r) * p.n + part.col);
-            H::round(from, std::slice::from_raw_parts_mut(to, cols));
+            H::round(from, std::slice::from_raw_parts_mut(to, part.cols));
         }
     }
 }

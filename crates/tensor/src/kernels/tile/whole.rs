@@ -2,6 +2,7 @@
 
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Lane;
+use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
@@ -21,18 +22,21 @@ type Grains<K> = unsafe fn(&mut [<K as Map>::Out], &[<K as Map>::A], &[<K as Map
 #[inline(always)]
 pub(crate) unsafe fn run<K: Map>(grains: Grains<K>, dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     let in_place = is_at::<K::A>(a, dst) || is_at::<K::B>(b, dst) || is_at::<K::C>(c, dst);
-    let n_whole = n - n % GRAIN;
     let dst = dst.cast::<K::Out>();
-    // SAFETY: all parts lie within the `n` elements that the caller vouches for, and the result overlaps no operand,
-    // or is a buffer.
+    // SAFETY: all parts lie within the `n` elements that the caller vouches for; `apart` is for results that overlap
+    // no operand.
     unsafe {
-        if in_place {
-            staged::<K>(grains, dst, a, b, c, n_whole);
+        if n < GRAIN {
+            short::<K>(grains, dst, a, b, c, n);
+        } else if in_place {
+            staged::<K>(grains, dst, a, b, c, n);
         } else {
-            grains(from_raw_parts_mut(dst, n_whole), part(a, 0, n_whole), part(b, 0, n_whole), part(c, 0, n_whole));
-        }
-        if n_whole < n {
-            rest::<K>(grains, dst, a, b, c, n_whole, n);
+            let whole = n - n % GRAIN;
+            apart::<K>(grains, dst, a, b, c, 0, whole);
+            if whole < n {
+                // The last grain ends at `n`. It gives some elements a second time, with the same bits.
+                apart::<K>(grains, dst.add(n - GRAIN), a, b, c, n - GRAIN, GRAIN);
+            }
         }
     }
 }
@@ -55,52 +59,67 @@ unsafe fn part<'a, T: Lane>(operand: *const u8, start: usize, n: usize) -> &'a [
     unsafe { from_raw_parts(operand.add(start), n) }
 }
 
-/// Computes blocks into a buffer, and copies each to its place when it is complete.
+/// Computes `len` elements, from element `start` of the operands on, into `dst`.
 ///
 /// # Safety
-/// As for [`run`]; `n` is a whole number of grains.
-unsafe fn staged<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *const u8, c: *const u8, n: usize) {
-    let mut buffer = [K::Out::ZERO; BLOCK];
-    let mut start = 0;
-    while start < n {
-        let len = BLOCK.min(n - start);
-        // SAFETY: `start + len <= n`. No operand reads behind `start` again.
-        unsafe {
-            grains(&mut buffer[..len], part(a, start, len), part(b, start, len), part(c, start, len));
-            dst.add(start).copy_from_nonoverlapping(buffer.as_ptr(), len);
-        }
-        start += len;
-    }
-}
-
-/// Computes the elements after the last whole grain in buffers of one grain.
-///
-/// # Safety
-/// As for [`run`]; `n - start` is less than a grain.
-unsafe fn rest<K: Map>(
+/// The operands and the result are valid for them and do not overlap; `len` is a whole number of grains.
+#[inline(always)]
+unsafe fn apart<K: Map>(
     grains: Grains<K>,
     dst: *mut K::Out,
     a: *const u8,
     b: *const u8,
     c: *const u8,
     start: usize,
-    n: usize,
+    len: usize,
 ) {
-    let mut out = [K::Out::ZERO; GRAIN];
-    // SAFETY: the operands are valid from `start` to `n`, and so is the result.
+    // SAFETY: as above.
+    unsafe { grains(from_raw_parts_mut(dst, len), part(a, start, len), part(b, start, len), part(c, start, len)) }
+}
+
+/// Computes blocks into a buffer, and copies each to its place when it is complete.
+///
+/// # Safety
+/// As for [`run`]; `n` is a grain or more.
+unsafe fn staged<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *const u8, c: *const u8, n: usize) {
+    let mut last = [K::Out::ZERO; GRAIN];
+    let mut block = MaybeUninit::<[K::Out; BLOCK]>::uninit();
+    let (rest, whole) = (n % GRAIN, n - n % GRAIN);
+    let mut start = 0;
+    // SAFETY: all parts lie within the `n` elements. The last grain is computed before any element is replaced, and no
+    // operand is read behind `start` again. Lanes are plain numbers: a slice of them may be made before it is written.
     unsafe {
-        let (a, b, c) =
-            (filled(part(a, start, n - start)), filled(part(b, start, n - start)), filled(part(c, start, n - start)));
+        if rest > 0 {
+            apart::<K>(grains, last.as_mut_ptr(), a, b, c, n - GRAIN, GRAIN);
+        }
+        while start < whole {
+            let len = BLOCK.min(whole - start);
+            apart::<K>(grains, block.as_mut_ptr().cast(), a, b, c, start, len);
+            dst.add(start).copy_from_nonoverlapping(block.as_ptr().cast(), len);
+            start += len;
+        }
+        dst.add(whole).copy_from_nonoverlapping(last.as_ptr().add(GRAIN - rest), rest);
+    }
+}
+
+/// Computes less than a grain in buffers of one grain.
+///
+/// # Safety
+/// As for [`run`]; `n` is less than a grain.
+unsafe fn short<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *const u8, c: *const u8, n: usize) {
+    let mut out = [K::Out::ZERO; GRAIN];
+    // SAFETY: the operands and the result are valid for `n` elements, and the buffers for more.
+    unsafe {
+        let (a, b, c) = (filled(part(a, 0, n)), filled(part(b, 0, n)), filled(part(c, 0, n)));
         grains(&mut out, &a, &b, &c);
-        dst.add(start).copy_from_nonoverlapping(out.as_ptr(), n - start);
+        dst.copy_from_nonoverlapping(out.as_ptr(), n);
     }
 }
 
 /// A grain that starts with these elements.
+#[inline(always)]
 fn filled<T: Lane>(elements: &[T]) -> [T; GRAIN] {
     let mut grain = [T::ZERO; GRAIN];
-    for (to, from) in grain.iter_mut().zip(elements) {
-        *to = *from;
-    }
+    grain[..elements.len()].copy_from_slice(elements);
     grain
 }
