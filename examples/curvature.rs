@@ -21,31 +21,31 @@ fn main() -> Result<()> {
 
 fn one_variable() -> Result<()> {
     let grid = Tensor::from_fn([121], |i| i as f64 / 40.0 - 1.5)?;
-    let [y, slope, bend] = curve(&grid)?;
+    let [y, slope, bend, _] = curve(&grid)?;
 
     // Newton's method on the slope, from every point of the grid at once: x ← x − f′/f″.
     let mut x = grid.clone();
     for _ in 0..60 {
-        let [_, slope, bend] = curve(&x)?;
+        let [_, slope, bend, _] = curve(&x)?;
         let tape = Tape::new();
         let (x_, slope, bend) = (tape.input(&x), tape.input(&slope), tape.input(&bend));
         x = (x_ - (slope / bend).select(bend.ne(0.0), 0.0)).value()?;
     }
-    let mut flat: Vec<f64> = x.to_f64_vec().into_iter().filter(|x| x.abs() < 1.5).collect();
+    let inside = x.to_f64_vec().into_iter().filter(|x| x.abs() < 1.5);
+    let mut flat: Vec<f64> = inside.map(|x| (x * 1e9).round() / 1e9 + 0.0).collect();
     flat.sort_by(f64::total_cmp);
     flat.dedup_by(|a, b| (*a - *b).abs() < 1e-3);
 
     println!("f(x) = 3x⁵ − 5x³ is flat at");
-    let [height, _, bend_there] = curve(&Tensor::from(flat.clone()))?.map(|values| values.to_f64_vec());
-    for ((x, y), bend) in flat.iter().zip(&height).zip(bend_there) {
-        let kind = if bend > 1e-3 {
-            "minimum"
-        } else if bend < -1e-3 {
-            "maximum"
-        } else {
-            "inflection"
+    let [height, _, second, third] = curve(&Tensor::from(flat.clone()))?.map(|values| values.to_f64_vec());
+    for i in 0..flat.len() {
+        let kind = match second[i] {
+            bend if bend > 1e-6 => "minimum",
+            bend if bend < -1e-6 => "maximum",
+            _ if third[i].abs() > 1e-6 => "inflection",
+            _ => "higher derivatives must say",
         };
-        println!("  x = {x:7.4}   f = {y:7.4}   f″ = {bend:8.3}   {kind}");
+        println!("  x = {:7.4}   f = {:7.4}   f″ = {:8.3}   {kind}", flat[i], height[i], second[i]);
     }
 
     let points = |y: &Tensor| grid.to_f64_vec().into_iter().zip(y.to_f64_vec()).collect::<Vec<_>>();
@@ -57,14 +57,15 @@ fn one_variable() -> Result<()> {
         .save_svg("target/curvature/one.svg")
 }
 
-/// f, f′ and f″ at every point. Summing first gives the derivatives of all points by one call.
-fn curve(x: &Tensor) -> Result<[Tensor; 3]> {
+/// f, f′, f″ and f‴ at every point. Summing first gives the derivatives of all points by one call.
+fn curve(x: &Tensor) -> Result<[Tensor; 4]> {
     let tape = Tape::new();
     let x = tape.input(x);
     let y = f(x);
     let [slope] = tape.grad(y.sum(), [x]);
     let [bend] = tape.grad(slope.sum(), [x]);
-    tape.eval([y, slope, bend])
+    let [third] = tape.grad(bend.sum(), [x]);
+    tape.eval([y, slope, bend, third])
 }
 
 fn two_variables() -> Result<()> {

@@ -77,12 +77,12 @@ impl Loop {
     /// Every region of the loop lies within `memory`, its stores and workspace in writable buffers, disjoint from each other and from
     /// its loads; every slot is within `scalars`.
     pub(crate) unsafe fn run(&self, memory: &Memory<'_>, scalars: &[Scalar]) {
-        // SAFETY: the caller promises that the workspace is a region of the memory.
-        let workspace = Shared(if self.workspace_bytes > 0 {
-            unsafe { memory.ptr(&self.workspace) }
-        } else {
-            std::ptr::null_mut()
-        });
+        let workspace = match self.workspace_bytes {
+            0 => std::ptr::null_mut(),
+            // SAFETY: the caller promises that the workspace is a region of the memory.
+            _ => unsafe { memory.ptr(&self.workspace) },
+        };
+        let workspace = Shared(workspace);
         let cost = self.rows * self.cols * self.actions / 12;
         let threads = threads::threads();
         let tasks = if cost < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
