@@ -33,7 +33,7 @@ pub(crate) enum Work {
     Kernel(OpRef),
 }
 
-/// A value that is computed from scalars by more ops than this is given memory before it is read in another shape.
+/// A value that is computed from scalars by more ops than this is a value like others.
 const UNIFORM: u32 = 8;
 
 /// An operand: elements of an item, read through a layout over the reader's points.
@@ -164,9 +164,9 @@ impl Lowering {
         item.uniform = match item.work {
             Work::Scalar(_) | Work::Fill(_) => 1,
             Work::Map(_) | Work::Cast => {
-                let parts = item.operands.iter().map(|o| self.items[o.item as usize].uniform);
-                let known = item.operands.iter().all(|o| self.items[o.item as usize].uniform > 0);
-                if known { parts.sum::<u32>().saturating_add(1) } else { 0 }
+                let known = |o: &Operand| is_plain(&o.layout) && self.items[o.item as usize].uniform > 0;
+                let ops = 1 + item.operands.iter().map(|o| self.items[o.item as usize].uniform).sum::<u32>();
+                if ops <= UNIFORM && item.operands.iter().all(known) { ops } else { 0 }
             }
             _ => 0,
         };
@@ -232,7 +232,7 @@ impl Lowering {
 
     fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, origin: u128) -> Result<Operand> {
         // A value that is the same everywhere keeps being so.
-        if (1..=UNIFORM).contains(&self.items[operand.item as usize].uniform) {
+        if self.items[operand.item as usize].uniform > 0 {
             return Ok(self.spread(operand.item, shape));
         }
         if let Some(layout) = view.view(&operand.layout, shape) {

@@ -8,7 +8,7 @@ use wengert_tensor::tensor::Tensor;
 use super::case::Case;
 use crate::loss::Loss;
 
-/// mean(−log softmax(z)[label]) over the examples, for logits z. The model therefore ends *without* a softmax.
+/// mean(−log softmax(z)\[label\]) over the examples, for logits z. The model therefore ends *without* a softmax.
 ///
 /// | | shape | dtype |
 /// |---|---|---|

@@ -15,6 +15,7 @@ use crate::kernels::scalar::{
     tile_rows,
 };
 use crate::kernels::tile::TileFn;
+use crate::kernels::tile::pair::tile_pair;
 use crate::program::loops::{BLOCK, Def, LoopSpec, Rank, Store, ValueId};
 use crate::program::region::Region;
 
@@ -105,6 +106,10 @@ struct Builder<'a> {
     workspace: usize,
     units: usize,
     unit_rows: usize,
+    /// Whether a value is computed in the same pass as its only reader.
+    absorbed: Vec<bool>,
+    /// For each value, the operand that it computes in the same pass.
+    absorbs: Vec<Option<ValueId>>,
     /// Places of reads of each tile value in its phase's body, to free its register.
     uses: Vec<usize>,
 }
@@ -145,11 +150,59 @@ impl<'a> Builder<'a> {
             workspace: 0,
             units,
             unit_rows,
+            absorbed: vec![false; spec.values.len()],
+            absorbs: vec![None; spec.values.len()],
             uses: vec![0; spec.values.len()],
         };
         builder.analyse()?;
         builder.check_stores()?;
+        builder.pair();
         Ok(builder)
+    }
+
+    /// Finds operations that can run in one pass with their only reader.
+    fn pair(&mut self) {
+        for id in 0..self.spec.values.len() {
+            let Def::Map(second, ops) = self.spec.values[id].def else { continue };
+            if second.arity() != 2 || self.infos[id].rank != Rank::Full {
+                continue;
+            }
+            for (right, &o) in ops[..2].iter().enumerate() {
+                let (inner, of) = (&self.infos[o as usize], &self.spec.values[o as usize]);
+                let Def::Map(first, _) = of.def else { continue };
+                let alone = inner.rank == Rank::Full
+                    && self.uses[o as usize] == 1
+                    && inner.phase == self.infos[id].phase
+                    && inner.last == inner.phase
+                    && self.absorbs[o as usize].is_none()
+                    && self.stores_of(o as usize).next().is_none();
+                if alone && tile_pair(first, second, right == 1, of.dtype, self.level).is_some() {
+                    self.absorbed[o as usize] = true;
+                    self.absorbs[id] = Some(o);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// An operation and the one whose result it reads, in one pass.
+    fn emit_pair(&mut self, id: usize, inner: ValueId) -> Result<()> {
+        let (Def::Map(second, outer), Def::Map(first, [a, b, _])) =
+            (&self.spec.values[id].def, &self.spec.values[inner as usize].def)
+        else {
+            return Err(Error::state("a pair of what is not two operations"));
+        };
+        let (second, first, a, b) = (*second, *first, *a, *b);
+        let (other, right) = if outer[0] == inner { (outer[1], false) } else { (outer[0], true) };
+        let f = tile_pair(first, second, right, self.dtype(inner), self.level)
+            .ok_or_else(|| Error::state("a pair without its kernel"))?;
+        let phase = self.infos[id].phase;
+        let [x, y, z] =
+            [self.operand(a, Rank::Full)?, self.operand(b, Rank::Full)?, self.operand(other, Rank::Full)?];
+        let dst = self.destination(id, Rank::Full)?;
+        self.release(&[a, b, other]);
+        self.push(Rank::Full, phase, Action::Call { f, dst, a: x, b: y, c: z });
+        self.store_full(id, dst, Rank::Full, phase)
     }
 
     /// Each store has exactly the bytes that the loop writes there.
@@ -410,6 +463,12 @@ impl<'a> Builder<'a> {
         let size = dtype.size();
         let phase = self.infos[id].phase;
         let rank = self.infos[id].rank;
+        if self.absorbed[id] {
+            return Ok(());
+        }
+        if let Some(inner) = self.absorbs[id] {
+            return self.emit_pair(id, inner);
+        }
         match self.spec.values[id].def.clone() {
             Def::Load(load) => {
                 let Some(source) = self.infos[id].source.clone() else { return Ok(()) };

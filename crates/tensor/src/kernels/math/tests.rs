@@ -18,8 +18,8 @@ const ROWS: &[Row] = &[
     (ScalarFn::Log1p, f64::ln_1p, [1.6, 1.6]),
     (ScalarFn::Sin, f64::sin, [1.6, 1.6]),
     (ScalarFn::Cos, f64::cos, [1.6, 1.6]),
-    (ScalarFn::Tanh, f64::tanh, [1.3, 1.3]),
-    (ScalarFn::Sigmoid, |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }, [1.6, 2.0]),
+    (ScalarFn::Tanh, f64::tanh, [1.9, 2.0]),
+    (ScalarFn::Sigmoid, |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }, [1.7, 1.9]),
     (ScalarFn::Softplus, |x| if x < 0.0 { x.exp().ln_1p() } else { x + (-x).exp().ln_1p() }, [1.8, 2.1]),
     (ScalarFn::Erf, sample::erf, [1.1, 1.1]),
 ];

@@ -17,6 +17,7 @@ pub(crate) mod compare;
 pub(crate) mod copy;
 pub(crate) mod float;
 pub(crate) mod lane;
+pub mod pair;
 pub(crate) mod reduce;
 mod whole;
 
@@ -99,7 +100,7 @@ pub(crate) fn entry<K: Map>(level: Level) -> TileFn {
 }
 
 unsafe fn baseline<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
-    fn grains<K: Map>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c: &[K::C]) {
+    fn grains<K: Map>(dst: &mut [MaybeUninit<K::Out>], a: &[K::A], b: &[K::B], c: &[K::C]) {
         map_grains::<K, lane::Baseline>(dst, a, b, c);
     }
     // SAFETY: the caller keeps the contract of `TileFn`.
@@ -109,7 +110,7 @@ unsafe fn baseline<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u
 #[cfg(target_arch = "x86_64")]
 unsafe fn avx2<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     #[target_feature(enable = "avx2,fma")]
-    fn grains<K: Map>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c: &[K::C]) {
+    fn grains<K: Map>(dst: &mut [MaybeUninit<K::Out>], a: &[K::A], b: &[K::B], c: &[K::C]) {
         map_grains::<K, lane::Wide>(dst, a, b, c);
     }
     // SAFETY: the caller keeps the contract of `TileFn`.
@@ -119,7 +120,7 @@ unsafe fn avx2<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n
 #[cfg(target_arch = "x86_64")]
 unsafe fn avx512<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    fn grains<K: Map>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c: &[K::C]) {
+    fn grains<K: Map>(dst: &mut [MaybeUninit<K::Out>], a: &[K::A], b: &[K::B], c: &[K::C]) {
         map_grains::<K, lane::Wide>(dst, a, b, c);
     }
     // SAFETY: the caller keeps the contract of `TileFn`.
@@ -128,7 +129,7 @@ unsafe fn avx512<K: Map>(dst: *mut u8, a: *const u8, b: *const u8, c: *const u8,
 
 /// The loop itself. The slices of the operands in use are as long as `dst`; its length is a whole number of grains.
 #[inline(always)]
-fn map_grains<K: Map, M: Machine>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c: &[K::C]) {
+fn map_grains<K: Map, M: Machine>(dst: &mut [MaybeUninit<K::Out>], a: &[K::A], b: &[K::B], c: &[K::C]) {
     let n = dst.len() / whole::GRAIN * whole::GRAIN;
     let (dst, a, b, c) = (&mut dst[..n], &a[..n], &b[..n], &c[..n]);
     if K::HALVES {
@@ -141,18 +142,18 @@ fn map_grains<K: Map, M: Machine>(dst: &mut [K::Out], a: &[K::A], b: &[K::B], c:
             }
             for i in 0..n {
                 // SAFETY: the loop above has written the first `n` elements.
-                dst[i] = K::second::<M>(a[i], unsafe { first[i].assume_init() });
+                dst[i].write(K::second::<M>(a[i], unsafe { first[i].assume_init() }));
             }
         }
     } else {
         for i in 0..n {
-            dst[i] = K::map::<M>(a[i], b[i], c[i]);
+            dst[i].write(K::map::<M>(a[i], b[i], c[i]));
         }
     }
     if K::MENDS && a.iter().fold(false, |odd, &a| odd | K::is_odd(a)) {
         for i in 0..n {
             if K::is_odd(a[i]) {
-                dst[i] = K::mend::<M>(a[i]);
+                dst[i].write(K::mend::<M>(a[i]));
             }
         }
     }

@@ -12,8 +12,8 @@ pub(crate) const GRAIN: usize = 16;
 /// How many elements wait in a buffer: of a result that replaces an operand, and between two halves of a formula.
 pub(crate) const BLOCK: usize = 256;
 
-/// The loop of a formula over whole grains. It needs the instructions of its level.
-type Grains<K> = unsafe fn(&mut [<K as Map>::Out], &[<K as Map>::A], &[<K as Map>::B], &[<K as Map>::C]);
+/// The loop of a formula over whole grains. It writes all of its result, and needs the instructions of its level.
+type Grains<K> = unsafe fn(&mut [MaybeUninit<<K as Map>::Out>], &[<K as Map>::A], &[<K as Map>::B], &[<K as Map>::C]);
 
 /// Runs a loop over `n` elements.
 ///
@@ -74,7 +74,9 @@ unsafe fn apart<K: Map>(
     len: usize,
 ) {
     // SAFETY: as above.
-    unsafe { grains(from_raw_parts_mut(dst, len), part(a, start, len), part(b, start, len), part(c, start, len)) }
+    unsafe {
+        grains(from_raw_parts_mut(dst.cast(), len), part(a, start, len), part(b, start, len), part(c, start, len))
+    }
 }
 
 /// Computes blocks into a buffer, and copies each to its place when it is complete.
@@ -82,15 +84,15 @@ unsafe fn apart<K: Map>(
 /// # Safety
 /// As for [`run`]; `n` is a grain or more.
 unsafe fn staged<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *const u8, c: *const u8, n: usize) {
-    let mut last = [K::Out::ZERO; GRAIN];
+    let mut last = MaybeUninit::<[K::Out; GRAIN]>::uninit();
     let mut block = MaybeUninit::<[K::Out; BLOCK]>::uninit();
     let (rest, whole) = (n % GRAIN, n - n % GRAIN);
     let mut start = 0;
-    // SAFETY: all parts lie within the `n` elements. The last grain is computed before any element is replaced, and no
-    // operand is read behind `start` again. Lanes are plain numbers: a slice of them may be made before it is written.
+    // SAFETY: all parts lie within the `n` elements. The last grain is computed before any element is replaced, no operand
+    // is read behind `start` again, and what is copied from the buffers has been written.
     unsafe {
         if rest > 0 {
-            apart::<K>(grains, last.as_mut_ptr(), a, b, c, n - GRAIN, GRAIN);
+            apart::<K>(grains, last.as_mut_ptr().cast(), a, b, c, n - GRAIN, GRAIN);
         }
         while start < whole {
             let len = BLOCK.min(whole - start);
@@ -98,7 +100,7 @@ unsafe fn staged<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *
             dst.add(start).copy_from_nonoverlapping(block.as_ptr().cast(), len);
             start += len;
         }
-        dst.add(whole).copy_from_nonoverlapping(last.as_ptr().add(GRAIN - rest), rest);
+        dst.add(whole).copy_from_nonoverlapping(last.as_ptr().cast::<K::Out>().add(GRAIN - rest), rest);
     }
 }
 
@@ -107,12 +109,13 @@ unsafe fn staged<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *
 /// # Safety
 /// As for [`run`]; `n` is less than a grain.
 unsafe fn short<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *const u8, c: *const u8, n: usize) {
-    let mut out = [K::Out::ZERO; GRAIN];
-    // SAFETY: the operands and the result are valid for `n` elements, and the buffers for more.
+    let mut out = [const { MaybeUninit::uninit() }; GRAIN];
+    // SAFETY: the operands and the result are valid for `n` elements, and the buffers for more; the loop writes all of
+    // its result.
     unsafe {
         let (a, b, c) = (filled(part(a, 0, n)), filled(part(b, 0, n)), filled(part(c, 0, n)));
         grains(&mut out, &a, &b, &c);
-        dst.copy_from_nonoverlapping(out.as_ptr(), n);
+        dst.copy_from_nonoverlapping(out.as_ptr().cast(), n);
     }
 }
 
