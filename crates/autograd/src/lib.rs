@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Where to look: [`graph`] for the idea and the contract of an op, [`ops`] for each op, [`check_gradients`] to check a
-//! function of your own, [`reference`] for what every plan must agree with.
+//! function of your own, [`mod@reference`] for what every plan must agree with.
 #![forbid(unsafe_code)]
 
 pub mod axes;

@@ -41,7 +41,7 @@ macro_rules! unary {
                 /// ```
                 /// # use wengert_autograd::Apply;
                 /// # use wengert_tensor::{dtype::DType, tensor::Tensor};
-                #[doc = concat!("let y = Tensor::from([", stringify!($first), "f64]).apply(|x| x.", stringify!($method), "())?.cast(DType::F64);")]
+                #[doc = concat!("let y = Tensor::from([", stringify!($first), "f64]).apply(|x| x.", stringify!($method), "())?.cast(DType::F64)?;")]
                 #[doc = concat!("assert!((y.item::<f64>()? - (", stringify!($gives), " as f64)).abs() < 1e-6);")]
                 /// # Ok::<(), wengert_tensor::error::Error>(())
                 /// ```
@@ -91,7 +91,7 @@ macro_rules! binary {
                 /// ```
                 /// # use wengert_autograd::Apply;
                 /// # use wengert_tensor::{dtype::DType, tensor::Tensor};
-                #[doc = concat!("let y = Tensor::from([", stringify!($a), " as ", stringify!($T), "]).apply(|x| x.", stringify!($method), "(&Tensor::from([", stringify!($b), " as ", stringify!($T), "])))?.cast(DType::F64);")]
+                #[doc = concat!("let y = Tensor::from([", stringify!($a), " as ", stringify!($T), "]).apply(|x| x.", stringify!($method), "(&Tensor::from([", stringify!($b), " as ", stringify!($T), "])))?.cast(DType::F64)?;")]
                 #[doc = concat!("assert!((y.item::<f64>()? - (", stringify!($gives), " as f64)).abs() < 1e-6);")]
                 /// # Ok::<(), wengert_tensor::error::Error>(())
                 /// ```

@@ -4,7 +4,7 @@ use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
 use crate::plan::arena::{Arena, Block};
 use crate::plan::group::{Group, Grouping};
-use crate::plan::lower::{Item, Lowered, Operand, Work, is_plain};
+use crate::plan::lower::{Item, Lowered, Operand, Work};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
@@ -198,7 +198,7 @@ impl Emitter<'_> {
                 }
                 // A floating operand that is not read as it lies comes from memory.
                 for o in &self.items[m as usize].operands {
-                    if !is_plain(&o.layout) && self.grouping.group[o.item as usize] != g {
+                    if !o.is_whole(self.items) && self.grouping.group[o.item as usize] != g {
                         last[o.item as usize] = last[o.item as usize].max(Some(at));
                     }
                 }
@@ -398,7 +398,7 @@ impl Build<'_, '_> {
             _ if grouping.group[o.item as usize] == self.g && !matches!(item.work, Work::Tensor(_)) => {
                 self.item(o.item, grouping.rank[o.item as usize])
             }
-            _ if grouping.floating[o.item as usize] && is_plain(&o.layout) => self.item(o.item, rank),
+            _ if grouping.floating[o.item as usize] && o.is_whole(items) => self.item(o.item, rank),
             _ => {
                 let name = Name::Read(o.item, o.layout.clone(), rank);
                 if let Some(&known) = self.known.get(&name) {

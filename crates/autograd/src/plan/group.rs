@@ -183,7 +183,7 @@ impl Grouper<'_> {
         let id = operand.item as usize;
         matches!(self.items[id].work, Work::Tensor(_) | Work::MatMul | Work::Kernel(_))
             || is_inline(&self.items[id])
-            || (self.out.floating[id] && is_plain(&operand.layout))
+            || (self.out.floating[id] && operand.is_whole(self.items))
     }
 
     /// Gives a floating item a group of its own, because somebody reads it from memory.
@@ -222,7 +222,7 @@ impl Grouper<'_> {
         let (n, cols) = domain(item);
         // A floating operand that is not read as it lies must come from memory.
         for operand in &item.operands {
-            if self.out.floating[operand.item as usize] && !is_plain(&operand.layout) {
+            if self.out.floating[operand.item as usize] && !operand.is_whole(items) {
                 self.anchor(operand.item, fuse);
             }
         }
@@ -255,9 +255,14 @@ impl Grouper<'_> {
         let mut at: SmallVec<[u32; 3]> = SmallVec::new();
         for o in &item.operands {
             let g = self.out.group[o.item as usize];
-            if g != NONE && self.out.groups[g as usize].level == base && !at.contains(&g) {
-                at.push(g);
+            if self.level(o.item) < base || at.contains(&g) {
+                continue;
             }
+            if g == NONE {
+                // It floats, and reads a product or kernel of that level: no loop of the level may wait for it.
+                return None;
+            }
+            at.push(g);
         }
         let (&first, others) = at.split_first()?;
         let whole = |s: &Self, g: u32| s.fits(item, g, n, cols, Rank::Full) || s.fits(item, g, n, cols, Rank::Row);

@@ -43,6 +43,13 @@ pub(crate) struct Operand {
     pub(crate) layout: Layout,
 }
 
+impl Operand {
+    /// Whether it is all elements of its item, as they lie.
+    pub(crate) fn is_whole(&self, items: &[Item]) -> bool {
+        is_plain(&self.layout) && items.get(self.item as usize).is_some_and(|of| of.len() == self.layout.shape().len())
+    }
+}
+
 /// One item; its value is contiguous, except that a bound tensor has its own layout.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
@@ -143,9 +150,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     for &o in &graph.outputs {
         let view = state.views[o as usize].clone();
         let held = &state.items[view.item as usize];
-        let whole = is_plain(&view.layout) && view.layout.shape().len() == held.len();
         let computed = held.is_loop() || matches!(held.work, Work::MatMul | Work::Kernel(_));
-        let id = match whole && computed && !matches!(held.work, Work::Fill(_)) {
+        let id = match view.is_whole(&state.items) && computed && !matches!(held.work, Work::Fill(_)) {
             true => view.item,
             false => state.copy(view, graph.nodes[o as usize].origin).item,
         };
@@ -164,7 +170,7 @@ impl Lowering {
         item.uniform = match item.work {
             Work::Scalar(_) | Work::Fill(_) => 1,
             Work::Map(_) | Work::Cast => {
-                let known = |o: &Operand| is_plain(&o.layout) && self.items[o.item as usize].uniform > 0;
+                let known = |o: &Operand| o.is_whole(&self.items) && self.items[o.item as usize].uniform > 0;
                 let ops = 1 + item.operands.iter().map(|o| self.items[o.item as usize].uniform).sum::<u32>();
                 if ops <= UNIFORM && item.operands.iter().all(known) { ops } else { 0 }
             }

@@ -25,7 +25,7 @@ impl History {
     /// history.push(Logs::from([("loss", 0.9), ("val_loss", 1.0)]));
     /// history.push(Logs::from([("loss", 0.5), ("val_loss", 0.7)]));
     /// assert!(history.to_svg()?.contains("val_loss"));
-    /// # wengert_tensor::error::Result::Ok(())
+    /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
     ///
     /// # Errors

@@ -197,8 +197,7 @@ impl<'a> Builder<'a> {
         let f = tile_pair(first, second, right, self.dtype(inner), self.level)
             .ok_or_else(|| Error::state("a pair without its kernel"))?;
         let phase = self.infos[id].phase;
-        let [x, y, z] =
-            [self.operand(a, Rank::Full)?, self.operand(b, Rank::Full)?, self.operand(other, Rank::Full)?];
+        let [x, y, z] = [self.operand(a, Rank::Full)?, self.operand(b, Rank::Full)?, self.operand(other, Rank::Full)?];
         let dst = self.destination(id, Rank::Full)?;
         self.release(&[a, b, other]);
         self.push(Rank::Full, phase, Action::Call { f, dst, a: x, b: y, c: z });

@@ -35,8 +35,8 @@ macro_rules! pair {
         }
     };
 }
-pair!(Left |f, c| f, c);
-pair!(Right |f, c| c, f);
+pair!(Left | f, c | f, c);
+pair!(Right | f, c | c, f);
 
 /// The kernel of `second(first(a, b), c)`, or of `second(c, first(a, b))` when `right`; `None` for what is not paired.
 ///
