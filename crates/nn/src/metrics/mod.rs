@@ -1,6 +1,6 @@
 //! Metrics: what a person wants to know of a model, batch by batch.
 //!
-//! A [`Metric`](metric::Metric) is a pure rule: sums of one batch as graph ops, and the figure that follows from the
+//! A [`Metric`] is a pure rule: sums of one batch as graph ops, and the figure that follows from the
 //! sums of all batches. So it runs in the plan of the training step, and batches of different sizes weigh right.
 //! A [`Meter`](metric::Meter) adds the sums up. A new metric is its own file and two lines here.
 

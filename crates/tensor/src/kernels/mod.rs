@@ -1,12 +1,12 @@
 //! The loops that touch data, and the only place with unsafe code.
 //!
-//! * [`level`]: which instructions this machine has
-//! * [`scalar`]: the table of scalar functions, and the tile kernel of each
-//! * [`math`]: the polynomials behind `exp`, `log`, `tanh` …
-//! * [`matmul`]: packed matrix products
-//! * [`loops`]: the machine that runs a loop group tile by tile
-//! * [`threads`]: the pool
-//! * [`tile`]: how a formula for one element becomes a kernel for a tile
+//! * `level`: which instructions this machine has
+//! * `scalar`: the table of scalar functions, and the tile kernel of each
+//! * `math`: the polynomials behind `exp`, `log`, `tanh` …
+//! * `matmul`: packed matrix products
+//! * `loops`: the machine that runs a loop group tile by tile
+//! * `threads`: the pool
+//! * `tile`: how a formula for one element becomes a kernel for a tile
 
 #![allow(unsafe_code)]
 

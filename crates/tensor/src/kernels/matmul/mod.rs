@@ -1,10 +1,10 @@
 //! Matrix products, packed for the registers and caches of this machine.
 //!
-//! * [`order`]: the one order of summation
-//! * [`normal`]: fewer batch axes, rows instead of columns
-//! * [`cut`]: which blocks of C are computed together, by which thread
-//! * [`block`]: one block: copies of A and B, panel by panel
-//! * [`pack`], [`tile`], [`vector`]: the loops, written once over [`simd`]; [`kernels`] lists them by instruction set
+//! * `order`: the one order of summation
+//! * `normal`: fewer batch axes, rows instead of columns
+//! * `cut`: which blocks of C are computed together, by which thread
+//! * `block`: one block: copies of A and B, panel by panel
+//! * `pack`, `tile`, `vector`: the loops, written once over `simd`; `kernels` lists them by instruction set
 //!
 //! **The same bits.** An element of C is summed in an order that depends on k alone. So neither the path taken, nor
 //! the strides, nor a cut into rows, columns, batches or threads changes a bit.
