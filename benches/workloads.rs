@@ -105,8 +105,9 @@ fn adam10m() -> Result<Step> {
         let [w, g, mean, square] = [&p, &gradient, &m, &v].map(|t| tape.input(t));
         let mean = mean * b1 + g * (1.0 - b1);
         let square = square * b2 + g * g * (1.0 - b2);
-        let update = (mean / (1.0 - b1.powi(t))) / ((square / (1.0 - b2.powi(t))).sqrt() + 1e-8);
-        [p, m, v] = tape.eval([w - update * 1e-3, mean, square])?;
+        let (rate, scale) = (1e-3 / (1.0 - b1.powi(t)), 1.0 / (1.0 - b2.powi(t)).sqrt());
+        let update = mean * rate / (square.sqrt() * scale + 1e-8);
+        [p, m, v] = tape.eval([w - update, mean, square])?;
         Ok(0.0)
     }))
 }

@@ -4,6 +4,7 @@ use crate::kernels::loops::geometry::Access;
 use crate::kernels::tile::{RowsFn, TileFn};
 use crate::program::loops::Dims;
 use crate::program::region::Region;
+use smallvec::SmallVec;
 
 /// An entry of the pointer table.
 pub(super) type SlotId = u16;
@@ -58,6 +59,27 @@ pub(super) enum Action {
     Fold { src: SlotId, column: u16 },
 }
 
+impl Action {
+    /// The slots that it reads or writes.
+    pub(super) fn slots(&self) -> SmallVec<[SlotId; 4]> {
+        match self {
+            Action::Call { dst, a, b, c, .. } => SmallVec::from([*dst, *a, *b, *c]),
+            Action::Copy { dst, src, .. }
+            | Action::Stream { dst, src, .. }
+            | Action::Expand { dst, src, .. }
+            | Action::Splat { dst, src, .. } => SmallVec::from_slice(&[*dst, *src]),
+            Action::Gather { dst, .. }
+            | Action::Repeat { dst, .. }
+            | Action::Slot { dst, .. }
+            | Action::Constant { dst, .. }
+            | Action::Element { dst, .. }
+            | Action::Iota { dst, .. }
+            | Action::Random { dst, .. } => SmallVec::from_slice(&[*dst]),
+            Action::Accumulate { src, .. } | Action::Fold { src, .. } => SmallVec::from_slice(&[*src]),
+        }
+    }
+}
+
 /// A reduction along rows.
 #[derive(Clone, Debug)]
 pub(super) struct RowReduction {
@@ -98,6 +120,8 @@ pub(super) struct Final {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Phase {
     pub(super) body: Vec<Action>,
+    /// The slots of the body that move with the tile.
+    pub(super) moves: Vec<SlotId>,
     pub(super) after: Vec<Action>,
 }
 

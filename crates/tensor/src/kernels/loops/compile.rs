@@ -23,6 +23,8 @@ use crate::program::region::Region;
 const STREAM_BYTES: usize = 8 << 20;
 /// Streams of at least this many bytes are fetched ahead, tile by tile.
 const FAR_BYTES: usize = 4 << 20;
+/// Rows of at most this many elements are one tile where several walks go over them.
+const WHOLE_ROW: usize = 2048;
 /// The registers of a group should stay in the first-level cache beside its streams.
 const REGISTER_BYTES: usize = 20 << 10;
 
@@ -60,6 +62,13 @@ impl Loop {
         // Tiles are whole lanes, and not longer than the work. Where all comes from memory anyway, longer ones hide more of the way.
         let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
         let mut tile = if far { 1024 } else { spec.n.next_multiple_of(64).clamp(64, 512) };
+        // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
+        if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
+            let built = Builder::new(spec, level, cols.next_multiple_of(64), width)?;
+            if built.phases.len() > 1 {
+                return built.build();
+            }
+        }
         loop {
             let built = Builder::new(spec, level, tile, width)?.build()?;
             if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 || far {
@@ -398,15 +407,16 @@ impl<'a> Builder<'a> {
                 scratch += bytes;
             }
         }
-        let moves_with = |row: bool| -> Vec<SlotId> {
-            let moves = |p: &Place| match p {
-                Place::Flat(..) | Place::Col(..) | Place::RowBuffer(..) => !row,
-                Place::Row(..) => row,
-                _ => false,
-            };
-            (0..self.slots.len()).filter(|&i| moves(&self.slots[i])).map(|i| i as SlotId).collect()
-        };
-        let (tile_moves, row_moves) = (moves_with(false), moves_with(true));
+        let moves = |p: &Place| matches!(p, Place::Flat(..) | Place::Col(..) | Place::RowBuffer(..));
+        for phase in &mut self.phases {
+            let mut slots: Vec<SlotId> = phase.body.iter().flat_map(Action::slots).collect();
+            slots.sort_unstable();
+            slots.dedup();
+            slots.retain(|&slot| self.slots.get(slot as usize).is_some_and(moves));
+            phase.moves = slots;
+        }
+        let rows = |&slot: &SlotId| matches!(self.slots.get(slot as usize), Some(Place::Row(..)));
+        let row_moves = (0..self.slots.len() as SlotId).filter(rows).collect();
         let actions = self.phases.iter().map(|p| p.body.len()).sum::<usize>().max(1);
         let reads = self.reads();
         let streams = self.phases.iter().flat_map(|p| &p.body).any(|a| matches!(a, Action::Stream { .. }));
@@ -425,7 +435,6 @@ impl<'a> Builder<'a> {
             row_reductions: self.row_reductions,
             col_reductions: self.col_reductions,
             finals: self.finals,
-            tile_moves,
             row_moves,
             streams,
             reads,

@@ -34,7 +34,6 @@ pub struct Loop {
     row_reductions: Vec<RowReduction>,
     col_reductions: Vec<ColReduction>,
     finals: Vec<Final>,
-    tile_moves: Vec<SlotId>,
     row_moves: Vec<SlotId>,
     streams: bool,
     /// Long streams that are read from memory: the slots to fetch ahead.

@@ -3,7 +3,7 @@
 use crate::dtype::{DType, Scalar};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
-use crate::kernels::loops::code::{Action, Place, RowReduction};
+use crate::kernels::loops::code::{Action, Phase, Place, RowReduction};
 use crate::kernels::loops::gather::{fence, gather, stream};
 use crate::kernels::memory::Memory;
 use crate::kernels::threads;
@@ -186,7 +186,7 @@ impl Worker<'_> {
                 let n = code.tile.min(end - col);
                 let at = At { n, rows: 1, row: 0, col, unit, first: true, by_row: false };
                 // SAFETY: the tile lies within the row.
-                unsafe { self.tile(&phase.body, &at) };
+                unsafe { self.tile(phase, &at) };
                 col += n;
             }
         }
@@ -213,12 +213,12 @@ impl Worker<'_> {
                 }
                 for phase in &code.phases {
                     if whole {
-                        self.tile(&phase.body, &At { n: rows * code.cols, by_row: false, ..by_row });
+                        self.tile(phase, &At { n: rows * code.cols, by_row: false, ..by_row });
                     } else if !phase.body.is_empty() {
                         let mut col = 0;
                         while col < code.cols {
                             let n = code.tile.min(code.cols - col);
-                            self.tile(&phase.body, &At { n, col, by_row: false, ..by_row });
+                            self.tile(phase, &At { n, col, by_row: false, ..by_row });
                             col += n;
                         }
                     }
@@ -232,11 +232,11 @@ impl Worker<'_> {
     }
 
     #[inline]
-    unsafe fn tile(&mut self, body: &[Action], at: &At) {
+    unsafe fn tile(&mut self, phase: &Phase, at: &At) {
         let flat = at.row * self.code.cols + at.col;
         // SAFETY: the tile lies within the group.
         unsafe {
-            for &slot in &self.code.tile_moves {
+            for &slot in &phase.moves {
                 let i = slot as usize;
                 self.pointers[i] = match self.code.slots[i] {
                     Place::Flat(_, size) => self.bases[i].add(flat * size),
@@ -246,25 +246,25 @@ impl Worker<'_> {
             }
             let reads = &self.code.reads;
             if reads.is_empty() {
-                for action in body {
+                for action in &phase.body {
                     self.act(action, at);
                 }
                 return;
             }
             // While this tile is computed, the next one comes from memory, a part after each action.
-            let lines = (at.n * 4).div_ceil(64);
-            let total = lines * reads.len();
-            let (mut done, mut step) = (0, 0);
-            for action in body {
+            let bytes = at.n * 4;
+            let part = (bytes / phase.body.len().max(1)).next_multiple_of(64);
+            let mut done = 0;
+            for action in &phase.body {
                 self.act(action, at);
-                step += 1;
-                let until = total * step / body.len();
-                while done < until {
-                    let slot = *reads.get_unchecked(done % reads.len());
-                    let line = done / reads.len();
-                    prefetch(self.at(slot).add(at.n * 4 + line * 64));
-                    done += 1;
+                let until = bytes.min(done + part);
+                for &slot in reads {
+                    let next = self.at(slot).add(bytes);
+                    for line in (done..until).step_by(64) {
+                        prefetch(next.add(line));
+                    }
                 }
+                done = until;
             }
         }
     }
