@@ -59,9 +59,10 @@ impl Loop {
     /// When a function does not exist for a dtype, or a value is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
-        // Tiles are whole lanes, and not longer than the work. Where all comes from memory anyway, longer ones hide more of the way.
+        // Tiles are whole lanes, and not longer than the work. Where all comes from memory anyway, shorter ones would hide less of
+        // the way.
         let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
-        let mut tile = if far { 1024 } else { spec.n.next_multiple_of(64).clamp(64, 512) };
+        let mut tile = spec.n.next_multiple_of(64).clamp(64, 512);
         // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
         if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
             let built = Builder::new(spec, level, cols.next_multiple_of(64), width)?;
