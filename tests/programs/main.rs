@@ -5,4 +5,5 @@ mod by_hand;
 mod derivatives;
 mod first_network;
 mod own_layer;
+mod transforms;
 mod went_wrong;

@@ -90,7 +90,7 @@ impl Tape {
     }
 
     /// The cotangents of `wrt`, `None` for those that are zero.
-    fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+    pub(crate) fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
         let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Vec::new() };
         let high = y.id.index();
         if high < low {

@@ -55,12 +55,38 @@ impl<'t> Gradients<'t> {
 
     fn find(&self, id: LeafId) -> Option<&Var<'t>> {
         let place = self.tape().graph.borrow().parameter_places.get(&id).copied()?;
-        self.entries.get(place).filter(|(at, _)| *at == id).map(|(_, gradient)| gradient)
+        // All parameters of the tape in their order, unless somebody picked some.
+        let found = self.entries.get(place).filter(|(at, _)| *at == id);
+        found.or_else(|| self.entries.iter().find(|(at, _)| *at == id)).map(|(_, gradient)| gradient)
     }
 
     /// Every parameter with its gradient.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (LeafId, Var<'t>)> + '_ {
         self.entries.iter().copied()
+    }
+
+    /// Those of some parameters only.
+    pub fn only(self, wanted: impl Fn(LeafId) -> bool) -> Gradients<'t> {
+        let entries = self.entries.into_iter().filter(|(id, _)| wanted(*id)).collect();
+        Gradients { entries, ..self }
+    }
+
+    /// The sum of all elements of all gradients, a single number.
+    ///
+    /// ```
+    /// # use wengert_autograd::{LeafId, Tape};
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let w = tape.parameter(LeafId(1), &Tensor::from([3.0f32, -4.0]));
+    /// let gradients = (w.square() * 0.5).sum().backward();
+    /// let norm = gradients.map(|g| g.square()).sum().sqrt();
+    /// assert_eq!(norm.item::<f32>()?, 5.0);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn sum(&self) -> Var<'t> {
+        let parts = self.entries.iter().map(|(_, gradient)| gradient.sum());
+        parts.reduce(|sum, part| sum.add(part)).unwrap_or_else(|| self.loss.zeros_like())
     }
 
     /// The same with every gradient changed: scaled, clipped, perturbed.

@@ -1,6 +1,7 @@
 //! The four types that define one another: an [`Op`] is a rule, a node applies it, a [`Tape`] is the list of nodes,
 //! and a [`Var`] is one of them. They stand in one file so that every other import runs one way.
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::hash::Mixer;
 use crate::meta::Meta;
@@ -91,6 +92,13 @@ pub trait Op: DynOp + Debug + Send + Sync + 'static {
     /// [`Derivative::Composite`]: the cotangent of operand i, from the cotangent of the output. `None` is zero.
     fn pullback<'t>(&self, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
         let _ = (i, x, y, ct);
+        None
+    }
+
+    /// The op for a batch of examples: see [`Batch`]. The result has the axis of the examples in front, and for each the bits that
+    /// the op gives for it alone. `None` has it recorded for one example after another; functions of elements need no rule.
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let _ = x;
         None
     }
 }

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod axes;
+pub mod batch;
 pub mod check;
 pub mod class;
 pub mod gradients;
@@ -35,6 +36,7 @@ pub mod sample;
 pub mod scope;
 pub mod table;
 pub mod tape;
+pub mod transform;
 pub mod vars;
 
 mod apply;
@@ -52,6 +54,7 @@ mod var;
 
 pub use apply::Apply;
 pub use axes::IntoAxes;
+pub use batch::Batch;
 pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
@@ -61,4 +64,5 @@ pub use meta::Meta;
 pub use naming::ScopeGuard;
 pub use operand::{Like, Operand};
 pub use scope::ScopeName;
+pub use transform::{Linearized, Pullback, Randomness, Vmap};
 pub use vars::Vars;

@@ -35,10 +35,12 @@ impl Tape {
                 return Err(foreign());
             }
             let graph = self.graph.borrow();
-            if graph.node(var.id)?.leaf == Node::NO_LEAF && !missing.contains(&var.id) {
+            if graph.node(var.id)?.leaf == Node::NO_LEAF {
                 missing.push(var.id);
             }
         }
+        missing.sort_unstable();
+        missing.dedup();
         if !missing.is_empty() {
             let values = exec::evaluate(self, &missing)?;
             for (id, value) in missing.iter().zip(values) {

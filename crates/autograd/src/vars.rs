@@ -3,7 +3,7 @@
 use crate::graph::Var;
 use smallvec::SmallVec;
 
-/// One value or several: `Var`, `[Var; N]`, `&[Var]`, `Vec<Var>`. What is computed from them comes in the same form.
+/// One value or several: `Var`, `[Var; N]`, `&[Var]`, `Vec<Var>`, and tuples of these. What is computed from them comes in the same form.
 pub trait Vars<'t> {
     /// The same form with other contents.
     type Of<T>;
@@ -69,6 +69,41 @@ macro_rules! several {
             }
         })+
     };
+}
+
+macro_rules! tuples {
+    ($(($($T:ident $x:ident),+);)+) => {
+        $(impl<'t, $($T: Vars<'t>),+> Vars<'t> for ($($T,)+) {
+            type Of<T> = ($($T::Of<T>,)+);
+
+            fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+                let ($($x,)+) = self;
+                let mut list = SmallVec::new();
+                $(list.extend($x.list());)+
+                list
+            }
+
+            fn collect<T>(&self, results: impl Iterator<Item = T>) -> Option<Self::Of<T>> {
+                let ($($x,)+) = self;
+                let mut results = results;
+                Some(($({
+                    let part: Vec<T> = results.by_ref().take($x.list().len()).collect();
+                    $x.collect(part.into_iter())?
+                },)+))
+            }
+
+            fn map<T>(&self, mut f: impl FnMut(Var<'t>) -> T) -> Self::Of<T> {
+                let ($($x,)+) = self;
+                ($($x.map(&mut f),)+)
+            }
+        })+
+    };
+}
+
+tuples! {
+    (A a, B b);
+    (A a, B b, C c);
+    (A a, B b, C c, D d);
 }
 
 several!(&[Var<'t>], Vec<Var<'t>>, &Vec<Var<'t>>);

@@ -34,6 +34,7 @@ pub mod data;
 pub mod explain;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod grad_of;
 pub mod init;
 pub mod layer;
 pub mod layers;

@@ -6,6 +6,7 @@
 //! * derivative: none: the result is an index
 
 use crate::axes::inhabited;
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -49,6 +50,10 @@ impl Op for ArgExtremum {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("its result is an index")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(ArgExtremum { side: self.side, axis: self.axis + 1 })
     }
 }
 

@@ -4,6 +4,7 @@
 //! * dtypes: all
 //! * derivative: linear; the cotangent is summed over what was repeated
 
+use crate::batch::{Batch, stacked};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -49,6 +50,17 @@ impl Op for Broadcast {
         let repeated = |axis: usize| axis < new || from.get(axis - new) != self.shape.get(axis);
         let axes: Axes = (0..self.shape.rank()).filter(|&axis| repeated(axis)).collect();
         Some(ct.sum_over(axes).reshape(from))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let from = x.mapped(0)?;
+        let shape = stacked(x.size(), &self.shape)?;
+        // The axis of the examples stays in front of the axes that the example does not have.
+        let mut dims: Axes = from.shape().iter().copied().collect();
+        while dims.len() < shape.rank() {
+            dims.insert(1, 1);
+        }
+        Some(from.reshape(dims).then(Broadcast { shape }))
     }
 }
 

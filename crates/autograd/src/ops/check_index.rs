@@ -6,6 +6,7 @@
 //! * dtypes: i64
 //! * derivative: none: indices have no derivative
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{checked, views};
@@ -41,6 +42,10 @@ impl Op for CheckIndex {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("indices have no derivative")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(CheckIndex { ..*self })
     }
 }
 

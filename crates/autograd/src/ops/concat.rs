@@ -4,6 +4,7 @@
 //! * dtypes: all, the same for each
 //! * derivative: linear; the cotangent is sliced
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::kernel::{Blocks, with_type};
@@ -66,6 +67,10 @@ impl Op for Concat {
         let size = |var: &Var<'t>| var.shape().get(self.axis).copied().unwrap_or_default();
         let start: usize = x.iter().take(i).map(size).sum();
         Some(ct.slice(self.axis as isize, start..start + size(x.get(i)?)))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Concat { axis: self.axis + 1 })
     }
 }
 

@@ -7,6 +7,7 @@
 //! * derivative: the cotangent goes to where the extremum is; where several are equal, each gets the same share
 
 use crate::axes::{IntoAxes, inhabited, reduced};
+use crate::batch::{Batch, shifted};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -72,6 +73,10 @@ impl Op for Extremum {
         let count = reached.cast(ct.dtype()).sum_over(self.axes.clone());
         let share = (ct / count).spread(&shape, &self.axes);
         Some(share.select(reached, share.filled(0.0)))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Extremum { side: self.side, axes: shifted(&self.axes) })
     }
 }
 

@@ -6,6 +6,7 @@
 //! * dtypes: all
 //! * derivative: linear; the cotangent is flipped
 
+use crate::batch::Batch;
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -45,6 +46,10 @@ impl Op for Flip {
 
     fn transpose<'t>(&self, _i: usize, _x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.then(Flip { axis: self.axis }))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Flip { axis: self.axis + 1 })
     }
 }
 

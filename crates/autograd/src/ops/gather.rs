@@ -7,11 +7,13 @@
 //! * derivative: each is the transpose of the other; indices have none
 //! * errors when it runs: an index outside the axis. Negative indices do not count from the end.
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
 use crate::operand::{Like, Operand};
+use crate::ops::check_index::CheckIndex;
 use crate::sample::{Entry, Sample};
 use crate::sum_into::sum_into;
 use smallvec::SmallVec;
@@ -69,6 +71,39 @@ impl Op for Gather {
         let size = x[0].shape().get(self.axis).copied()?;
         Some(ct.tape.record(IndexAdd { axis: self.axis, size }, &[ct, x[1]]))
     }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let (values, index) = (x.operand(0)?, x.operand(1)?);
+        let (values, index) = match (values, index) {
+            ((values, true), (index, false)) => {
+                return Some(x.tape().record(Gather { axis: self.axis + 1 }, &[values, index]));
+            }
+            _ => (x.mapped(0)?, x.mapped(1)?),
+        };
+        // The rows of all examples in one table, where an example's indices begin at its own rows.
+        let size = values.dim(self.axis as isize + 1);
+        let table = values.moved_axis(self.axis as isize + 1, 1);
+        let after: SmallVec<[usize; 4]> = table.shape().iter().skip(2).copied().collect();
+        let rows: SmallVec<[usize; 4]> = std::iter::once(x.size() * size).chain(after).collect();
+        let picked = table.reshape(rows).gather(0, own_rows(x, index, size));
+        // [examples, indices…, others…]: the indices take the place of the axis.
+        let indices = index.rank() - 1;
+        let rank = picked.rank();
+        let others = rank - 1 - indices;
+        let order: SmallVec<[isize; 4]> = std::iter::once(0)
+            .chain(1 + indices..1 + indices + self.axis)
+            .chain(1..1 + indices)
+            .chain(1 + indices + self.axis..1 + indices + others)
+            .map(|axis| axis as isize)
+            .collect();
+        Some(picked.permute(&order))
+    }
+}
+
+/// Indices of each example into a table that has `size` rows for every example.
+fn own_rows<'t>(x: &Batch<'_, 't>, index: Var<'t>, size: usize) -> Var<'t> {
+    let checked = index.then(CheckIndex { size, what: "index" });
+    checked + x.tape().iota(index.shape(), 0, DType::I64) * size as i64
 }
 
 impl Kernel for Gather {
@@ -134,6 +169,29 @@ impl Op for IndexAdd {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.tape.record(Gather { axis: self.axis }, &[ct, x[1]]))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let (values, index) = match (x.operand(0)?, x.operand(1)?) {
+            ((values, true), (index, false)) => {
+                let op = IndexAdd { axis: self.axis + 1, size: self.size };
+                return Some(x.tape().record(op, &[values, index]));
+            }
+            _ => (x.mapped(0)?, x.mapped(1)?),
+        };
+        let indices = index.rank() - 1;
+        // [examples, indices…, others…], summed into the rows of all examples in one table.
+        let order: SmallVec<[isize; 4]> = std::iter::once(0)
+            .chain(1 + self.axis..1 + self.axis + indices)
+            .chain(1..1 + self.axis)
+            .chain(1 + self.axis + indices..values.rank())
+            .map(|axis| axis as isize)
+            .collect();
+        let op = IndexAdd { axis: 0, size: x.size() * self.size };
+        let sums = x.tape().record(op, &[values.permute(&order), own_rows(x, index, self.size)]);
+        let dims: SmallVec<[usize; 4]> =
+            [x.size(), self.size].into_iter().chain(sums.shape().iter().skip(1).copied()).collect();
+        Some(sums.reshape(dims).moved_axis(1, self.axis as isize + 1))
     }
 }
 

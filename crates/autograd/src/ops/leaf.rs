@@ -5,10 +5,11 @@
 
 use crate::class::Class;
 use crate::graph::{Derivative, Op};
-use crate::meta::Meta;
+use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// A tensor of the caller.
@@ -18,6 +19,34 @@ pub struct Input;
 /// A number in a slot, which fills the node's shape.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Full;
+
+/// One of the examples of a batch, inside a closure that is recorded for all of them: see [`crate::transform`].
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Example {
+    /// The shape of one example.
+    pub shape: Shape,
+    /// Its element type.
+    pub dtype: DType,
+}
+
+impl Op for Example {
+    fn name(&self) -> &'static str {
+        "example"
+    }
+
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        let [] = operands(inputs)?;
+        Ok(Meta::new(self.shape.clone(), self.dtype))
+    }
+
+    fn class(&self) -> Class<'_> {
+        Class::Leaf
+    }
+
+    fn derivative(&self) -> Derivative {
+        Derivative::None("it is a leaf")
+    }
+}
 
 impl Op for Input {
     fn name(&self) -> &'static str {
@@ -62,11 +91,9 @@ pub(super) fn entries() -> Vec<Entry> {
             "leaf.rs",
             vec![
                 Sample::new("itself", [Tensor::from([1.0f64, 2.0])], |_, x| x[0]).gives([1., 2.]).slopes([1., 1.]),
-                Sample::new("strided", [Tensor::from([[1.0f64, 2.0], [3.0, 4.0]])], |tape, x| {
-                    match x[0].value().and_then(|value| value.t()) {
-                        Ok(value) => tape.input(&value) + 1.0,
-                        Err(_) => x[0],
-                    }
+                Sample::new("strided", [], |tape, _| match Tensor::from([[1.0f64, 2.0], [3.0, 4.0]]).t() {
+                    Ok(turned) => tape.input(&turned) + 1.0,
+                    Err(error) => tape.reject("input", &[], error),
                 })
                 .kinked()
                 .gives([2., 4., 3., 5.]),

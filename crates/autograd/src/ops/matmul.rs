@@ -6,6 +6,7 @@
 //! * dtypes: all numbers, both the same; bf16 and f16 are summed in f32 and rounded once; integers wrap
 //! * derivative: linear in each operand; ∂l = ct · rᵀ and ∂r = lᵀ · ct
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::meta::{Meta, operands};
@@ -64,6 +65,19 @@ impl Op for MatMul {
             0 => product(ct, x[1].t()),
             _ => product(x[0].t(), ct),
         })
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let (a, b) = (x.operand(0)?, x.operand(1)?);
+        match (a, b) {
+            // Examples that meet one matrix are rows of one product.
+            ((a, true), (b, false)) if a.rank() == 3 && b.rank() == 2 => {
+                let (m, n) = (a.dim(1), b.dim(1));
+                let rows = a.reshape([x.size() * m, a.dim(2)]);
+                Some(x.tape().record(OpRef::Static(&MatMul), &[rows, b]).reshape([x.size(), m, n]))
+            }
+            _ => x.same(OpRef::Static(&MatMul)),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod check_index;
 pub mod compare;
 pub mod concat;
 pub mod constant;
+pub mod custom;
 pub mod elementwise;
 pub mod extremum;
 pub mod flip;
@@ -39,6 +40,7 @@ pub fn roll() -> Vec<Entry> {
         check_index::entries(),
         concat::entries(),
         constant::entries(),
+        custom::entries(),
         elementwise::entries(),
         extremum::entries(),
         flip::entries(),

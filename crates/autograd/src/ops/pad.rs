@@ -6,6 +6,7 @@
 //! * dtypes: all
 //! * derivative: linear up to a constant; the cotangent is sliced
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -68,6 +69,10 @@ impl Op for Pad {
         let step = self.gap + 1;
         let covered = count.saturating_sub(1) * step + usize::from(count > 0);
         Some(ct.slice_step(self.axis as isize, self.before..self.before + covered, step))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Pad { axis: self.axis + 1, ..*self })
     }
 }
 

@@ -4,6 +4,7 @@
 //! * dtypes: all
 //! * derivative: linear; the cotangent's axes go back
 
+use crate::batch::{Batch, shifted};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -46,6 +47,10 @@ impl Op for Permute {
         let mut back: Axes = (0..self.axes.len()).collect();
         back.sort_unstable_by_key(|&i| self.axes.get(i).copied());
         Some(ct.then(Permute { axes: back }))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Permute { axes: std::iter::once(0).chain(shifted(&self.axes)).collect() })
     }
 }
 

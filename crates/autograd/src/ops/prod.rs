@@ -7,6 +7,7 @@
 //! * derivative: the product of all the others, by products alone. So it is exact where elements are zero, to any order.
 
 use crate::axes::{IntoAxes, reduced};
+use crate::batch::{Batch, shifted};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -53,6 +54,10 @@ impl Op for Prod {
         let mut back: SmallVec<[isize; 4]> = (0..order.len() as isize).collect();
         back.sort_unstable_by_key(|&i| order.get(i as usize).copied());
         Some(ct.spread(&shape, &self.axes).mul_masked(others.permute(&back)))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Prod { axes: shifted(&self.axes) })
     }
 }
 

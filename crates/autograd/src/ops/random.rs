@@ -8,6 +8,7 @@
 //! * dtypes: floats; bf16 and f16 are rounded from f32
 //! * derivative: none: the numbers do not depend on anything
 
+use crate::batch::{Batch, stacked};
 use crate::class::{Class, IndexFn};
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::{Meta, floats, operands};
@@ -63,6 +64,11 @@ impl Op for Random {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("random numbers depend on nothing")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let (key, _) = x.operand(0)?;
+        Some(key.then(Random { shape: stacked(x.size(), &self.shape)?, ..*self }))
     }
 }
 

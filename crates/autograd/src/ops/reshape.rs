@@ -4,6 +4,7 @@
 //! * dtypes: all
 //! * derivative: linear; the cotangent takes the old shape
 
+use crate::batch::{Batch, stacked};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -50,6 +51,10 @@ impl Op for Reshape {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.reshape(x[0].shape()))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Reshape { shape: stacked(x.size(), &self.shape)? })
     }
 }
 

@@ -6,6 +6,7 @@
 //! * dtypes: all
 //! * derivative: linear; the cotangent is padded with zeros
 
+use crate::batch::Batch;
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -66,6 +67,10 @@ impl Op for Slice {
             _ => (self.start, (count - 1) * self.step + 1),
         };
         Some(ct.pad_apart(self.axis, before, size - before - covered, self.step - 1, 0.0))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Slice { axis: self.axis + 1, ..*self })
     }
 }
 

@@ -5,6 +5,7 @@
 //! * shape and dtype: unchanged
 //! * derivative: none, by intent
 
+use crate::batch::Batch;
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::meta::{Meta, operands};
@@ -34,6 +35,10 @@ impl Op for StopGradient {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("its result is meant to be a constant")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(StopGradient)
     }
 }
 

@@ -7,6 +7,7 @@
 //! * derivative: linear; the cotangent is repeated
 
 use crate::axes::{IntoAxes, reduced};
+use crate::batch::{Batch, shifted};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
@@ -43,6 +44,10 @@ impl Op for Sum {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.spread(&x[0].shape(), &self.axes))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Sum { axes: shifted(&self.axes) })
     }
 }
 

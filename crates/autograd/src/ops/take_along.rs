@@ -7,6 +7,7 @@
 //! * derivative: each is the transpose of the other; indices have none
 //! * errors when it runs: an index outside the axis. Negative indices do not count from the end.
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
@@ -73,6 +74,10 @@ impl Op for TakeAlong {
         let size = x[0].shape().get(self.axis).copied()?;
         Some(ct.tape.record(ScatterAdd { axis: self.axis, size }, &[ct, x[1]]))
     }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(TakeAlong { axis: self.axis + 1 })
+    }
 }
 
 impl Kernel for TakeAlong {
@@ -125,6 +130,10 @@ impl Op for ScatterAdd {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.tape.record(TakeAlong { axis: self.axis }, &[ct, x[1]]))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(ScatterAdd { axis: self.axis + 1, size: self.size })
     }
 }
 

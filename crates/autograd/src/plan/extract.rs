@@ -1,5 +1,6 @@
 //! The nodes that an answer needs, in order, with what is bound at run time as leaves.
 
+use crate::class::Class;
 use crate::graph::{Graph as Recorded, Leaf, NodeId, Source};
 use crate::meta::Meta;
 use crate::plan::graph::{Graph, Kind, Node};
@@ -60,6 +61,10 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
         {
             leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
         } else {
+            if matches!(node.op.class(), Class::Leaf) {
+                return Err(Error::state("inside of vmap there is no value of one example")
+                    .help("return it from the closure, and ask for the values of all examples"));
+            }
             let mut inputs: SmallVec<[u32; 3]> = SmallVec::with_capacity(node.inputs.len());
             for &input in &node.inputs {
                 inputs.push(match recorded.source(id, input) {
