@@ -174,15 +174,16 @@ impl Layer for Sequential {
             return x;
         }
         let _scope = tape.scope("Sequential");
+        // One example is a batch of one, without the axis.
+        let single = self.input.as_ref().is_some_and(|input| x.shape() == input.shape);
+        if single {
+            x = x.unsqueeze(0);
+        }
         if let Some(input) = &self.input
             && x.shape().split_first().is_none_or(|(_, example)| *example != *input.shape)
         {
             let wanted = input.shape.iter().map(|size| format!(", {size}")).collect::<String>();
             let error = Error::shape(format!("the model takes [examples{wanted}], not {}", x.shape()));
-            let error = match x.shape() == input.shape {
-                true => error.help("one example is a batch of one: `x.unsqueeze(0)`"),
-                false => error,
-            };
             return tape.reject("Sequential", &[("input", x)], error);
         }
         for (index, layer) in self.layers.iter().enumerate() {
@@ -190,7 +191,7 @@ impl Layer for Sequential {
         }
         let here = Location::caller();
         tape.amend(|error| blame(error, here));
-        x
+        if single { x.squeeze(0) } else { x }
     }
 }
 

@@ -141,8 +141,15 @@ fn an_input_of_another_shape_is_refused() {
     let error = model().predict(&Tensor::from([[1f32, 2.0, 3.0]])).unwrap_err();
     assert_eq!(error.message(), "the model takes [examples, 2], not [1, 3]");
     assert_eq!(error.path(), Some("Sequential"));
-    let error = model().predict(&Tensor::from([1f32, 2.0])).unwrap_err();
-    assert!(error.help_text().unwrap().contains("unsqueeze"));
+}
+
+#[test]
+fn one_example_is_a_batch_of_one() {
+    let model = model();
+    let one = model.predict(&Tensor::from([1f32, 2.0])).unwrap();
+    let batch = model.predict(&Tensor::from([[1f32, 2.0]])).unwrap();
+    assert_eq!(one.shape().dims(), &batch.shape().dims()[1..]);
+    assert_eq!(one.to_vec::<f32>().unwrap(), batch.to_vec::<f32>().unwrap());
 }
 
 #[test]

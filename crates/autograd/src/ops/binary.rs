@@ -1,9 +1,12 @@
 //! Functions of two numbers. A row is: formula and derivatives in words, the method, sample points, the partials.
 
 use crate::graph::Partial::{Finite, MinusOne, One, Times, Zero};
-use crate::graph::Var;
+use crate::graph::{OpRef, Var};
+use crate::sample::Sample;
 use crate::table::Rule::Partials;
-use crate::table::binary;
+use crate::table::{Elementwise, Row, binary};
+use wengert_tensor::kernels::scalar::ScalarFn;
+use wengert_tensor::tensor::Tensor;
 
 binary! { "binary.rs" f64
     /// x + y.
@@ -25,6 +28,12 @@ binary! { "binary.rs" f64
     rem = Rem at [(5.5, 2.0), (-0.5, 0.3), (2.0, -0.7)] gives 1.5, Partials(|i, x, _| match i {
         0 => One,
         _ => Times(-(x[0] / x[1]).floor()),
+    });
+
+    /// The remainder x − y trunc(x / y), with the sign of x. The derivatives are 1 and −trunc(x / y).
+    fmod = Fmod at [(5.5, 2.0), (-0.5, 0.3), (2.0, -0.7)] gives 1.5, Partials(|i, x, _| match i {
+        0 => One,
+        _ => Times(-(x[0] / x[1]).trunc()),
     });
 
     /// xʸ. The derivatives are y xʸ⁻¹, taken as 0 where y is 0, and xʸ ln x, taken as 0 where x is 0 and y is not negative.
@@ -56,6 +65,41 @@ binary! { "binary.rs" f64
     /// x · y, but 0 where x is 0, whatever y is. The product by which the engine multiplies cotangents: a masked branch
     /// never makes NaN out of a zero. Its derivatives are those of the plain product.
     mul_masked = MulMasked at [(1.5, 2.0), (-0.5, 0.3)] gives 3.0, Partials(|i, x, _| Times(x[1 - i]));
+}
+
+/// ψₙ(x): the operands are n and x. The order does not vary continuously, so no derivative is compared along it.
+pub(super) const POLYGAMMA: Row = Row {
+    function: ScalarFn::Polygamma,
+    file: "binary.rs",
+    rule: Partials(|i, x, _| match i {
+        0 => Zero,
+        _ => Times(x[0].shifted(1.0).with(OpRef::Static(&Elementwise(ScalarFn::Polygamma)), x[1])),
+    }),
+    samples: || {
+        let x = || [Tensor::from([1.0f64, 0.3, 2.5])];
+        let known = [1.6449340668482266, 12.245364546107734, 0.4903577561002349];
+        vec![
+            Sample::new("1", x(), |_, x| x[0].polygamma(1)).gives(known),
+            Sample::new("3", x(), |_, x| x[0].polygamma(3)),
+            Sample::new("f32", [Tensor::from([0.7f32])], |_, x| x[0].polygamma(2)),
+        ]
+    },
+};
+
+impl<'t> Var<'t> {
+    /// ψₙ(x), the n-th derivative of the digamma function. Its derivative is ψₙ₊₁(x).
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([1.0f64]).apply(|x| x.polygamma(1))?;
+    /// assert!((y.item::<f64>()? - std::f64::consts::PI.powi(2) / 6.0).abs() < 1e-12);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn polygamma(self, n: u32) -> Var<'t> {
+        self.filled(f64::from(n)).with(OpRef::Static(&Elementwise(ScalarFn::Polygamma)), self)
+    }
 }
 
 fn power<'t>(i: usize, x: &[Var<'t>], y: Var<'t>) -> Var<'t> {

@@ -46,11 +46,17 @@ mod logic {
 
         /// Bits that one of them has; for masks: either x or y.
         xor = Xor at [(6, 3), (-1, 5)] gives 5, LOGIC;
+
+        /// x · 2ʸ: the bits move up. 0 where y is negative or as large as the width.
+        shift_left = Shl at [(6, 3), (-1, 5), (1, 64)] gives 48, LOGIC;
+
+        /// ⌊x / 2ʸ⌋: the bits move down and the sign is kept. 0 where y is negative.
+        shift_right = Shr at [(6, 1), (-9, 2), (-1, 70)] gives 3, LOGIC;
     }
 }
 
 /// The rows of this file.
-pub(super) const ROWS: [&[Row]; 3] = [order::ROWS, logic::ROWS, &[NOT]];
+pub(super) const ROWS: [&[Row]; 3] = [order::ROWS, logic::ROWS, &[NOT, BIT_NOT]];
 
 const NOT: Row = Row {
     function: ScalarFn::Not,
@@ -62,7 +68,33 @@ const NOT: Row = Row {
     },
 };
 
+const BIT_NOT: Row = Row {
+    function: ScalarFn::BitNot,
+    file: "compare.rs",
+    rule: LOGIC,
+    samples: || {
+        vec![
+            Sample::new("i64", [Tensor::from([0i64, 6, -1])], |_, x| x[0].bitwise_not()).gives([-1.0, -7.0, 0.0]),
+            Sample::new("bool", [Tensor::from([true, false])], |_, x| x[0].bitwise_not()).gives([0.0, 1.0]),
+        ]
+    },
+};
+
 impl<'t> Var<'t> {
+    /// All bits turned over; for masks: not x.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([0i64, 6]).apply(|x| x.bitwise_not())?;
+    /// assert_eq!(y.to_vec::<i64>()?, [-1, -7]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn bitwise_not(self) -> Var<'t> {
+        self.then(OpRef::Static(&Elementwise(ScalarFn::BitNot)))
+    }
+
     /// The negation of a mask.
     ///
     /// ```

@@ -21,7 +21,7 @@ use wengert_tensor::kernels::scalar::ScalarFn;
 
 /// All rows.
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [unary::ROWS, binary::ROWS, select::ROWS].into_iter().chain(compare::ROWS).flatten()
+    [unary::ROWS, binary::ROWS, &[binary::POLYGAMMA], select::ROWS].into_iter().chain(compare::ROWS).flatten()
 }
 
 /// The rule of a function.

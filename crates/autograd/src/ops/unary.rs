@@ -99,6 +99,18 @@ unary! { "unary.rs"
     /// 2/√π · ∫₀ˣ exp(−t²) dt. Its derivative is 2/√π · exp(−x²).
     erf = Erf at [0.5, -1.1, 0.0] gives 0.5204998778130465, Partials(|_, x, _| Times((-x[0].square()).exp().scaled(FRAC_2_SQRT_PI)));
 
+    /// 1 − erf x, accurate where it is small. Its derivative is −2/√π · exp(−x²).
+    erfc = Erfc at [0.5, -1.1, 3.0] gives 0.4795001221869535, Partials(|_, x, _| Times((-x[0].square()).exp().scaled(-FRAC_2_SQRT_PI)));
+
+    /// The inverse of erf: ±∞ at ±1, NaN beyond. Its derivative is √π/2 · exp(y²).
+    erfinv = Erfinv at [0.5, -0.9, 0.0] gives 0.4769362762044699, Partials(|_, _, y| Times(y.square().exp().scaled(1.0 / FRAC_2_SQRT_PI)));
+
+    /// ln |Γ(x)|, the logarithm of the factorial of x − 1. Its derivative is the digamma function.
+    lgamma = Lgamma at [4.0, 0.3, 2.5] gives 1.791759469228055, Partials(|_, x, _| Times(x[0].digamma()));
+
+    /// ψ(x), the derivative of ln Γ(x). Its derivatives are the polygamma functions.
+    digamma = Digamma at [1.0, 0.3, 2.5] gives -0.5772156649015329, Partials(|_, x, _| Times(x[0].polygamma(1)));
+
     /// The largest integer that is not above x. Gradients through it are zero.
     floor = Floor at [1.7, -0.5, 2.2] gives 1.0, Flat(STEPS);
 

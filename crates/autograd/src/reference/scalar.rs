@@ -40,6 +40,13 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Sigmoid => 1.0 / (1.0 + (-a).exp()),
         ScalarFn::Softplus => a.max(0.0) + (-a.abs()).exp().ln_1p() + if a.is_nan() { a } else { 0.0 },
         ScalarFn::Erf => erf(a),
+        ScalarFn::Erfc if a < 2.0 => 1.0 - erf(a),
+        ScalarFn::Erfc if a < 28.0 => (-a * a).exp() / PI.sqrt() / tail(a),
+        ScalarFn::Erfc if a.is_nan() => a,
+        ScalarFn::Erfc => 0.0,
+        ScalarFn::Erfinv => erfinv(a),
+        ScalarFn::Lgamma => lgamma(a),
+        ScalarFn::Digamma => polygamma(0, a),
         ScalarFn::Floor => a.floor(),
         ScalarFn::Ceil => a.ceil(),
         ScalarFn::Round => a.round_ties_even(),
@@ -54,6 +61,9 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Mul => a * b,
         ScalarFn::Div => a / b,
         ScalarFn::Rem => remainder(a, b),
+        ScalarFn::Fmod => a - b * (a / b).trunc(),
+        ScalarFn::Polygamma if a >= 0.0 && a < 100.0 && a.fract() == 0.0 => polygamma(a as i32, b),
+        ScalarFn::Polygamma => f64::NAN,
         ScalarFn::Pow => a.powf(b),
         ScalarFn::Maximum | ScalarFn::Minimum if a.is_nan() || b.is_nan() => f64::NAN,
         ScalarFn::Maximum => a.max(b),
@@ -91,6 +101,14 @@ pub(super) fn integer(function: ScalarFn, a: i64, b: i64, mask: bool) -> Result<
             r if r != 0 && (r < 0) != (b < 0) => r + b,
             r => r,
         },
+        ScalarFn::Fmod if b == 0 => 0,
+        ScalarFn::Fmod => a.wrapping_rem(b),
+        ScalarFn::BitNot if mask => i64::from(a == 0),
+        ScalarFn::BitNot => !a,
+        ScalarFn::Shl if (0..64).contains(&b) => a << b,
+        ScalarFn::Shr if (0..64).contains(&b) => a >> b,
+        ScalarFn::Shr if b >= 64 => a >> 63,
+        ScalarFn::Shl | ScalarFn::Shr => 0,
         ScalarFn::Pow if b >= 0 => (0..b.min(64)).fold(1i64, |power, _| power.wrapping_mul(a)),
         ScalarFn::Pow => match a {
             1 => 1,
@@ -143,10 +161,63 @@ fn erf(a: f64) -> f64 {
         }
         _ if x < 6.0 => {
             // exp(−x²)/√π · 1/(x + ½/(x + 1/(x + 3/2/(x + …))))
-            let tail = (1..=60).rev().fold(x, |tail, n| x + f64::from(n) / 2.0 / tail);
-            1.0 - (-x * x).exp() / PI.sqrt() / tail
+            1.0 - (-x * x).exp() / PI.sqrt() / tail(x)
         }
         _ => 1.0,
     };
     value.copysign(a)
+}
+
+/// x + ½/(x + 1/(x + 3/2/(x + …))), for x ≥ 2.
+fn tail(x: f64) -> f64 {
+    (1..=120).rev().fold(x, |tail, n| x + f64::from(n) / 2.0 / tail)
+}
+
+/// By halving an interval.
+fn erfinv(y: f64) -> f64 {
+    if y.is_nan() || y.abs() >= 1.0 {
+        return if y.abs() == 1.0 { y / 0.0 } else { f64::NAN };
+    }
+    let (mut low, mut high) = (0.0, 6.0);
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if erf(middle) < y.abs() { low = middle } else { high = middle }
+    }
+    low.copysign(y)
+}
+
+/// ln |Γ(x)| by Stirling's series far from 0, and Γ(x + 1) = x Γ(x).
+fn lgamma(x: f64) -> f64 {
+    if x <= 0.0 && x.fract() == 0.0 {
+        return f64::INFINITY;
+    }
+    let (mut x, mut product) = (x, 1.0f64);
+    while x < 12.0 {
+        product *= x;
+        x += 1.0;
+    }
+    let series = 1.0 / (12.0 * x) - 1.0 / (360.0 * x.powi(3)) + 1.0 / (1260.0 * x.powi(5)) - 1.0 / (1680.0 * x.powi(7))
+        + 1.0 / (1188.0 * x.powi(9))
+        - 691.0 / (360360.0 * x.powi(11));
+    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * PI).ln() + series - product.abs().ln()
+}
+
+/// ψ and its derivatives by their asymptotic series far from 0, and ψₙ(x + 1) = ψₙ(x) + (−1)ⁿ n! / xⁿ⁺¹.
+fn polygamma(n: i32, x: f64) -> f64 {
+    if x.fract() == 0.0 && (x < 0.0 || (x == 0.0 && n > 0)) {
+        return if x == 0.0 && n % 2 == 1 { f64::INFINITY } else { f64::NAN };
+    }
+    let factorial = |n: i32| (1..=n).map(f64::from).product::<f64>();
+    let sign = if n % 2 == 0 { 1.0 } else { -1.0 };
+    let (mut x, mut sum) = (x, 0.0);
+    while x < 60.0 {
+        sum -= sign * factorial(n) / x.powi(n + 1);
+        x += 1.0;
+    }
+    let first = if n == 0 { x.ln() } else { -sign * factorial(n - 1) / x.powi(n) };
+    let series: f64 = [(2, 1.0 / 6.0), (4, -1.0 / 30.0), (6, 1.0 / 42.0)]
+        .iter()
+        .map(|&(k, b)| b * factorial(k + n - 1) / factorial(k) / x.powi(k + n))
+        .sum();
+    sum + first - sign * factorial(n) / (2.0 * x.powi(n + 1)) - sign * series
 }

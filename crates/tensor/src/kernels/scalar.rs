@@ -31,6 +31,7 @@ macro_rules! kernel {
     (bits $op:path, $dtype:ident, $level:ident) => {
         kernel!($op, $dtype, $level: I64 i64, I32 i32, U8 u8, Bool Flag)
     };
+    (ints $op:path, $dtype:ident, $level:ident) => { kernel!($op, $dtype, $level: I64 i64, I32 i32, U8 u8) };
     (bools $op:path, $dtype:ident, $level:ident) => { kernel!($op, $dtype, $level: Bool Flag) };
 }
 
@@ -48,6 +49,9 @@ macro_rules! has {
     }};
     (bits $dtype:ident) => {
         !$dtype.is_float()
+    };
+    (ints $dtype:ident) => {
+        !$dtype.is_float() && $dtype != DType::Bool
     };
     (bools $dtype:ident) => {
         $dtype == DType::Bool
@@ -185,6 +189,14 @@ table! {
     Softplus "softplus" 1 floats float,
     /// 2/√π · ∫₀ᵃ exp(−t²) dt
     Erf "erf" 1 floats float,
+    /// 1 − erf a, accurate where it is small.
+    Erfc "erfc" 1 floats float,
+    /// The b with erf b = a.
+    Erfinv "erfinv" 1 floats float,
+    /// ln |Γ(a)|
+    Lgamma "lgamma" 1 floats float,
+    /// The derivative of ln Γ(a).
+    Digamma "digamma" 1 floats float,
     /// The largest integer that is not above a.
     Floor "floor" 1 floats float,
     /// The smallest integer that is not below a.
@@ -213,6 +225,10 @@ table! {
     Div "div" 2 numbers arith,
     /// a − b · ⌊a / b⌋, with the sign of b; for integers, a mod 0 is 0.
     Rem "rem" 2 numbers arith,
+    /// a − b · trunc(a / b), with the sign of a; for integers, a mod 0 is 0.
+    Fmod "fmod" 2 numbers arith,
+    /// The a-th derivative of the digamma function at b.
+    Polygamma "polygamma" 2 floats float,
     /// aᵇ; integers wrap, and a negative b truncates toward zero.
     Pow "pow" 2 numbers float,
     /// The larger; NaN when either is. For bools, a ∨ b.
@@ -245,6 +261,12 @@ table! {
     Or "or" 2 bits arith,
     /// a ⊕ b, bit by bit
     Xor "xor" 2 bits arith,
+    /// ¬a, bit by bit
+    BitNot "bitwise_not" 1 bits arith,
+    /// a · 2ᵇ: bits move up; 0 where b is negative or as large as the width.
+    Shl "shift_left" 2 ints arith,
+    /// ⌊a / 2ᵇ⌋: bits move down and the sign is kept; 0 where b is negative.
+    Shr "shift_right" 2 ints arith,
     /// b where the bool a is true, else c.
     Select "select" 3 all arith,
 }

@@ -22,6 +22,7 @@ pub(crate) mod log;
 pub(crate) mod poly;
 pub(crate) mod round;
 pub(crate) mod sigmoid;
+pub(crate) mod special;
 pub(crate) mod tanh;
 pub(crate) mod trig;
 

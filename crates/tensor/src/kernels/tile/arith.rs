@@ -88,6 +88,26 @@ formulas! {
         [i64, i32, u8] |a, b| a ^ b;
         [Flag] |a, b| Flag(a.0 ^ b.0);
     }
+    BitNot {
+        [i64, i32, u8] |a| !a;
+        [Flag] |a| Flag::new(!a.get());
+    }
+    Shl {
+        [i64] |a, b| if (0..64).contains(&b) { a << b } else { 0 };
+        [i32] |a, b| if (0..32).contains(&b) { a << b } else { 0 };
+        [u8] |a, b| if b < 8 { a << b } else { 0 };
+    }
+    Shr {
+        [i64] |a, b| if b < 0 { 0 } else { a >> b.min(63) };
+        [i32] |a, b| if b < 0 { 0 } else { a >> b.min(31) };
+        [u8] |a, b| if b < 8 { a >> b } else { 0 };
+    }
+    /// Truncating: the result has the sign of the dividend, as in C.
+    Fmod {
+        by element [f32, f64] |a, b| a % b;
+        by element [i64, i32] |a, b| if b == 0 { 0 } else { a.wrapping_rem(b) };
+        by element [u8] |a, b| if b == 0 { 0 } else { a % b };
+    }
     Select {
         [f32, f64, i64, i32, u8, Flag] |condition: Flag, a, b| if condition.get() { a } else { b };
     }

@@ -1,6 +1,6 @@
 //! The functions of floats.
 
-use crate::kernels::math::{area, double, erf, exp, log, round, sigmoid, tanh, trig};
+use crate::kernels::math::{area, double, erf, exp, log, round, sigmoid, special, tanh, trig};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
 use std::marker::PhantomData;
@@ -51,6 +51,14 @@ formulas! {
     Sigmoid { [f64] |a| double::sigmoid::<M>(a); }
     Softplus { [f64] |a| double::softplus::<M>(a); }
     Erf { [f64] |a| double::erf::<M>(a); }
+    Erfc { by element [f32] |a| special::erfc(f64::from(a)) as f32; by element [f64] |a| special::erfc(a); }
+    Erfinv { by element [f32] |a| special::erfinv(f64::from(a)) as f32; by element [f64] |a| special::erfinv(a); }
+    Lgamma { by element [f32] |a| special::lgamma(f64::from(a)) as f32; by element [f64] |a| special::lgamma(a); }
+    Digamma { by element [f32] |a| special::digamma(f64::from(a)) as f32; by element [f64] |a| special::digamma(a); }
+    Polygamma {
+        by element [f32] |n, a| special::polygamma(f64::from(n), f64::from(a)) as f32;
+        by element [f64] |n, a| special::polygamma(n, a);
+    }
     Floor {
         [f32] |a| round::floor_f32::<M>(a);
         [f64] |a| round::floor_f64::<M>(a);
