@@ -59,8 +59,11 @@ impl Tape {
 
     /// Retells the error of this tape, for a frame that knows more than the op that failed. Without one, nothing happens.
     pub fn amend(&self, retell: impl FnOnce(Error) -> Error) {
+        // The tape is not borrowed while the caller speaks: it may ask the tape.
+        let Some(error) = self.failure.borrow().as_ref().map(|failure| failure.error.clone()) else { return };
+        let error = retell(error);
         if let Some(failure) = &mut *self.failure.borrow_mut() {
-            failure.error = retell(failure.error.clone());
+            failure.error = error;
         }
     }
 

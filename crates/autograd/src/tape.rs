@@ -142,14 +142,27 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn scalar(&self, value: f64, dtype: DType) -> Var<'_> {
-        self.slot(Shape::scalar(), Scalar::new(dtype, value))
+        self.number_slot("scalar", Shape::scalar(), value, dtype)
+    }
+
+    /// A slot with a number that its dtype can say: floats round, integers are exact.
+    #[track_caller]
+    fn number_slot(&self, op: &'static str, shape: Shape, value: f64, dtype: DType) -> Var<'_> {
+        let scalar = Scalar::new(dtype, value);
+        match dtype.is_float() || scalar.to_f64() == value {
+            true => self.slot(shape, scalar),
+            false => {
+                let error = Error::dtype(format!("{value} is no {dtype}"));
+                self.reject(op, &[], error.help("choose a dtype that has it, as DType::F32"))
+            }
+        }
     }
 
     /// A number as a slot that fills a shape; one node.
     #[track_caller]
     pub fn full(&self, shape: impl IntoShape, value: f64, dtype: DType) -> Var<'_> {
         match shape.into_shape() {
-            Ok(shape) => self.slot(shape, Scalar::new(dtype, value)),
+            Ok(shape) => self.number_slot("full", shape, value, dtype),
             Err(error) => self.reject("full", &[], error),
         }
     }

@@ -239,3 +239,64 @@ fn a_tape_is_recycled_clean() {
         assert!(tape.check().is_err());
     }
 }
+
+/// Values at the edges of what is defined.
+#[test]
+fn edges_of_reductions_views_and_numbers() -> Result<()> {
+    let none = Tensor::zeros([0, 3], DType::F32)?;
+    assert!(!none.apply(|x| x.gt(0.0).any([0, 1]))?.item::<bool>()?);
+    assert!(none.apply(|x| x.gt(0.0).all([0, 1]))?.item::<bool>()?);
+
+    // 16-bit sums over several axes round once.
+    let x = Tensor::from_fn([2, 2000], |i| if i < 2000 { 60f32 } else { -60.0 })?.cast(DType::F16)?;
+    assert_eq!(x.apply(|x| x.sum().cast(DType::F32))?.item::<f32>()?, 0.0);
+    let y = Tensor::from_fn([2, 2000], |i| {
+        if i == 0 {
+            3f32
+        } else if i < 2000 {
+            1.0
+        } else {
+            -1.0
+        }
+    })?;
+    assert_eq!(y.cast(DType::BF16)?.apply(|y| y.sum().cast(DType::F32))?.item::<f32>()?, 2.0);
+
+    // Long columns are summed in blocks.
+    let column = Tensor::full([400_000, 2], 0.1f32)?;
+    let sum = column.apply(|x| x.sum_axes(0))?.to_vec::<f32>()?[0];
+    assert!((f64::from(sum) / (400_000.0 * f64::from(0.1f32)) - 1.0).abs() < 5e-6, "{sum}");
+
+    // Nothing of a flipped value, read by a kernel.
+    let padded = Tensor::from([1f32, 2.0]).apply(|x| x.flip(0).slice(0, ..0).pad(0, 1, 0, 0.0))?;
+    assert_eq!(padded.to_vec::<f32>()?, [0.0]);
+
+    let tape = Tape::new();
+    let x = tape.input(&Tensor::from([[1f64, 2.0], [3.0, 4.0]]));
+    let [dx] = tape.grad(x.slice_step(0, .., 1 << 63).sum(), [x]);
+    assert_eq!(dx.value()?.to_vec::<f64>()?, [1.0, 1.0, 0.0, 0.0]);
+
+    let fails = |f: &dyn Fn(&Tape)| {
+        let tape = Tape::new();
+        f(&tape);
+        tape.check().unwrap_err().to_string()
+    };
+    assert!(fails(&|tape| _ = tape.full([2], 0.5, DType::I64)).starts_with("full: 0.5 is no i64"));
+    assert!(fails(&|tape| _ = tape.scalar(300.0, DType::U8)).starts_with("scalar: 300 is no u8"));
+    let stacked = fails(&|tape| {
+        let x = tape.input(&Tensor::from([1f32]));
+        tape.stack(&[x, x], 9);
+    });
+    assert!(stacked.starts_with("stack: no place 9") && stacked.contains("tape.rs"), "{stacked}");
+    let huge = fails(&|tape| {
+        let x = tape.full([(1 << 60) - 1, 0], 0.0, DType::F32);
+        tape.concat(&[x; 17], 0);
+    });
+    assert!(huge.starts_with("concat: the joined size overflows"), "{huge}");
+
+    // An error may be retold by somebody who asks the tape.
+    let tape = Tape::new();
+    tape.full([2], 0.5, DType::I64);
+    tape.amend(|error| tape.error().unwrap_or(error).help("as said"));
+    assert!(tape.check().is_err());
+    Ok(())
+}

@@ -50,7 +50,8 @@ impl Op for Concat {
                     first.shape, other.shape, self.axis
                 )));
             }
-            total += other.shape.get(self.axis).copied().unwrap_or_default();
+            let more = other.shape.get(self.axis).copied().unwrap_or_default();
+            total = total.checked_add(more).ok_or_else(|| Error::shape("the joined size overflows"))?;
         }
         Ok(first.with_shape(first.shape.with(self.axis, total)?))
     }
@@ -137,6 +138,13 @@ impl Tape {
         if let Some(pair) = values.windows(2).find(|pair| pair[0].shape() != pair[1].shape()) {
             let error = Error::shape(format!("{} and {} differ", pair[0].shape(), pair[1].shape()));
             return self.reject("stack", &[("one", pair[0]), ("next", pair[1])], error);
+        }
+        if let Some(first) = values.first() {
+            let (shape, rank) = (first.shape(), first.rank() as isize);
+            if !(-rank - 1..=rank).contains(&axis) {
+                let error = Error::axis(format!("no place {axis} for a new axis of {shape}: -{} to {rank}", rank + 1));
+                return self.reject("stack", &[("one", *first)], error);
+            }
         }
         let start = self.len();
         let parts: Vec<Var<'t>> = values.iter().map(|value| value.unsqueeze(axis)).collect();

@@ -66,7 +66,7 @@ impl Op for Pad {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         let count = x[0].shape().get(self.axis).copied()?;
-        let step = self.gap + 1;
+        let step = self.gap.saturating_add(1);
         let covered = count.saturating_sub(1) * step + usize::from(count > 0);
         Some(ct.slice_step(self.axis as isize, self.before..self.before + covered, step))
     }
@@ -87,7 +87,7 @@ impl Kernel for Pad {
             if from.size * from.inner == 0 {
                 return Ok(());
             }
-            let (start, stride) = (self.before * to.inner, (self.gap + 1) * to.inner);
+            let (start, stride) = (self.before * to.inner, self.gap.saturating_add(1).saturating_mul(to.inner));
             for (row, block) in src.chunks_exact(from.size * from.inner).zip(dst.chunks_exact_mut(to.size * to.inner)) {
                 let place = block.get_mut(start..).unwrap_or_default();
                 // Without gaps the elements of a row lie together.

@@ -243,11 +243,13 @@ impl Emitter<'_> {
                 for o in &item.operands {
                     let dtype = self.items[o.item as usize].dtype;
                     let len = o.layout.shape().len() * dtype.size();
-                    let at = match len {
+                    let region = match len {
                         0 => Region::new(ARENA, 0, 0),
-                        _ => self.region(o.item)?,
+                        _ => {
+                            let at = self.region(o.item)?;
+                            Region::new(at.buffer, at.offset + o.layout.offset() * dtype.size(), len)
+                        }
                     };
-                    let region = Region::new(at.buffer, at.offset + o.layout.offset() * dtype.size(), len);
                     inputs.push((region, dtype, o.layout.shape().clone()));
                 }
                 let out = match item.bytes() {

@@ -16,6 +16,8 @@ use wengert_tensor::program::loops::{BLOCK, Rank};
 pub(crate) const NONE: u32 = u32::MAX;
 /// A group longer than this would not keep its registers in cache.
 const MEMBERS: usize = 192;
+/// How many loops of its level and size an item asks whether they read the same.
+const NEIGHBOURS: usize = 8;
 /// A cheap item that is computed anew wherever it is read stands for at most this many ops.
 const FLOATING: usize = 8;
 
@@ -236,7 +238,14 @@ impl Grouper<'_> {
         }
         let level = base + 1;
         if fuse && n > 0 {
-            let neighbours = self.loops.get(&(level, n)).cloned().unwrap_or_default();
+            // The last few: older ones are full, or far away.
+            let neighbours: SmallVec<[u32; NEIGHBOURS]> = self
+                .loops
+                .get(&(level, n))
+                .into_iter()
+                .flat_map(|list| list.iter().rev().take(NEIGHBOURS))
+                .copied()
+                .collect();
             for g in neighbours {
                 if self.shares(item, g) && self.fits(item, g, n, cols, Rank::Full) {
                     return self.join(id, g, cols, Rank::Full);

@@ -273,6 +273,8 @@ impl Lowering {
             let value = match kind {
                 ReduceFn::Sum => 0.0,
                 ReduceFn::Prod => 1.0,
+                // Of no masks, none is true and all are.
+                ReduceFn::Max if dtype == DType::Bool => 0.0,
                 ReduceFn::Max => f64::NEG_INFINITY,
                 ReduceFn::Min => f64::INFINITY,
             };
@@ -285,6 +287,17 @@ impl Lowering {
                 origin,
                 uniform: 0,
             }));
+        }
+        if matches!(dtype, DType::BF16 | DType::F16) && matches!(kind, ReduceFn::Sum | ReduceFn::Prod) {
+            // Whatever steps it takes, there is one rounding: at the end.
+            let cast = |operand: Operand, dtype| {
+                let shape = operand.layout.shape().clone();
+                let operands = std::iter::once(operand).collect();
+                Item { work: Work::Cast, operands, shape, dtype, origin, uniform: 0 }
+            };
+            let wide = self.plain(cast(operand, DType::F32));
+            let wide = self.reduce(wide, DType::F32, kind, axes, out, origin)?;
+            return Ok(self.plain(cast(wide, dtype)));
         }
         // Axes of one element are nothing to reduce.
         let kept: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| shape[*a] != 1 && !axes.contains(a)).collect();

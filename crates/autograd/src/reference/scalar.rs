@@ -62,7 +62,7 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Div => a / b,
         ScalarFn::Rem => remainder(a, b),
         ScalarFn::Fmod => a - b * (a / b).trunc(),
-        ScalarFn::Polygamma if a >= 0.0 && a < 100.0 && a.fract() == 0.0 => polygamma(a as i32, b),
+        ScalarFn::Polygamma if (0.0..100.0).contains(&a) && a.fract() == 0.0 => polygamma(a as i32, b),
         ScalarFn::Polygamma => f64::NAN,
         ScalarFn::Pow => a.powf(b),
         ScalarFn::Maximum | ScalarFn::Minimum if a.is_nan() || b.is_nan() => f64::NAN,
@@ -109,7 +109,7 @@ pub(super) fn integer(function: ScalarFn, a: i64, b: i64, mask: bool) -> Result<
         ScalarFn::Shr if (0..64).contains(&b) => a >> b,
         ScalarFn::Shr if b >= 64 => a >> 63,
         ScalarFn::Shl | ScalarFn::Shr => 0,
-        ScalarFn::Pow if b >= 0 => (0..b.min(64)).fold(1i64, |power, _| power.wrapping_mul(a)),
+        ScalarFn::Pow if b >= 0 => a.wrapping_pow(u32::try_from(b).unwrap_or(u32::MAX - u32::from(b % 2 == 0))),
         ScalarFn::Pow => match a {
             1 => 1,
             -1 => {

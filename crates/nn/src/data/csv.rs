@@ -4,6 +4,7 @@
 //! middle of a line are errors that name the file, the line and the column.
 
 use csv::{ReaderBuilder, StringRecord};
+use guard::Guard;
 use std::fs::File;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -144,11 +145,19 @@ impl CsvFile {
             .ok()
             .filter(u8::is_ascii)
             .ok_or_else(|| Error::value(format!("the separator {:?} is not an ASCII character", self.separator)))?;
-        let mut reader =
-            ReaderBuilder::new().has_headers(false).delimiter(separator).flexible(true).from_reader(self.open(&name)?);
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .delimiter(separator)
+            .flexible(true)
+            .from_reader(self.open(&name, separator)?);
 
         let mut record = StringRecord::new();
-        let mut next = |record: &mut StringRecord| reader.read_record(record).map_err(|error| unreadable(&name, error));
+        let mut next = |record: &mut StringRecord| {
+            let more = reader.read_record(record);
+            // What a cut file still seems to say counts for nothing.
+            self.sound(&name, reader.get_ref())?;
+            more.map_err(|error| unreadable(&name, error))
+        };
         let mut sheet = Sheet::new(name.clone());
         let mut more = next(&mut record)?;
         if self.header && more {
@@ -168,7 +177,7 @@ impl CsvFile {
         sheet.finish()
     }
 
-    fn open(&self, name: &str) -> Result<impl std::io::Read> {
+    fn open(&self, name: &str, separator: u8) -> Result<Guard<File>> {
         let failed = |error: std::io::Error| Error::io(format!("{name} cannot be read")).caused_by(error);
         let file = File::open(&self.path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
@@ -176,11 +185,26 @@ impl CsvFile {
             return Err(Error::io(format!("{name} is a folder")));
         }
         if meta.len() > self.max_bytes {
-            return Err(Error::data(format!("{name} has {} bytes, the limit is {}", meta.len(), self.max_bytes))
-                .help("`CsvFile::max_bytes` raises the limit"));
+            return Err(self.too_large(format!("{name} has {} bytes", meta.len())));
         }
         // A pipe has no length to ask for, and a file may grow while it is read.
-        Ok(std::io::Read::take(file, self.max_bytes))
+        Ok(Guard::new(file, separator, self.max_bytes))
+    }
+
+    /// That what was read so far is neither too much nor torn.
+    fn sound(&self, name: &str, read: &Guard<File>) -> Result<()> {
+        if read.is_over() {
+            return Err(self.too_large(format!("{name} goes on after {} bytes", self.max_bytes)));
+        }
+        match read.torn() {
+            None => Ok(()),
+            Some(line) => Err(Error::data(format!("{name}:{line}: the quote that opens here is never closed"))
+                .help("close it, or write `\"\"` for a quote inside of a quoted cell")),
+        }
+    }
+
+    fn too_large(&self, what: String) -> Error {
+        Error::data(format!("{what}, the limit is {}", self.max_bytes)).help("`CsvFile::max_bytes` raises the limit")
     }
 }
 
@@ -385,5 +409,6 @@ fn shortened(cell: &str) -> String {
     if cell.chars().count() <= 40 { cell.to_string() } else { cell.chars().take(37).chain("...".chars()).collect() }
 }
 
+mod guard;
 #[cfg(test)]
 mod tests;

@@ -80,6 +80,55 @@ fn the_size_is_limited() {
     assert!(CsvFile::new(&path).label("y").separator('→').read().is_err());
 }
 
+/// A pipe says nothing of its length: what goes on after the limit is found only by reading it.
+#[cfg(unix)]
+#[test]
+fn the_size_of_a_pipe_is_limited_too() {
+    let text = "x,a\n1,11\n2,345678\n4,5\n";
+    for (limit, fits) in [(14, false), (text.len() as u64 - 1, false), (text.len() as u64, true), (u64::MAX, true)] {
+        let scratch = Scratch::new("csv");
+        let path = scratch.file("pipe.csv");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let write = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::write(path, text)
+        });
+        let table = CsvFile::new(&path).max_bytes(limit).read();
+        write.join().unwrap().ok();
+        match table {
+            Ok(table) => assert!(fits && table.inputs.shape().dims() == [3, 2], "{limit}: {:?}", table.inputs),
+            Err(error) => {
+                let found = error.to_string();
+                assert!(
+                    !fits && found.contains(&format!("goes on after {limit} bytes, the limit is {limit}")),
+                    "{found}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_an_error() {
+    let cases = [
+        ("a,b,y\n1,2,\"cat\n3,4,dog\n5,6,cow\n", 2),
+        ("a,b,y\n1,2,cat\n3,4,\"dog", 3),
+        ("a,b,y\n1,2,\"c\"\"at\n3,4,dog\"\"\n", 2),
+        ("a,b,y\n1,2,\"two\nlines\"\n3,\"4,dog\n", 4),
+        ("\u{feff}\"a,b,y\n1,2,cat\n", 1),
+        ("a,b,y\r\n1,2,\"", 2),
+    ];
+    for (text, line) in cases {
+        let error = complaint(text);
+        assert!(error.contains(&format!("data.csv:{line}: the quote that opens here is never closed")), "{error}");
+    }
+    // A quote inside of a plain cell is a character, and a closed one may hold anything.
+    for text in ["a,y\n1,c\"at\n2,dog\n", "\u{feff}\"a\",y\n1,\"c\"\"a,t\n\"\n2,\"dog\"", "a,y\n1,\"\"\"\"\n2,\"x\"y\n"]
+    {
+        assert_eq!(read(text).unwrap().targets.len(), 2, "{text}");
+    }
+}
+
 #[test]
 fn no_truncation_and_no_flipped_byte_panics() {
     let good = b"a,b,y\n1.5,2,0\n\"3\",-4e1,1\n5,6,2\n".to_vec();

@@ -101,6 +101,8 @@ pub(super) struct ColReduction {
     pub(super) combine: TileFn,
     /// Offset of the first unit's accumulator in the workspace.
     pub(super) partial: usize,
+    /// The same of the block that is being summed, where units are longer than a block.
+    pub(super) blocks: usize,
     pub(super) size: usize,
 }
 

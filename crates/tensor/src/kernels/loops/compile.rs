@@ -10,6 +10,7 @@ use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
+use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
     LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_round,
     tile_rows,
@@ -686,9 +687,13 @@ impl<'a> Builder<'a> {
         let phase = self.infos[id].phase;
         let combine = self.kernel(combiner(f, in_register), in_register)?;
         let partial = self.reserve(self.units * self.cols * size);
+        let blocks = match self.unit_rows > FOLD_ROWS {
+            true => self.reserve(self.units * self.cols * size),
+            false => partial,
+        };
         self.finals_for(id as ValueId, combine, partial, self.cols, size)?;
         let column = self.col_reductions.len() as u16;
-        self.col_reductions.push(ColReduction { combine, partial, size });
+        self.col_reductions.push(ColReduction { combine, partial, blocks, size });
         self.body(phase).push(Action::Fold { src, column });
         self.release(&[o]);
         Ok(())

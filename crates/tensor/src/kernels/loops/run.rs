@@ -13,6 +13,9 @@ use std::cell::RefCell;
 
 /// Rows of at most this many elements are reduced left to right; longer ones in lanes.
 const SHORT_ROW: usize = 32;
+/// Rows of a column that are summed one after another; longer columns are summed in blocks of these, so that no sum has
+/// more terms than it must.
+pub(super) const FOLD_ROWS: usize = 256;
 /// A loop is shared between threads when it takes about this long on one.
 const PARALLEL_NS: usize = 25_000;
 
@@ -337,11 +340,32 @@ impl Worker<'_> {
                     let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
                     let src = self.at(*src);
                     let n = if at.rows * cols == at.n { cols } else { at.n };
+                    if self.code.unit_rows <= FOLD_ROWS {
+                        for r in 0..at.rows {
+                            let row = src.add(r * cols * size);
+                            match at.first && r == 0 {
+                                true => std::ptr::copy_nonoverlapping(row, sum, n * size),
+                                false => (column.combine)(sum, sum, row, sum, n),
+                            }
+                        }
+                        return;
+                    }
+                    // Long columns: rows into blocks, blocks into the unit.
+                    let block = self.workspace.add(column.blocks + (at.unit * cols + at.col) * size);
+                    let start = at.unit * self.code.unit_rows;
+                    let rows = self.code.unit_rows.min(self.code.rows - start);
                     for r in 0..at.rows {
                         let row = src.add(r * cols * size);
-                        match at.first && r == 0 {
-                            true => std::ptr::copy_nonoverlapping(row, sum, n * size),
-                            false => (column.combine)(sum, sum, row, sum, n),
+                        let i = at.row + r - start;
+                        match i.is_multiple_of(FOLD_ROWS) {
+                            true => std::ptr::copy_nonoverlapping(row, block, n * size),
+                            false => (column.combine)(block, block, row, block, n),
+                        }
+                        if i % FOLD_ROWS == FOLD_ROWS - 1 || i + 1 == rows {
+                            match i < FOLD_ROWS {
+                                true => std::ptr::copy_nonoverlapping(block, sum, n * size),
+                                false => (column.combine)(sum, sum, block, sum, n),
+                            }
                         }
                     }
                 }

@@ -15,8 +15,11 @@ pub(crate) fn lgamma(x: f64) -> f64 {
 /// The x with erf x = y: a rational start (Giles 2012) and three steps of Halley's rule, on erfc where y is near ±1.
 pub(crate) fn erfinv(y: f64) -> f64 {
     let p = y.abs();
-    if !(p < 1.0) {
-        return if p == 1.0 { f64::INFINITY.copysign(y) } else { f64::NAN };
+    if p.is_nan() || p > 1.0 {
+        return f64::NAN;
+    }
+    if p == 1.0 {
+        return f64::INFINITY.copysign(y);
     }
     let tail = 1.0 - p;
     let w = -(tail * (1.0 + p)).ln();
