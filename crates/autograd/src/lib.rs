@@ -24,6 +24,7 @@
 pub mod axes;
 pub mod check;
 pub mod class;
+pub mod compose;
 pub mod gradients;
 pub mod graph;
 pub mod hash;
@@ -38,7 +39,6 @@ pub mod tape;
 pub mod vars;
 
 mod apply;
-mod compose;
 mod exec;
 mod frame;
 mod gradient;

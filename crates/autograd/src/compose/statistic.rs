@@ -4,7 +4,9 @@ use crate::axes::{IntoAxes, inhabited};
 use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
+use crate::sample::{Entry, Sample};
 use wengert_tensor::shape::Axes;
+use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
     /// The mean of all elements: Σx / n.
@@ -140,4 +142,42 @@ impl<'t> Var<'t> {
         });
         self.named("norm", norm)
     }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    let x = || [Tensor::from([[1.0f64, -2.0, 0.5], [0.3, 0.1, -4.0]])];
+    let zeros = || [Tensor::from([[0.0f64, 0.0], [3.0, 4.0]])];
+    vec![
+        Entry::new(
+            "mean",
+            "statistic.rs",
+            vec![
+                Sample::new("all", x(), |_, x| x[0].mean().square()),
+                Sample::new("rows", x(), |_, x| x[0].mean_axes(-1)).slopes([1.0 / 3.0; 6]),
+                Sample::new("columns, kept", x(), |_, x| x[0].mean_keep(0) * x[0]),
+            ],
+        ),
+        Entry::new(
+            "var",
+            "statistic.rs",
+            vec![
+                Sample::new("all", x(), |_, x| x[0].var()),
+                Sample::new("rows", x(), |_, x| x[0].var_axes(-1)),
+                Sample::new("columns, kept", x(), |_, x| x[0].var_keep(0) * x[0]),
+            ],
+        ),
+        Entry::new(
+            "norm",
+            "statistic.rs",
+            vec![
+                Sample::new("all", x(), |_, x| x[0].norm()),
+                Sample::new("rows", x(), |_, x| x[0].norm_axes(-1)),
+                Sample::new("columns, kept", x(), |_, x| x[0].norm_keep(0) * x[0]),
+                Sample::new("a row of zeros", zeros(), |_, x| x[0].norm_axes(1))
+                    .kinked()
+                    .gives([0., 5.])
+                    .slopes([0., 0., 0.6, 0.8]),
+            ],
+        ),
+    ]
 }

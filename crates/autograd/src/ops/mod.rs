@@ -2,6 +2,7 @@
 //! roll; the laws then test it.
 
 pub mod argmax;
+pub mod argsort;
 pub mod binary;
 pub mod broadcast;
 pub mod cast;
@@ -21,6 +22,7 @@ pub mod permute;
 pub mod prod;
 pub mod random;
 pub mod reshape;
+pub mod searchsorted;
 pub mod select;
 pub mod slice;
 pub mod stop_gradient;
@@ -34,6 +36,7 @@ use crate::sample::Entry;
 pub fn roll() -> Vec<Entry> {
     [
         argmax::entries(),
+        argsort::entries(),
         broadcast::entries(),
         cast::entries(),
         check_index::entries(),
@@ -51,6 +54,7 @@ pub fn roll() -> Vec<Entry> {
         prod::entries(),
         random::entries(),
         reshape::entries(),
+        searchsorted::entries(),
         slice::entries(),
         stop_gradient::entries(),
         sum::entries(),
