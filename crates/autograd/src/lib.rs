@@ -46,6 +46,7 @@ mod kernel;
 mod naming;
 mod operators;
 mod plan;
+mod scan;
 mod sum_into;
 mod value;
 mod var;

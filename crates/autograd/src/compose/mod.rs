@@ -2,6 +2,7 @@
 //! one, write it in the file of its kin, with cases in `entries()`; a new file has its line in the roll.
 
 mod activation;
+mod cumulative;
 mod loss;
 mod order;
 mod random;
@@ -25,6 +26,7 @@ fn widened<'t>(x: Var<'t>, f: impl FnOnce(Var<'t>) -> Var<'t>) -> Var<'t> {
 pub fn roll() -> Vec<Entry> {
     [
         activation::entries(),
+        cumulative::entries(),
         loss::entries(),
         order::entries(),
         random::entries(),

@@ -1,6 +1,7 @@
 //! The ops: one file each, with all that is known of it. To add one, write its file, its `mod` line and its line in the
 //! roll; the laws then test it.
 
+pub mod arg_cumulative;
 pub mod argmax;
 pub mod argsort;
 pub mod binary;
@@ -10,12 +11,15 @@ pub mod check_index;
 pub mod compare;
 pub mod concat;
 pub mod constant;
+pub mod cumprod;
+pub mod cumsum;
 pub mod elementwise;
 pub mod extremum;
 pub mod flip;
 pub mod gather;
 pub mod iota;
 pub mod leaf;
+pub mod linear_scan;
 pub mod matmul;
 pub mod pad;
 pub mod permute;
@@ -35,6 +39,7 @@ use crate::sample::Entry;
 /// Every op with its cases.
 pub fn roll() -> Vec<Entry> {
     [
+        arg_cumulative::entries(),
         argmax::entries(),
         argsort::entries(),
         broadcast::entries(),
@@ -42,12 +47,15 @@ pub fn roll() -> Vec<Entry> {
         check_index::entries(),
         concat::entries(),
         constant::entries(),
+        cumprod::entries(),
+        cumsum::entries(),
         elementwise::entries(),
         extremum::entries(),
         flip::entries(),
         gather::entries(),
         iota::entries(),
         leaf::entries(),
+        linear_scan::entries(),
         matmul::entries(),
         pad::entries(),
         permute::entries(),
