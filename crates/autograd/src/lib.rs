@@ -55,6 +55,7 @@ pub use apply::Apply;
 pub use axes::IntoAxes;
 pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
+pub use compose::product::IntoPairs;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
 pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};

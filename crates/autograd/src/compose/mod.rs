@@ -2,9 +2,14 @@
 //! one, write it in the file of its kin, with cases in `entries()`; a new file has its line in the roll.
 
 mod activation;
+mod arrange;
+mod band;
 mod cumulative;
 mod loss;
+mod mask;
+mod norm_p;
 mod order;
+pub mod product;
 mod random;
 mod softmax;
 mod statistic;
@@ -29,6 +34,11 @@ pub fn roll() -> Vec<Entry> {
         cumulative::entries(),
         loss::entries(),
         order::entries(),
+        arrange::entries(),
+        band::entries(),
+        mask::entries(),
+        norm_p::entries(),
+        product::entries(),
         random::entries(),
         softmax::entries(),
         statistic::entries(),
