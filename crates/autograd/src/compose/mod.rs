@@ -5,6 +5,7 @@ mod activation;
 mod arrange;
 mod band;
 mod cumulative;
+mod einsum;
 mod loss;
 mod mask;
 mod norm_p;
@@ -32,6 +33,7 @@ pub fn roll() -> Vec<Entry> {
     [
         activation::entries(),
         cumulative::entries(),
+        einsum::entries(),
         loss::entries(),
         order::entries(),
         arrange::entries(),
