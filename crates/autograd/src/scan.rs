@@ -21,6 +21,16 @@ pub(crate) fn scan<T: Copy, U: Copy, S: Copy>(
     }
     let mut states = vec![start; inner];
     for (from, to) in src.chunks_exact(size * inner).zip(dst.chunks_exact_mut(size * inner)) {
+        // A lane by itself keeps its state in a register.
+        if inner == 1 {
+            let mut state = start;
+            let mut one = |(&x, y): (&T, &mut U)| *y = step(&mut state, x, *y);
+            match reverse {
+                false => from.iter().zip(to).for_each(&mut one),
+                true => from.iter().zip(to).rev().for_each(&mut one),
+            }
+            continue;
+        }
         states.fill(start);
         let mut row = |(from, to): (&[T], &mut [U])| {
             for ((&x, y), state) in from.iter().zip(to).zip(&mut states) {
