@@ -98,7 +98,28 @@ pub(super) fn entries() -> Vec<Entry> {
             "logcumsumexp",
             "cumulative.rs",
             vec![
-                Sample::new("rows", x(), |_, x| x[0].logcumsumexp(-1)),
+                // As PyTorch has it.
+                Sample::new("rows", x(), |_, x| x[0].logcumsumexp(-1))
+                    .gives([
+                        1.0,
+                        3.1269280110429727,
+                        3.4076059644443806,
+                        4.440189698561196,
+                        0.5,
+                        0.7014132779827524,
+                        2.6531782071222882,
+                        3.072144588774332,
+                    ])
+                    .slopes([
+                        1.241292098472583,
+                        1.782920851842614,
+                        0.3318727897968301,
+                        0.643914259887972,
+                        2.0100605948978667,
+                        0.22537498229917935,
+                        1.42229072937093,
+                        0.3422736934320239,
+                    ]),
                 Sample::new("columns", x(), |_, x| x[0].logcumsumexp(0)),
                 Sample::new("falling", x(), |_, x| x[0].flip(1).logcumsumexp(1).square()),
                 Sample::new("steps of −∞ and far apart", steps(), |_, x| x[0].logcumsumexp(0)).kinked().gives([

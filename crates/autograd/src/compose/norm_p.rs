@@ -83,7 +83,15 @@ pub(super) fn entries() -> Vec<Entry> {
         vec![
             Sample::new("1", x(), |_, x| x[0].norm_p(1.0, -1)).gives([3.5, 4.4]).slopes([1., -1., 1., 1., 1., -1.]),
             Sample::new("2", x(), |_, x| x[0].norm_p(2.0, [0, 1])),
-            Sample::new("3", x(), |_, x| x[0].norm_p(3.0, -1)),
+            // As PyTorch has it.
+            Sample::new("3", x(), |_, x| x[0].norm_p(3.0, -1)).gives([2.089669598190616, 4.000583248284559]).slopes([
+                0.2290048874729442,
+                -0.9160195498917768,
+                0.05725122186823605,
+                0.005623359972912014,
+                0.0006248177747680017,
+                -0.9997084396288025,
+            ]),
             Sample::new("1.5, columns", x(), |_, x| x[0].norm_p(1.5, 0).square()),
             Sample::new("a half", x(), |_, x| x[0].norm_p(0.5, 1)),
             Sample::new("∞", x(), |_, x| x[0].norm_p(MOST, -1)).gives([2., 4.]).slopes([0., -1., 0., 0., 0., -1.]),

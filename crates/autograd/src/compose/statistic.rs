@@ -263,7 +263,17 @@ pub(super) fn entries() -> Vec<Entry> {
                     x[0].std_corrected(-1, 1.0).square() - x[0].var_corrected(-1, 1.0)
                 })
                 .gives([0., 0.]),
-                Sample::new("rows", x(), |_, x| x[0].std_corrected(-1, 1.0)),
+                // As PyTorch has it.
+                Sample::new("rows", x(), |_, x| x[0].std_corrected(-1, 1.0))
+                    .gives([1.6072751268321592, 2.4269322199023193])
+                    .slopes([
+                        0.36293309315564887,
+                        -0.5703234321017339,
+                        0.20739033894608505,
+                        0.30903211628637345,
+                        0.267827834114857,
+                        -0.5768599504012304,
+                    ]),
                 Sample::new("columns, kept", x(), |_, x| x[0].std_keep(0) * x[0]),
                 Sample::new("equal elements", [Tensor::from([[0.5f64; 3], [0.0, 3.0, 0.0]])], |_, x| x[0].std_axes(1))
                     .kinked()
