@@ -1,5 +1,6 @@
 //! What the opaque kernels share: element types, blocks around an axis, and indices that are checked.
 
+use std::cmp::Ordering;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::TensorView;
 use wengert_tensor::shape::Shape;
@@ -87,5 +88,16 @@ fn out_of_range(what: &str, index: i64, size: usize, flat: usize, shape: &Shape)
         [] => Error::index(format!("{what} {index} is outside 0..{size}")),
         [i] => Error::index(format!("{what} {index} at {i} is outside 0..{size}")),
         _ => Error::index(format!("{what} {index} at {place:?} is outside 0..{size}")),
+    }
+}
+
+/// The order of two elements, from above or from below; NaN is equal to NaN and comes after all numbers either way.
+#[inline]
+pub(crate) fn nan_last<T: PartialOrd + Copy>(a: T, b: T, descending: bool) -> Ordering {
+    let nan = |x: T| x.partial_cmp(&x).is_none();
+    match a.partial_cmp(&b) {
+        Some(order) if descending => order.reverse(),
+        Some(order) => order,
+        None => nan(a).cmp(&nan(b)),
     }
 }

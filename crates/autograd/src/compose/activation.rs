@@ -2,7 +2,9 @@
 
 use crate::graph::Var;
 use crate::operand::{Like, Operand};
+use crate::sample::{Entry, Sample};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI};
+use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
     /// The Gaussian error linear unit in its tanh form: x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
@@ -143,4 +145,36 @@ impl<'t> Var<'t> {
         let y = if n < 0 { power.recip() } else { power };
         if n == 1 { y } else { self.named("powi", y) }
     }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    let x = || [Tensor::from([1.0f64, -0.5, 0.3, -3.0, 7.0])];
+    let f32s = || [Tensor::from([1.0f32, -0.5, 0.0, f32::INFINITY, f32::NAN])];
+    let both = |op, run| {
+        let cases = vec![Sample::new("f64", x(), run), Sample::new("f32 and its ends", f32s(), run).kinked()];
+        Entry::new(op, "activation.rs", cases)
+    };
+    vec![
+        both("gelu", |_, x| x[0].gelu()),
+        both("gelu_exact", |_, x| x[0].gelu_exact()),
+        both("silu", |_, x| x[0].silu()),
+        both("leaky_relu", |_, x| x[0].leaky_relu(0.1)),
+        both("elu", |_, x| x[0].elu(0.5)),
+        both("selu", |_, x| x[0].selu()),
+        both("mish", |_, x| x[0].mish()),
+        both("softsign", |_, x| x[0].softsign()),
+        both("log_sigmoid", |_, x| x[0].log_sigmoid()),
+        both("hardtanh", |_, x| x[0].hardtanh(-1.1, 1.1)),
+        both("relu6", |_, x| x[0].relu6()),
+        both("powi", |_, x| x[0].powi(-3)),
+        Entry::new(
+            "clamp",
+            "activation.rs",
+            vec![
+                Sample::new("f64", x(), |_, x| x[0].clamp(-1.0, 2.0)).gives([1., -0.5, 0.3, -1., 2.]),
+                Sample::new("at the bounds", x(), |_, x| x[0].clamp(-0.5, 1.0)).kinked().slopes([1., 1., 1., 0., 0.]),
+                Sample::new("i64", [Tensor::from([1i64, 5, 9])], |_, x| x[0].clamp(2, 6)).gives([2., 5., 6.]),
+            ],
+        ),
+    ]
 }

@@ -4,8 +4,10 @@ use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::indices;
 use crate::operand::{Like, Operand};
+use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
+use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
     /// Labels as rows of zeros with a single 1, in f32: the classes are a new last axis.
@@ -81,4 +83,21 @@ impl<'t> Var<'t> {
         });
         self.named(OP, loss)
     }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    let labels = || Tensor::from([2i64, 0]);
+    let scores = || Tensor::from([[1.0f64, -2.0, 0.5], [0.3, 0.1, -4.0]]);
+    vec![
+        Entry::new(
+            "one_hot",
+            "loss.rs",
+            vec![Sample::new("two", [labels()], |_, x| x[0].one_hot(3)).gives([0., 0., 1., 1., 0., 0.])],
+        ),
+        Entry::new(
+            "cross_entropy",
+            "loss.rs",
+            vec![Sample::new("f64", [scores(), labels()], |_, x| x[0].cross_entropy(x[1]))],
+        ),
+    ]
 }

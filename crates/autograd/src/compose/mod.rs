@@ -1,12 +1,22 @@
-//! Compositions: methods that are written with ops and own no kernel. They are fast because the planner fuses.
+//! Compositions: methods that are written with ops and own no kernel. They are fast because the planner fuses. To add
+//! one, write it in the file of its kin, with cases in `entries()`; a new file has its line in the roll.
 
 mod activation;
+mod arrange;
+mod band;
+mod cumulative;
+mod einsum;
 mod loss;
+mod mask;
+mod norm_p;
+mod order;
+pub mod product;
 mod random;
 mod softmax;
 mod statistic;
 
 use crate::graph::Var;
+use crate::sample::Entry;
 use wengert_tensor::dtype::DType;
 
 /// Computes in f32 what is given in 16 bits, and rounds once at the end: a sum of many may leave the range of f16.
@@ -16,4 +26,26 @@ fn widened<'t>(x: Var<'t>, f: impl FnOnce(Var<'t>) -> Var<'t>) -> Var<'t> {
         half @ (DType::BF16 | DType::F16) => f(x.cast(DType::F32)).cast(half),
         _ => f(x),
     }
+}
+
+/// Every composition with its cases. The laws of the ops hold for these too.
+pub fn roll() -> Vec<Entry> {
+    [
+        activation::entries(),
+        cumulative::entries(),
+        einsum::entries(),
+        loss::entries(),
+        order::entries(),
+        arrange::entries(),
+        band::entries(),
+        mask::entries(),
+        norm_p::entries(),
+        product::entries(),
+        random::entries(),
+        softmax::entries(),
+        statistic::entries(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

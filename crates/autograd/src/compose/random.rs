@@ -2,8 +2,10 @@
 
 use crate::graph::Var;
 use crate::meta::floats;
+use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
+use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
     /// While the tape is training: every element is 0 with probability `rate`, the others are divided by 1 − `rate`, so that
@@ -37,4 +39,13 @@ impl<'t> Var<'t> {
         let y = self.mul(1.0 / (1.0 - rate)).select(kept, self.filled(0.0));
         self.named("dropout", y)
     }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    let x = [Tensor::from([1.0f64, -2.0])];
+    vec![Entry::new(
+        "dropout",
+        "random.rs",
+        vec![Sample::new("while not training", x, |_, x| x[0].dropout(0.5)).gives([1., -2.]).slopes([1., 1.])],
+    )]
 }

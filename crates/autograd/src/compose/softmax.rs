@@ -4,7 +4,9 @@ use crate::axes::inhabited;
 use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
+use crate::sample::{Entry, Sample};
 use wengert_tensor::shape::Axes;
+use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
     /// Probabilities along an axis: eˣ / Σeˣ.
@@ -47,7 +49,7 @@ impl<'t> Var<'t> {
         self.named("log_softmax", y)
     }
 
-    /// ln Σeˣ along an axis, which is not in the result: a smooth maximum.
+    /// ln Σeˣ along an axis, which is not in the result: a smooth maximum. Of −∞ alone it is −∞, with the gradient 0.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -64,7 +66,9 @@ impl<'t> Var<'t> {
             let max = x.max_axes(axis).stop_gradient();
             // Where all are −∞, or one is ∞, the differences would be NaN.
             let max = max.select(max.is_finite(), max.filled(0.0));
-            max + (x - max.spread(&shape, &axes)).exp().sum_over(axes).log()
+            let sum = (x - max.spread(&shape, &axes)).exp().sum_over(axes);
+            // The slope of the logarithm is infinite at 0; not choosing it there makes the gradient of −∞ zero.
+            max + sum.log().select(sum.ne(sum.filled(0.0)), sum.filled(f64::NEG_INFINITY))
         });
         self.named("logsumexp", y)
     }
@@ -89,4 +93,40 @@ impl<'t> Var<'t> {
         let signed: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
         self - self.max_axes(signed).stop_gradient().spread(&self.shape(), axes)
     }
+}
+
+pub(super) fn entries() -> Vec<Entry> {
+    const NONE: f64 = f64::NEG_INFINITY;
+    let x = || [Tensor::from([[1.0f64, -2.0, 0.5], [0.3, 0.1, -4.0]])];
+    let masked = || [Tensor::from([[0.0f64, NONE, 0.0], [NONE; 3]])];
+    vec![
+        Entry::new(
+            "softmax",
+            "softmax.rs",
+            vec![
+                Sample::new("rows", x(), |_, x| x[0].softmax(-1)),
+                Sample::new("columns", x(), |_, x| x[0].softmax(0)),
+            ],
+        ),
+        Entry::new(
+            "log_softmax",
+            "softmax.rs",
+            vec![
+                Sample::new("rows", x(), |_, x| x[0].log_softmax(-1)),
+                Sample::new("columns", x(), |_, x| x[0].log_softmax(0)),
+            ],
+        ),
+        Entry::new(
+            "logsumexp",
+            "softmax.rs",
+            vec![
+                Sample::new("rows", x(), |_, x| x[0].logsumexp(-1)),
+                Sample::new("columns", x(), |_, x| x[0].logsumexp(0)),
+                Sample::new("a row of −∞", masked(), |_, x| x[0].logsumexp(-1))
+                    .kinked()
+                    .gives([2f64.ln(), NONE])
+                    .slopes([0.5, 0., 0.5, 0., 0., 0.]),
+            ],
+        ),
+    ]
 }

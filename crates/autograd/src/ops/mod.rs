@@ -1,7 +1,9 @@
 //! The ops: one file each, with all that is known of it. To add one, write its file, its `mod` line and its line in the
 //! roll; the laws then test it.
 
+pub mod arg_cumulative;
 pub mod argmax;
+pub mod argsort;
 pub mod binary;
 pub mod broadcast;
 pub mod cast;
@@ -9,6 +11,8 @@ pub mod check_index;
 pub mod compare;
 pub mod concat;
 pub mod constant;
+pub mod cumprod;
+pub mod cumsum;
 pub mod custom;
 pub mod elementwise;
 pub mod extremum;
@@ -16,12 +20,14 @@ pub mod flip;
 pub mod gather;
 pub mod iota;
 pub mod leaf;
+pub mod linear_scan;
 pub mod matmul;
 pub mod pad;
 pub mod permute;
 pub mod prod;
 pub mod random;
 pub mod reshape;
+pub mod searchsorted;
 pub mod select;
 pub mod slice;
 pub mod stop_gradient;
@@ -34,12 +40,16 @@ use crate::sample::Entry;
 /// Every op with its cases.
 pub fn roll() -> Vec<Entry> {
     [
+        arg_cumulative::entries(),
         argmax::entries(),
+        argsort::entries(),
         broadcast::entries(),
         cast::entries(),
         check_index::entries(),
         concat::entries(),
         constant::entries(),
+        cumprod::entries(),
+        cumsum::entries(),
         custom::entries(),
         elementwise::entries(),
         extremum::entries(),
@@ -47,12 +57,14 @@ pub fn roll() -> Vec<Entry> {
         gather::entries(),
         iota::entries(),
         leaf::entries(),
+        linear_scan::entries(),
         matmul::entries(),
         pad::entries(),
         permute::entries(),
         prod::entries(),
         random::entries(),
         reshape::entries(),
+        searchsorted::entries(),
         slice::entries(),
         stop_gradient::entries(),
         sum::entries(),
