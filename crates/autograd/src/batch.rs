@@ -14,6 +14,17 @@ pub struct Batch<'a, 't> {
     pub(crate) tape: &'t Tape,
     pub(crate) size: usize,
     pub(crate) operands: &'a [(Var<'t>, bool)],
+    pub(crate) randomness: Randomness,
+}
+
+/// What random ops inside a batched closure draw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Randomness {
+    /// Every example its own numbers.
+    #[default]
+    Different,
+    /// All examples the same numbers.
+    Same,
 }
 
 impl<'t> Batch<'_, 't> {
@@ -25,6 +36,11 @@ impl<'t> Batch<'_, 't> {
     /// The tape.
     pub fn tape(&self) -> &'t Tape {
         self.tape
+    }
+
+    /// What random ops draw.
+    pub fn randomness(&self) -> Randomness {
+        self.randomness
     }
 
     /// Operand i, and whether it is mapped.

@@ -16,7 +16,7 @@ pub enum Class<'a> {
     Map(ScalarFn),
     /// The operand's elements in another element type.
     Cast(DType),
-    /// The operand's elements, re-read.
+    /// The first operand's elements, re-read. Others carry derivatives only, and are not computed.
     View(&'a dyn View),
     /// A reduction over `axes`, which are sorted; the output does not have them.
     Reduce {

@@ -2,6 +2,7 @@
 
 use crate::graph::{Graph, Leaf, NodeId, Tape};
 use crate::hash::Mixer;
+use crate::plan;
 use crate::plan::emit::{Emitted, emit};
 use crate::plan::extract::{bound_bytes, extract};
 use crate::plan::group::group;
@@ -95,7 +96,7 @@ pub fn without_fusion<R>(f: impl FnOnce() -> R) -> R {
 /// The values of `outputs`, which have none yet, in order, all by one plan.
 pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
     let graph = tape.graph.borrow();
-    let fuse = FUSE.with(Cell::get);
+    let fuse = fuses();
     let mut mixer = Mixer::new(HASH_REQUEST);
     mixer.word(u64::from(fuse));
     for &id in outputs {
@@ -134,11 +135,20 @@ impl Cache {
     }
 }
 
-fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
-    let graph = simplify(&extract(graph, outputs)?);
-    let lowered = lower(&graph)?;
+/// The program of a graph.
+pub(crate) fn plan(graph: &plan::graph::Graph, fuse: bool) -> Result<Emitted> {
+    let lowered = lower(&simplify(graph))?;
     let grouping = group(&lowered.items, &lowered.outputs, fuse);
-    let emitted = emit(&lowered, &grouping)?;
+    emit(&lowered, &grouping)
+}
+
+/// Whether plans of this thread fuse.
+pub(crate) fn fuses() -> bool {
+    FUSE.with(Cell::get)
+}
+
+fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
+    let emitted = plan(&extract(graph, outputs)?, fuse)?;
     CACHE.with(|cache| cache.borrow_mut().compiled += 1);
     let heavy = emitted.program.cost_ns() > ENTER_NS;
     Ok(Plan { emitted, used: 0, heavy })

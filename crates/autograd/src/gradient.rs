@@ -84,18 +84,23 @@ impl Tape {
     fn why_not(&self, y: Var<'_>) -> String {
         let graph = self.graph.borrow();
         match graph.node(y.id).map(|node| (node.op.name(), node.op.derivative())) {
-            Ok((name, Derivative::None(why))) => format!("`{name}` has no derivative: {why}"),
+            Ok((name, Derivative::None(why) | Derivative::Flat(why))) => format!("`{name}` has no derivative: {why}"),
             _ => format!("{} has no derivative", y.dtype()),
         }
     }
 
     /// The cotangents of `wrt`, `None` for those that are zero.
     pub(crate) fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+        self.sweep_all(&[(y, ct)], wrt)
+    }
+
+    /// As [`Tape::sweep`], from several values at once, each with its cotangent.
+    pub(crate) fn sweep_all<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
         let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Vec::new() };
-        let high = y.id.index();
-        if high < low {
+        let Some(high) = from.iter().map(|(y, _)| y.id.index()).max().filter(|&high| high >= low && !self.failed.get())
+        else {
             return vec![None; wrt.len()];
-        }
+        };
         let (mut depends, mut cotangents) = {
             let mut graph = self.graph_mut();
             (std::mem::take(&mut graph.depends), std::mem::take(&mut graph.cotangents))
@@ -105,8 +110,11 @@ impl Tape {
         cotangents.resize(high - low + 1, NodeId::POISON);
 
         let outer = self.origin.get();
-        if let Some(place) = cotangents.last_mut() {
-            *place = ct.id;
+        for (y, ct) in from {
+            let place = y.id.index().checked_sub(low).and_then(|place| cotangents.get_mut(place));
+            if let Some(sum) = place {
+                add_to(sum, *ct);
+            }
         }
         for place in (0..=high - low).rev() {
             let ct = cotangents.get(place).copied().unwrap_or(NodeId::POISON);
@@ -143,7 +151,7 @@ impl Tape {
                 .any(|input| input.index().checked_sub(low).and_then(|input| depends.get(input)) == Some(&true));
             if touched
                 && node.meta.dtype.is_float()
-                && !matches!(node.op.derivative(), Derivative::None(_))
+                && !matches!(node.op.derivative(), Derivative::Flat(_))
                 && let Some(mark) = depends.get_mut(place)
             {
                 *mark = true;
@@ -165,11 +173,28 @@ impl Tape {
         self.origin.set(Some(origin));
         let y = Var { tape: self, id };
         let x: SmallVec<[Var<'t>; 3]> = inputs.iter().map(|&id| Var { tape: self, id }).collect();
+        let place = |input: &Var<'t>| input.id.index().checked_sub(low).filter(|&p| depends.get(p) == Some(&true));
+        if let Derivative::None(why) = op.derivative() {
+            if x.iter().any(|input| place(input).is_some()) {
+                let error = Error::new(ErrorKind::NotDifferentiable, format!("has no derivative: {why}"));
+                self.reject(op.name(), &[], error.help("stop_gradient() says that there is to be none"));
+            }
+            return;
+        }
+        let together = match op.derivative() {
+            Derivative::Composite => {
+                let wanted: SmallVec<[bool; 3]> = x.iter().map(|input| place(input).is_some()).collect();
+                op.pullbacks(&wanted, &x, y, ct)
+            }
+            _ => None,
+        };
         for (i, input) in x.iter().enumerate() {
-            let Some(place) = input.id.index().checked_sub(low).filter(|&p| depends.get(p) == Some(&true)) else {
-                continue;
+            let Some(place) = place(input) else { continue };
+            let part = match &together {
+                Some(parts) => parts.get(i).copied().flatten(),
+                None => contribution(&op, i, &x, y, ct),
             };
-            let Some(part) = contribution(&op, i, &x, y, ct) else { continue };
+            let Some(part) = part else { continue };
             if self.failed.get() {
                 return;
             }
@@ -179,13 +204,18 @@ impl Tape {
                 return;
             }
             if let Some(sum) = cotangents.get_mut(place) {
-                *sum = match *sum {
-                    NodeId::POISON => part.id,
-                    id => Var { tape: self, id }.add(part).id,
-                };
+                add_to(sum, part);
             }
         }
     }
+}
+
+/// One more part of a cotangent.
+fn add_to<'t>(sum: &mut NodeId, part: Var<'t>) {
+    *sum = match *sum {
+        NodeId::POISON => part.id,
+        id => Var { tape: part.tape, id }.add(part).id,
+    };
 }
 
 fn same_meta(a: Var<'_>, b: Var<'_>) -> bool {
@@ -202,7 +232,7 @@ fn contribution<'t>(op: &OpRef, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>
         Derivative::Elementwise => times(ct, op.partial(i, x, y)),
         Derivative::Linear => op.transpose(i, x, ct),
         Derivative::Composite => op.pullback(i, x, y, ct),
-        Derivative::None(_) => None,
+        Derivative::Flat(_) | Derivative::None(_) => None,
     }
 }
 

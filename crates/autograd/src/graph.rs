@@ -2,7 +2,7 @@
 //! and a [`Var`] is one of them. They stand in one file so that every other import runs one way.
 
 use crate::batch::Batch;
-use crate::class::Class;
+use crate::class::{Class, IndexFn};
 use crate::hash::Mixer;
 use crate::meta::Meta;
 use crate::scope::Scopes;
@@ -95,6 +95,20 @@ pub trait Op: DynOp + Debug + Send + Sync + 'static {
         None
     }
 
+    /// As [`Op::pullback`], for all wanted operands at once, where they share work. `None` has the engine ask for one after another.
+    fn pullbacks<'t>(&self, wanted: &[bool], x: &[Var<'t>], y: Var<'t>, ct: Var<'t>) -> Option<Vec<Option<Var<'t>>>> {
+        let _ = (wanted, x, y, ct);
+        None
+    }
+
+    /// Which operand is the key of its random numbers, if it draws any.
+    fn key(&self) -> Option<usize> {
+        match self.class() {
+            Class::Index(IndexFn::Uniform { .. } | IndexFn::Normal { .. }) => Some(0),
+            _ => None,
+        }
+    }
+
     /// The op for a batch of examples: see [`Batch`]. The result has the axis of the examples in front, and for each the bits that
     /// the op gives for it alone. `None` has it recorded for one example after another; functions of elements need no rule.
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
@@ -112,7 +126,9 @@ pub enum Derivative {
     Linear,
     /// The cotangents are a subgraph of their own: [`Op::pullback`].
     Composite,
-    /// It has none, and why.
+    /// It is zero wherever it exists, and why: nothing flows through the op.
+    Flat(&'static str),
+    /// It has none, and why: to ask for it is an error.
     None(&'static str),
 }
 

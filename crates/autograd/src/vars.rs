@@ -34,6 +34,21 @@ impl<'t> Vars<'t> for Var<'t> {
     }
 }
 
+/// Nothing: a loop without inputs, or without results.
+impl<'t> Vars<'t> for () {
+    type Of<T> = ();
+
+    fn list(&self) -> SmallVec<[Var<'t>; 4]> {
+        SmallVec::new()
+    }
+
+    fn collect<T>(&self, _results: impl Iterator<Item = T>) -> Option<()> {
+        Some(())
+    }
+
+    fn map<T>(&self, _f: impl FnMut(Var<'t>) -> T) {}
+}
+
 impl<'t, const N: usize> Vars<'t> for [Var<'t>; N] {
     type Of<T> = [T; N];
 

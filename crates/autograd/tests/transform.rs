@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::sample::Sample;
-use wengert_autograd::{Randomness, Tape, Var, Vmap, ops};
+use wengert_autograd::{Randomness, Tape, Var, Vmap, compose, ops};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::random::{Key, normal_f64};
@@ -12,7 +12,7 @@ use wengert_tensor::tensor::Tensor;
 /// Runs a law on every case of the roll, and tells all that break it.
 fn every_case(law: impl Fn(&str, &Sample) -> Result<(), String>) {
     let mut broken = Vec::new();
-    for entry in ops::roll() {
+    for entry in ops::roll().into_iter().chain(compose::roll()) {
         for sample in &entry.samples {
             let outcome = catch_unwind(AssertUnwindSafe(|| law(entry.op, sample)));
             match outcome {
@@ -60,6 +60,10 @@ fn forward_mode_is_the_transpose_of_reverse_mode() {
         let at = floats(sample);
         let tape = Tape::with_key(1);
         let x: Vec<Var<'_>> = at.iter().map(|&i| tape.input(&sample.inputs[i])).collect();
+        // Sums with infinite parts have no equal.
+        if at.iter().any(|&i| sample.inputs[i].to_f64_vec().iter().any(|x| !x.is_finite())) {
+            return Ok(());
+        }
         if x.is_empty() || call(&tape, sample, &at, &x).dtype() != DType::F64 {
             return Ok(());
         }
@@ -287,7 +291,7 @@ fn misuse_says_what_is_wrong() {
         });
         inner
     });
-    assert!(inside.contains("inside of vmap there is no value of one example"), "{inside}");
+    assert!(inside.contains("inside of vmap, a loop or a branch there is no value yet"), "{inside}");
     let integers = say(&|tape| {
         let i = tape.input(&Tensor::from([1i64, 2]));
         tape.jvp(|x| x, i, i).1.value().map(|_| ())

@@ -311,6 +311,13 @@ impl Scalar {
         Scalar { dtype: T::DTYPE, bits: bits_of(bytes, T::DTYPE.size()) }
     }
 
+    /// The value whose bytes lie in memory, if these are as many as the element has.
+    pub fn from_bytes(dtype: DType, bytes: &[u8]) -> Option<Scalar> {
+        let mut all = [0u8; 8];
+        all.get_mut(..dtype.size()).filter(|all| all.len() == bytes.len())?.copy_from_slice(bytes);
+        Some(Scalar { dtype, bits: bits_of(all, dtype.size()) })
+    }
+
     /// The element type.
     pub fn dtype(self) -> DType {
         self.dtype

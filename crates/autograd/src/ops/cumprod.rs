@@ -10,10 +10,10 @@
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
+use crate::lanes::scan;
 use crate::meta::{Meta, operands};
 use crate::ops::linear_scan::LinearScan;
 use crate::sample::{Entry, Sample};
-use crate::scan::scan;
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};

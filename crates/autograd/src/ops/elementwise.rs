@@ -85,7 +85,7 @@ impl Op for Elementwise {
     fn derivative(&self) -> Derivative {
         match rule(self.0) {
             Some(Rule::Partials(_)) => Derivative::Elementwise,
-            Some(Rule::Flat(why)) => Derivative::None(why),
+            Some(Rule::Flat(why)) => Derivative::Flat(why),
             None => Derivative::None("it has no row in the table of derivatives"),
         }
     }

@@ -1,6 +1,7 @@
 //! The ops: one file each, with all that is known of it. To add one, write its file, its `mod` line and its line in the
 //! roll; the laws then test it.
 
+pub mod after;
 pub mod arg_cumulative;
 pub mod argmax;
 pub mod argsort;
@@ -8,9 +9,12 @@ pub mod binary;
 pub mod broadcast;
 pub mod cast;
 pub mod check_index;
+pub mod checkpoint;
 pub mod compare;
 pub mod concat;
+pub mod cond;
 pub mod constant;
+pub mod converged;
 pub mod cumprod;
 pub mod cumsum;
 pub mod custom;
@@ -18,6 +22,7 @@ pub mod elementwise;
 pub mod extremum;
 pub mod flip;
 pub mod gather;
+pub mod implicit;
 pub mod iota;
 pub mod leaf;
 pub mod linear_scan;
@@ -27,6 +32,7 @@ pub mod permute;
 pub mod prod;
 pub mod random;
 pub mod reshape;
+pub mod scan;
 pub mod searchsorted;
 pub mod select;
 pub mod slice;
@@ -34,20 +40,25 @@ pub mod stop_gradient;
 pub mod sum;
 pub mod take_along;
 pub mod unary;
+pub mod while_loop;
 
 use crate::sample::Entry;
 
 /// Every op with its cases.
 pub fn roll() -> Vec<Entry> {
     [
+        after::entries(),
         arg_cumulative::entries(),
         argmax::entries(),
         argsort::entries(),
         broadcast::entries(),
         cast::entries(),
         check_index::entries(),
+        checkpoint::entries(),
         concat::entries(),
+        cond::entries(),
         constant::entries(),
+        converged::entries(),
         cumprod::entries(),
         cumsum::entries(),
         custom::entries(),
@@ -55,6 +66,7 @@ pub fn roll() -> Vec<Entry> {
         extremum::entries(),
         flip::entries(),
         gather::entries(),
+        implicit::entries(),
         iota::entries(),
         leaf::entries(),
         linear_scan::entries(),
@@ -64,11 +76,13 @@ pub fn roll() -> Vec<Entry> {
         prod::entries(),
         random::entries(),
         reshape::entries(),
+        scan::entries(),
         searchsorted::entries(),
         slice::entries(),
         stop_gradient::entries(),
         sum::entries(),
         take_along::entries(),
+        while_loop::entries(),
     ]
     .into_iter()
     .flatten()

@@ -34,7 +34,7 @@ impl Op for StopGradient {
     }
 
     fn derivative(&self) -> Derivative {
-        Derivative::None("its result is meant to be a constant")
+        Derivative::Flat("its result is meant to be a constant")
     }
 
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {

@@ -1,7 +1,7 @@
 //! The nodes that an answer needs, in order, with what is bound at run time as leaves.
 
 use crate::class::Class;
-use crate::graph::{Graph as Recorded, Leaf, NodeId, Source};
+use crate::graph::{Graph as Recorded, Leaf, Node as RecordedNode, NodeId, Source};
 use crate::meta::Meta;
 use crate::plan::graph::{Graph, Kind, Node};
 use smallvec::SmallVec;
@@ -42,7 +42,8 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
             None => return Err(Error::state("a value that was never recorded")),
         }
         needed.push(id);
-        for &input in &recorded.node(id)?.inputs {
+        let node = recorded.node(id)?;
+        for &input in node.inputs.iter().take(read(node)) {
             if let Source::Node(input) = recorded.source(id, input) {
                 stack.push(input);
             }
@@ -62,11 +63,11 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
             leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
         } else {
             if matches!(node.op.class(), Class::Leaf) {
-                return Err(Error::state("inside of vmap there is no value of one example")
-                    .help("return it from the closure, and ask for the values of all examples"));
+                return Err(Error::state("inside of vmap, a loop or a branch there is no value yet")
+                    .help("return it from the closure, and ask for its value outside"));
             }
             let mut inputs: SmallVec<[u32; 3]> = SmallVec::with_capacity(node.inputs.len());
-            for &input in &node.inputs {
+            for &input in node.inputs.iter().take(read(node)) {
                 inputs.push(match recorded.source(id, input) {
                     Source::Node(input) => place.get(input.index()).copied().unwrap_or(u32::MAX),
                     Source::Leaf(ordinal) => {
@@ -89,6 +90,14 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
     }
     graph.outputs = outputs.iter().map(|o| place.get(o.index()).copied().unwrap_or(u32::MAX)).collect();
     Ok(graph)
+}
+
+/// How many operands the value of a node is made of: a view looks at the first; others carry derivatives.
+fn read(node: &RecordedNode) -> usize {
+    match node.op.class() {
+        Class::View(_) => 1,
+        _ => usize::MAX,
+    }
 }
 
 fn leaf(

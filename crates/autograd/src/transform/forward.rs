@@ -31,7 +31,7 @@ pub struct Pullback<'t, V> {
 
 /// The same value as a node of its own, so that a derivative by it is a derivative of what is recorded from now on.
 #[track_caller]
-pub(super) fn fresh<'t>(var: Var<'t>) -> Var<'t> {
+pub(crate) fn fresh<'t>(var: Var<'t>) -> Var<'t> {
     var.then(Reshape { shape: var.shape() })
 }
 

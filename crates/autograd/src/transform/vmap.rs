@@ -4,8 +4,8 @@
 //! again for all of them, by [`Op::batch`](crate::graph::Op::batch): the same graph with one axis more. As what comes out is
 //! plain graph, gradients of batches, batches of gradients and batches of batches need nothing of their own.
 
-use crate::batch::{Batch, check, stacked};
-use crate::class::{Class, IndexFn};
+use crate::batch::{Batch, Randomness, check, stacked};
+use crate::class::Class;
 use crate::graph::{NodeId, OpRef, Origin, Tape, Var};
 use crate::ops::broadcast::Broadcast;
 use crate::ops::leaf::Example;
@@ -13,16 +13,6 @@ use crate::vars::Vars;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, Result};
-
-/// What random ops inside a batched closure draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Randomness {
-    /// Every example its own numbers.
-    #[default]
-    Different,
-    /// All examples the same numbers.
-    Same,
-}
 
 /// How a closure is batched: [`Tape::vmap`] with choices.
 ///
@@ -260,13 +250,12 @@ impl<'t> Batcher<'t> {
                 None => (Var { tape, id: input }, false),
             })
             .collect();
-        let random = matches!(op.class(), Class::Index(IndexFn::Uniform { .. } | IndexFn::Normal { .. }));
-        let draws = random && self.randomness == Randomness::Different;
+        let draws = op.key().is_some() && self.randomness == Randomness::Different;
         if !draws && !operands.iter().any(|operand| operand.1) {
             return Ok(());
         }
         tape.origin.set(Some(origin));
-        let batch = Batch { tape, size: self.size, operands: &operands };
+        let batch = Batch { tape, size: self.size, operands: &operands, randomness: self.randomness };
         let all = match (op.batch(&batch), op.class()) {
             (Some(all), _) => all,
             (None, Class::Map(_) | Class::Cast(_)) => tape.record(op.clone(), &batch.all()),
