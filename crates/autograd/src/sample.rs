@@ -27,7 +27,7 @@ pub struct Sample {
 impl Sample {
     /// A smooth case.
     pub fn new(name: &'static str, inputs: impl Into<Vec<Tensor>>, run: Run) -> Sample {
-        Sample { name, inputs: inputs.into(), run, smooth: 2, expected: None, gradient: None }
+        Sample { name, inputs: inputs.into(), run, smooth: 3, expected: None, gradient: None }
     }
 
     /// A case whose derivatives may not be compared with differences.

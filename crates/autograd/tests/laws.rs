@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::sample::{Entry, Sample};
-use wengert_autograd::{Tape, Var, compose, ops, reference};
+use wengert_autograd::{Tape, Var, compose, ops, plan_clear, reference, without_fusion};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::scalar::ScalarFn;
+use wengert_tensor::kernels::threads::with_threads;
 use wengert_tensor::random::{Key, normal_f64};
 use wengert_tensor::tensor::Tensor;
 
@@ -224,7 +225,7 @@ fn slope<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor], order: u32) -> 
     (floats, value)
 }
 
-/// Central differences in one random direction, to order 2, in f64.
+/// Central differences in one random direction, to order 3, in f64.
 #[test]
 fn derivatives_agree_with_differences() {
     every_case(|_, sample| {
@@ -276,6 +277,43 @@ fn derivatives_agree_with_differences() {
             if !close(rule, difference, 1e-6) {
                 return Err(format!("order {order}: the rule says {rule}, the difference {difference}"));
             }
+        }
+        Ok(())
+    });
+}
+
+/// Again, fused and unfused, alone and together, on any number of threads: the same bits.
+#[test]
+fn bits_do_not_depend_on_how_they_are_computed() {
+    every_case(|_, sample| {
+        let compute = |alone: bool| -> Result<Vec<Tensor>, String> {
+            let tape = Tape::with_key(1);
+            let (x, y) = record(&tape, sample, &sample.inputs);
+            let mut wanted = vec![y];
+            if y.dtype().is_float() {
+                let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
+                wanted.extend(tape.grad(y.cast(DType::F64).sum(), floats));
+            }
+            match alone {
+                true => wanted.iter().map(|var| var.value().map_err(text)).collect(),
+                false => tape.eval(wanted).map_err(text),
+            }
+        };
+        let bits = |values: &[Tensor]| -> Vec<u64> {
+            let numbers = values.iter().flat_map(Tensor::to_f64_vec);
+            numbers.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }).collect()
+        };
+        plan_clear();
+        let cold = bits(&compute(false)?);
+        let check = |how: &str, values: Vec<Tensor>| match bits(&values) == cold {
+            true => Ok(()),
+            false => Err(format!("other bits {how}")),
+        };
+        check("by a warm plan", compute(false)?)?;
+        check("one value at a time", compute(true)?)?;
+        check("unfused", without_fusion(|| compute(false))?)?;
+        for threads in [1, 2, 3, 7, 16] {
+            check(&format!("on {threads} threads"), with_threads(threads, || compute(false))?)?;
         }
         Ok(())
     });

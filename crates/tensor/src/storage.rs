@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use bytemuck::Pod;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Every buffer begins at a multiple of this many bytes: a cache line, and the widest register.
@@ -97,7 +97,13 @@ impl Storage {
     /// # Errors
     /// [`ErrorKind::Memory`](crate::error::ErrorKind::Memory) when the system refuses.
     pub fn take(bytes: usize) -> Result<Storage> {
-        Storage::lend(bytes).map(|(storage, _)| storage)
+        let (mut storage, _) = Storage::lend(bytes)?;
+        if POOL.poison.load(Ordering::Relaxed)
+            && let Some(buffer) = storage.get_mut()
+        {
+            buffer.bytes_mut().fill(0xff);
+        }
+        Ok(storage)
     }
 
     /// `bytes` bytes of 0.
@@ -217,6 +223,7 @@ struct Pool {
     limit: AtomicUsize,
     hits: AtomicU64,
     misses: AtomicU64,
+    poison: AtomicBool,
     classes: [Mutex<Vec<Arc<Buffer>>>; CLASSES],
 }
 
@@ -225,6 +232,7 @@ static POOL: Pool = Pool {
     limit: AtomicUsize::new(2 << 30),
     hits: AtomicU64::new(0),
     misses: AtomicU64::new(0),
+    poison: AtomicBool::new(false),
     classes: [const { Mutex::new(Vec::new()) }; CLASSES],
 };
 
@@ -241,6 +249,11 @@ pub fn pool_stats() -> PoolStats {
 pub fn pool_limit(bytes: usize) {
     POOL.limit.store(bytes, Ordering::Relaxed);
     shrink_to(bytes);
+}
+
+/// Has all memory of unspecified content filled with the bits of NaN, so that what reads it before it is written is found.
+pub fn pool_poison(on: bool) {
+    POOL.poison.store(on, Ordering::Relaxed);
 }
 
 /// Frees all that the pool holds.
