@@ -166,6 +166,17 @@ impl Body {
         &self,
         tape: &'t Tape,
         inputs: &[Var<'t>],
+        instead: impl FnMut(usize, Var<'t>) -> Var<'t>,
+    ) -> Vec<Var<'t>> {
+        self.replay_as(tape, inputs, OpRef::clone, instead)
+    }
+
+    /// As [`Body::replay_with`]; `op` says which op is recorded for each.
+    pub(crate) fn replay_as<'t>(
+        &self,
+        tape: &'t Tape,
+        inputs: &[Var<'t>],
+        mut op: impl FnMut(&OpRef) -> OpRef,
         mut instead: impl FnMut(usize, Var<'t>) -> Var<'t>,
     ) -> Vec<Var<'t>> {
         let outer = tape.origin.get();
@@ -174,7 +185,7 @@ impl Body {
             tape.origin.set(Some(piece.origin));
             let operands: SmallVec<[Var<'t>; 3]> =
                 piece.inputs.iter().filter_map(|&at| values.get(at as usize).copied()).collect();
-            let value = tape.record(piece.op.clone(), &operands);
+            let value = tape.record(op(&piece.op), &operands);
             values.push(instead(i, value));
         }
         tape.origin.set(outer);

@@ -6,6 +6,7 @@ mod control;
 mod forward;
 mod implicit;
 mod jacobian;
+mod rewrite;
 mod vmap;
 
 pub use checkpoint::{Candidate, Checkpoint, Saved};
