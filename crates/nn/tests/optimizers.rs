@@ -196,9 +196,48 @@ fn a_group_must_fit() {
 fn settings_without_meaning_are_errors() {
     assert!(step(&mut net(), &mut Adam::new(0.1).betas(1.0, 0.9)).is_err());
     assert!(step(&mut net(), &mut Adam::new(f64::NAN)).is_err());
+    assert!(step(&mut net(), &mut Adam::new(0.1).weight_decay(f64::INFINITY)).is_err());
+    assert!(step(&mut net(), &mut Sgd::new(0.1).weight_decay(f64::INFINITY)).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).nesterov()).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).clip_global_norm(0.0)).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).learning_rate_of("head", f64::INFINITY)).is_err());
+}
+
+#[test]
+fn a_learning_rate_without_meaning_moves_nothing_at_any_step() -> Result<()> {
+    // At the third step: of the rate, of the schedule, of both together, beyond f32, of a group.
+    let scheduled = |factor: f64| move |step: u64| if step < 2 { 1.0 } else { factor };
+    for (rate, factor, group) in [
+        (f64::NAN, 1.0, None),
+        (f64::INFINITY, 1.0, None),
+        (-0.1, 1.0, None),
+        (0.1, f64::NAN, None),
+        (0.1, f64::NEG_INFINITY, None),
+        (0.1, -1.0, None),
+        (1e200, 1e200, None),
+        (1e100, 1.0, None),
+        (0.0, 1e42, Some(1e-3)),
+    ] {
+        for case in roll() {
+            let (mut net, mut optimizer) = (net(), (case.optimizer)().schedule(scheduled(factor)));
+            if let Some(group) = group {
+                optimizer = optimizer.learning_rate_of("head.bias", group);
+            }
+            for _ in 0..2 {
+                step(&mut net, &mut optimizer)?;
+            }
+            let (before, state) = (values(&net), optimizer.state(&net));
+            optimizer.set_learning_rate(rate);
+            let error = step(&mut net, &mut optimizer).unwrap_err().to_string();
+            assert!(error.contains("the learning rate of `"), "{error}");
+            assert_eq!(values(&net), before, "{}", case.name);
+            let now = optimizer.state(&net);
+            assert_eq!(now.len(), state.len());
+            assert!(now.iter().zip(&state).all(|((a, x), (b, y))| a == b && x.equals(y)), "{}", case.name);
+            assert_eq!(optimizer.steps(), 2);
+        }
+    }
+    Ok(())
 }
 
 #[test]
