@@ -17,6 +17,7 @@ use wengert_nn::optim::rule::{Leaf, Rule};
 use wengert_nn::optim::schedule::{Schedule, constant, warmup};
 use wengert_nn::optim::sgd::Sgd;
 use wengert_nn::param::{Buffer, Param};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::random::Seed;
 use wengert_tensor::tensor::Tensor;
@@ -123,6 +124,36 @@ fn state_that_was_saved_goes_on_with_the_same_bits() -> Result<()> {
         let mut state = optimizer.state(&point);
         state.push(("w/nonsense".to_string(), Tensor::from(0f32)));
         assert!(fresh.load_state(&resumed, &state).is_err());
+    }
+    Ok(())
+}
+
+/// Each step is that of f32 and one rounding; gradients whose squares f16 cannot hold are moderate ones there.
+#[test]
+fn parameters_of_16_bits_are_moved_in_f32() -> Result<()> {
+    let gradients = [300.0f32, -1e-4, 6e-8, 0.0, 0.5, -2.0];
+    for dtype in [DType::F16, DType::BF16] {
+        let gradients = Tensor::from(gradients).cast(dtype)?;
+        for case in roll() {
+            let start = Tensor::from([1.5f32, -0.25, 0.0, 2.0, 1e-3, 7.0]).cast(dtype)?;
+            let (mut narrow, mut wide) = (Param::new(start.clone()), Param::new(start.cast(DType::F32)?));
+            let (mut ours, mut theirs) = ((case.optimizer)(), (case.optimizer)());
+            for step in 1..=10 {
+                let (tape, other) = (Tape::new(), Tape::new());
+                let loss = (narrow.on(&tape) * &gradients).sum();
+                ours.step(&mut narrow, loss.backward())?;
+                let loss = (wide.on(&other) * gradients.cast(DType::F32)?).sum();
+                theirs.step(&mut wide, loss.backward())?;
+                let rounded = wide.value().cast(dtype)?;
+                wide.set(rounded.cast(DType::F32)?)?;
+                assert!(narrow.value().equals(&rounded), "{dtype} {}, step {step}: {narrow:?}", case.name);
+            }
+            assert!(narrow.value().to_f64_vec().iter().all(|w| w.is_finite()), "{}", case.name);
+            assert!(!narrow.value().equals(&start), "{}", case.name);
+            let (ours, theirs) = (ours.state(&narrow), theirs.state(&wide));
+            assert!(ours.iter().zip(&theirs).all(|((a, x), (b, y))| a == b && x.equals(y)), "{}", case.name);
+            (case.optimizer)().load_state(&narrow, &ours)?;
+        }
     }
     Ok(())
 }

@@ -44,6 +44,9 @@ use crate::param::{Param, Role};
 /// # }
 /// ```
 ///
+/// A parameter of 16 bits is moved in f32: its gradient is cast before the first rule sees it, its state is f32, and the sum
+/// of parameter and step is rounded once. (In f16 the ε of Adam and the square of a small gradient are 0.)
+///
 /// State belongs to the identity of a parameter, so one optimizer may train several models in turn. A parameter that took
 /// no part in a loss, or that is frozen, is left alone, and so is its state.
 pub struct Optimizer<R = Box<dyn Rule>> {
@@ -246,7 +249,7 @@ impl<R: Rule> Optimizer<R> {
             rule.update(&mut leaves);
         }
         for leaf in &mut leaves {
-            leaf.update = leaf.parameter - leaf.update * leaf.rate;
+            leaf.update = (leaf.parameter - leaf.update * leaf.rate).cast(leaf.dtype);
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -264,7 +267,7 @@ impl<R: Rule> Optimizer<R> {
         tape.check()?;
         outcome?;
         for leaf in &leaves {
-            same(&leaf.parameter.meta(), leaf.update, "parameter")?;
+            same(&leaf.parameter.meta().with_dtype(leaf.dtype), leaf.update, "parameter")?;
             for slot in &leaf.slots {
                 slot.next.map_or(Ok(()), |next| same(&slot.now.meta(), next, slot.name))?;
             }
@@ -285,7 +288,7 @@ impl<R: Rule> Optimizer<R> {
             }
             let group = self.held.get(&param.id()).and_then(|held| held.group);
             let rate = group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate) * factor;
-            let dtype = if param.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+            let dtype = working(param.dtype());
             outcome = sound(path, rate, dtype).and_then(|()| self.prepare(param));
             let Some(held) = self.held.get(&param.id()) else { return };
             let slots = held.slots.iter().map(|state| Slot {
@@ -295,8 +298,9 @@ impl<R: Rule> Optimizer<R> {
                 next: None,
             });
             leaves.push(Leaf {
-                parameter: param.on(tape),
-                update,
+                parameter: param.on(tape).cast(dtype),
+                update: update.cast(dtype),
+                dtype: param.dtype(),
                 id: param.id(),
                 count: held.count + 1,
                 rate,
@@ -322,7 +326,7 @@ impl<R: Rule> Optimizer<R> {
         }
         let mut slots = SmallVec::new();
         for (place, rule) in self.rules().enumerate() {
-            let state = rule.init(param.value())?;
+            let state = rule.init(&param.value().cast(working(param.dtype()))?)?;
             slots.extend(state.into_iter().map(|(name, value)| State { rule: place, name, value }));
         }
         if let Some(held) = self.held.get_mut(&param.id()) {
@@ -352,6 +356,14 @@ impl<R: Rule> Optimizer<R> {
     pub(super) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
         let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
         before.chain([&self.rule as &dyn Rule]).chain(after)
+    }
+}
+
+/// The dtype in which a parameter is moved.
+pub(super) fn working(dtype: DType) -> DType {
+    match dtype {
+        DType::BF16 | DType::F16 => DType::F32,
+        other => other,
     }
 }
 

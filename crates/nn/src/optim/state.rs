@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::optimizer::{Optimizer, State};
+use super::optimizer::{Optimizer, State, working};
 use super::rule::Rule;
 use crate::module::{Module, each};
 
@@ -46,7 +46,7 @@ impl<R: Rule> Optimizer<R> {
             let updates = count(Some(updates), &key)?;
             let mut slots = SmallVec::new();
             for (place, rule) in self.rules().enumerate() {
-                for (slot, start) in rule.init(param.value())? {
+                for (slot, start) in rule.init(&param.value().cast(working(param.dtype()))?)? {
                     let rule = rules.get(place).map_or("", |rule| &**rule);
                     let key = format!("{name}/{rule}.{slot}");
                     let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
