@@ -158,6 +158,32 @@ fn parameters_of_16_bits_are_moved_in_f32() -> Result<()> {
     Ok(())
 }
 
+/// 300² is beyond f16, 1e30² beyond f32: the norm is taken in the widest dtype, in f32 at least.
+#[test]
+fn the_common_norm_of_gradients_does_not_overflow() -> Result<()> {
+    let mut model = (
+        Param::new(Tensor::from([0f32]).cast(DType::F16)?),
+        Param::new(Tensor::from([0f32])),
+        Param::new(Tensor::from([0f64])),
+    );
+    for scale in [1.0, 1e30] {
+        let tape = Tape::new();
+        let single = model.0.on(&tape).cast(DType::F32) * 300.0 + model.1.on(&tape) * 400.0;
+        let loss = single.sum() + (model.2.on(&tape) * scale).sum().cast(DType::F32);
+        Sgd::new(1.0).clip_global_norm(0.5).step(&mut model, loss.backward())?;
+        let moved: Vec<f64> = model.parameters().iter().flat_map(|(_, param)| param.value().to_f64_vec()).collect();
+        match scale {
+            1.0 => {
+                assert_close(moved[0], -0.3, 1e-3, "f16");
+                assert_close(moved[1], -0.4, 1e-5, "f32");
+            }
+            _ => assert_close(moved[2], -0.5, 2e-3, "f64"),
+        }
+        assert!(moved.iter().all(|w| w.is_finite()), "{moved:?}");
+    }
+    Ok(())
+}
+
 #[derive(Module)]
 struct Net {
     body: Dense,
