@@ -184,6 +184,35 @@ fn the_common_norm_of_gradients_does_not_overflow() -> Result<()> {
     Ok(())
 }
 
+/// Loading replaces: what was in memory leaves no trace, also where the file has nothing.
+#[test]
+fn a_weight_without_state_starts_anew() -> Result<()> {
+    for case in roll() {
+        let (mut point, mut used) = (Point::new(), (case.optimizer)());
+        let run = |point: &mut Point, optimizer: &mut Optimizer| -> Result<Vec<f64>> {
+            let tape = Tape::new();
+            let loss = point.objective(&tape);
+            optimizer.step(point, loss.backward())?;
+            Ok(point.numbers())
+        };
+        for _ in 0..3 {
+            run(&mut point, &mut used)?;
+        }
+        let mut state = used.state(&point);
+        state.retain(|(name, _)| !name.starts_with("b/"));
+        let mut twin = Point { w: point.w.clone(), b: point.b.clone() };
+        let mut fresh = (case.optimizer)();
+        used.load_state(&point, &state)?;
+        fresh.load_state(&twin, &state)?;
+        let kept = used.state(&point);
+        assert!(kept.len() == state.len() && kept.iter().all(|(name, _)| !name.starts_with("b/")), "{}", case.name);
+        for _ in 0..3 {
+            assert_eq!(run(&mut point, &mut used)?, run(&mut twin, &mut fresh)?, "{}", case.name);
+        }
+    }
+    Ok(())
+}
+
 #[derive(Module)]
 struct Net {
     body: Dense,

@@ -29,7 +29,8 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
-    /// that would have followed.
+    /// that would have followed. It replaces the state of all of `model`: a weight without entries starts anew, as one that
+    /// was never updated. State for the weights of other models stays.
     ///
     /// # Errors
     /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
@@ -42,9 +43,12 @@ impl<R: Rule> Optimizer<R> {
         let mut loaded = Vec::new();
         for (name, param) in model.parameters() {
             let key = format!("{name}/count");
-            let Some(updates) = given.remove(&*key) else { continue };
-            let updates = count(Some(updates), &key)?;
             let mut slots = SmallVec::new();
+            let Some(updates) = given.remove(&*key) else {
+                loaded.push((param.id(), 0, slots));
+                continue;
+            };
+            let updates = count(Some(updates), &key)?;
             for (place, rule) in self.rules().enumerate() {
                 for (slot, start) in rule.init(&param.value().cast(working(param.dtype()))?)? {
                     let rule = rules.get(place).map_or("", |rule| &**rule);
