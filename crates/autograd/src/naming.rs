@@ -4,8 +4,8 @@ use crate::graph::{LeafId, NodeId, Tape, Var};
 use crate::scope::ScopeName;
 
 impl Tape {
-    /// Enters a layer until the guard is dropped; errors and reports then name it. Guards may be dropped in any order: what
-    /// is named are the layers whose guards still live.
+    /// Enters a layer until the guard is dropped; errors and reports then name it. Guards may be dropped in any order:
+    /// what is named are the layers whose guards still live.
     ///
     /// ```
     /// use wengert_autograd::Tape;

@@ -78,8 +78,8 @@ impl Scopes {
         (ticket, scope)
     }
 
-    /// Leaves a layer, and gives the number of the scope that one is in then. Layers within it that are not left yet go on
-    /// without it around them.
+    /// Leaves a layer, and gives the number of the scope that one is in then. Layers within it that are not left yet go
+    /// on without it around them.
     pub(crate) fn close(&mut self, ticket: u64) -> u32 {
         let place = self.open.iter().rposition(|open| open.ticket == ticket).unwrap_or(self.open.len());
         let inner: Vec<Open> = self.open.drain(place..).skip(1).collect();

@@ -18,8 +18,8 @@ use crate::param::Buffer;
 /// | `mean`, `std` | `[features…]`, f32, buffers: saved with the model, never trained |
 /// | y | `[batch, features…]`, f32 |
 ///
-/// std is the deviation of the population, √(Σ(x − mean)² / n), taken in f64; a feature that never changes keeps its scale
-/// (std = 1), as in scikit-learn's `StandardScaler`.
+/// std is the deviation of the population, √(Σ(x − mean)² / n), taken in f64; a feature that never changes keeps its
+/// scale (std = 1), as in scikit-learn's `StandardScaler`.
 ///
 /// Where a feature is too large or too small for differences in f32, there is a third buffer, `exponent` e in i32. Then
 /// y = (x · 2⁻ᵉ − mean) / std, with the product in f64, and mean and std are those of x · 2⁻ᵉ: any finite data will do.

@@ -9,9 +9,9 @@ use wengert_tensor::tensor::Tensor;
 
 /// `mean((prediction > threshold) == (target > 0.5))`.
 ///
-/// Prediction and target have the same shape, but `[n]` fits `[n, 1]`; the target is 0 or 1 of any dtype, or a probability.
-/// The threshold is 0, which is right
-/// for logits; [`threshold(0.5)`](BinaryAccuracy::threshold) is right for probabilities.
+/// Prediction and target have the same shape, but `[n]` fits `[n, 1]`; the target is 0 or 1 of any dtype, or a
+/// probability. The threshold is 0, which is right for logits; [`threshold(0.5)`](BinaryAccuracy::threshold) is right
+/// for probabilities.
 ///
 /// ```
 /// use wengert_nn::metrics::{binary_accuracy::BinaryAccuracy, metric::Meter};

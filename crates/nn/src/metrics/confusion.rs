@@ -9,9 +9,9 @@ use wengert_tensor::tensor::Tensor;
 
 /// Counts how often each class is taken for each other one: `counts[actual][predicted]`.
 ///
-/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`, of
-/// which the largest is right. As a metric its figure is the accuracy; [`table`](ConfusionMatrix::table) gives the counts
-/// themselves.
+/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`,
+/// of which the largest is right. As a metric its figure is the accuracy; [`table`](ConfusionMatrix::table) gives the
+/// counts themselves.
 ///
 /// ```
 /// use wengert_nn::metrics::confusion::ConfusionMatrix;

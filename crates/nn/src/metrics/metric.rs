@@ -155,8 +155,9 @@ impl<M: Metric> Meter<M> {
     }
 }
 
-/// The right classes as i64, one for each row of scores, from all that [`CrossEntropy`](crate::losses::cross_entropy::CrossEntropy)
-/// takes: labels `[…]` or `[…, 1]`, or probabilities `[…, classes]`, of which the largest counts.
+/// The right classes as i64, one for each row of scores, from all that
+/// [`CrossEntropy`](crate::losses::cross_entropy::CrossEntropy) takes: labels `[…]` or `[…, 1]`, or probabilities
+/// `[…, classes]`, of which the largest counts.
 #[track_caller]
 pub(super) fn labels<'t>(metric: &'static str, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
     let (scores, given) = (prediction.shape(), target.shape());

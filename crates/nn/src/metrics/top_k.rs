@@ -8,8 +8,8 @@ use wengert_tensor::tensor::Tensor;
 
 /// `mean(#{c : prediction[c] > prediction[target]} < k)`, in the logs as `top3` for k = 3.
 ///
-/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`, of
-/// which the largest is right. Equal scores count in favour of the model; NaN counts against it.
+/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`,
+/// of which the largest is right. Equal scores count in favour of the model; NaN counts against it.
 ///
 /// ```
 /// use wengert_nn::metrics::{metric::Meter, top_k::TopK};

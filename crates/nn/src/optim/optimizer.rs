@@ -44,8 +44,8 @@ use crate::param::{Param, Role};
 /// # }
 /// ```
 ///
-/// A parameter of 16 bits is moved in f32: its gradient is cast before the first rule sees it, its state is f32, and the sum
-/// of parameter and step is rounded once. (In f16 the ε of Adam and the square of a small gradient are 0.)
+/// A parameter of 16 bits is moved in f32: its gradient is cast before the first rule sees it, its state is f32, and
+/// the sum of parameter and step is rounded once. (In f16 the ε of Adam and the square of a small gradient are 0.)
 ///
 /// State belongs to the identity of a parameter, so one optimizer may train several models in turn. A parameter that took
 /// no part in a loss, or that is frozen, is left alone, and so is its state.
@@ -99,8 +99,8 @@ impl<R: Rule> Optimizer<R> {
     /// Gives the parameters below `name` a learning rate of their own: `head` means `head.weight`, `head.bias` and
     /// whatever else lies below `head`.
     ///
-    /// A name that no parameter of the model has, two groups with a parameter in common, or a learning rate that is negative
-    /// or not finite are errors of the first step.
+    /// A name that no parameter of the model has, two groups with a parameter in common, or a learning rate that is
+    /// negative or not finite are errors of the first step.
     #[must_use]
     pub fn learning_rate_of(mut self, name: impl Into<String>, learning_rate: f64) -> Optimizer<R> {
         self.groups.push((name.into(), learning_rate));
@@ -108,8 +108,8 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Multiplies every learning rate by a factor that depends on the step. A product that is negative or not finite is an
-    /// error of that step.
+    /// Multiplies every learning rate by a factor that depends on the step. A product that is negative or not finite is
+    /// an error of that step.
     #[must_use]
     pub fn schedule(mut self, schedule: impl Schedule) -> Optimizer<R> {
         self.schedule = Some(Box::new(schedule));
@@ -150,8 +150,8 @@ impl<R: Rule> Optimizer<R> {
         self.rate
     }
 
-    /// Changes the learning rate of the parameters that are in no group, between steps. One that is negative or not finite
-    /// is an error of the next step.
+    /// Changes the learning rate of the parameters that are in no group, between steps. One that is negative or not
+    /// finite is an error of the next step.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
         self.rate = learning_rate;
     }
@@ -170,8 +170,9 @@ impl<R: Rule> Optimizer<R> {
     /// like) by one plan, and commits them all. Gives the loss.
     ///
     /// # Errors
-    /// Whatever was recorded on the tape; a group that fits no parameter; settings without meaning; a learning rate, times the
-    /// factor of the schedule, that is negative or not finite; a loss in which no parameter of `model` took part. After an error the model and the optimizer are as they were.
+    /// Whatever was recorded on the tape; a group that fits no parameter; settings without meaning; a learning rate,
+    /// times the factor of the schedule, that is negative or not finite; a loss in which no parameter of `model` took
+    /// part. After an error the model and the optimizer are as they were.
     #[track_caller]
     pub fn step<M: Module + ?Sized>(&mut self, model: &mut M, gradients: Gradients<'_>) -> Result<f64> {
         self.step_with(model, gradients, &[], |_| Ok(())).map(|(loss, _)| loss)

@@ -91,8 +91,8 @@ impl Rule for Box<dyn Rule> {
 pub struct Leaf<'t> {
     /// The parameter as it is before the step; f32 where it has 16 bits.
     pub parameter: Var<'t>,
-    /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted. Of the dtype of
-    /// `parameter`.
+    /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted. Of the
+    /// dtype of `parameter`.
     pub update: Var<'t>,
     /// The dtype of the parameter itself.
     pub(crate) dtype: DType,

@@ -28,9 +28,9 @@ impl<R: Rule> Optimizer<R> {
         state
     }
 
-    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
-    /// that would have followed. It replaces the state of all of `model`: a weight without entries starts anew, as one that
-    /// was never updated. State for the weights of other models stays.
+    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the
+    /// one that would have followed. It replaces the state of all of `model`: a weight without entries starts anew, as
+    /// one that was never updated. State for the weights of other models stays.
     ///
     /// # Errors
     /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
