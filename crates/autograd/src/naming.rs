@@ -4,7 +4,8 @@ use crate::graph::{LeafId, NodeId, Tape, Var};
 use crate::scope::ScopeName;
 
 impl Tape {
-    /// Enters a layer until the guard is dropped; errors and reports then name it.
+    /// Enters a layer until the guard is dropped; errors and reports then name it. Guards may be dropped in any order:
+    /// what is named are the layers whose guards still live.
     ///
     /// ```
     /// use wengert_autograd::Tape;
@@ -19,9 +20,9 @@ impl Tape {
     /// assert_eq!(tape.error().unwrap().path(), Some("Net › head (Dense)"));
     /// ```
     pub fn scope(&self, name: impl Into<ScopeName>) -> ScopeGuard<'_> {
-        let outer = self.scope.get();
-        self.scope.set(self.graph.borrow_mut().scopes.enter(outer, name.into()));
-        ScopeGuard { tape: self, outer }
+        let (ticket, scope) = self.graph.borrow_mut().scopes.open(name.into());
+        self.scope.set(scope);
+        ScopeGuard { tape: self, ticket }
     }
 
     /// Says what a parameter is called, for errors. Names that become known after an error still appear in it.
@@ -44,11 +45,12 @@ impl Tape {
 #[must_use = "the layer is left when the guard is dropped"]
 pub struct ScopeGuard<'t> {
     tape: &'t Tape,
-    outer: u32,
+    ticket: u64,
 }
 
 impl Drop for ScopeGuard<'_> {
     fn drop(&mut self) {
-        self.tape.scope.set(self.outer);
+        let scope = self.tape.graph.borrow_mut().scopes.close(self.ticket);
+        self.tape.scope.set(scope);
     }
 }

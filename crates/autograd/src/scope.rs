@@ -55,13 +55,45 @@ impl fmt::Display for ScopeName {
 #[derive(Debug, Default)]
 pub(crate) struct Scopes {
     entered: Vec<(u32, ScopeName)>,
+    /// The layers that were not left yet, from the outside in.
+    open: Vec<Open>,
+    /// The ticket of the next layer.
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    ticket: u64,
+    name: ScopeName,
+    scope: u32,
 }
 
 impl Scopes {
+    /// Enters a layer, and gives a ticket to leave it by and the number of its scope.
+    pub(crate) fn open(&mut self, name: ScopeName) -> (u64, u32) {
+        let scope = self.enter(self.open.last().map_or(0, |around| around.scope), name);
+        let ticket = self.next;
+        self.next += 1;
+        self.open.push(Open { ticket, name, scope });
+        (ticket, scope)
+    }
+
+    /// Leaves a layer, and gives the number of the scope that one is in then. Layers within it that are not left yet go
+    /// on without it around them.
+    pub(crate) fn close(&mut self, ticket: u64) -> u32 {
+        let place = self.open.iter().rposition(|open| open.ticket == ticket).unwrap_or(self.open.len());
+        let inner: Vec<Open> = self.open.drain(place..).skip(1).collect();
+        for open in inner {
+            let scope = self.enter(self.open.last().map_or(0, |around| around.scope), open.name);
+            self.open.push(Open { scope, ..open });
+        }
+        self.open.last().map_or(0, |around| around.scope)
+    }
+
     /// Enters a scope within `parent` and gives its number. Entering the same one twice in a row gives the same number.
     ///
     /// A container knows the place of a layer and enters `2 (Dense)`; the layer knows its type and enters `Dense`: one scope.
-    pub(crate) fn enter(&mut self, parent: u32, name: ScopeName) -> u32 {
+    fn enter(&mut self, parent: u32, name: ScopeName) -> u32 {
         let around = (parent as usize).checked_sub(1).and_then(|i| self.entered.get(i)).map(|(_, around)| around);
         if name.field == Field::Unknown
             && around.is_some_and(|around| around.type_name == name.type_name && around.field != Field::Unknown)
@@ -88,5 +120,6 @@ impl Scopes {
 
     pub(crate) fn clear(&mut self) {
         self.entered.clear();
+        self.open.clear();
     }
 }

@@ -240,6 +240,36 @@ fn a_tape_is_recycled_clean() {
     }
 }
 
+/// The layers of an error are those whose guards live, in whatever order others were dropped.
+#[test]
+fn a_layer_is_left_with_its_guard_whatever_the_order() {
+    let names = ["Net", "Body", "Dense"];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for dropped in 0..=3 {
+            let tape = Tape::new();
+            let x = tape.input(&Tensor::from([1.0f32]));
+            let mut guards = names.map(|name| Some(tape.scope(name)));
+            for &guard in &order[..dropped] {
+                guards[guard] = None;
+            }
+            let alive: Vec<&str> = (0..3).filter(|&i| guards[i].is_some()).map(|i| names[i]).collect();
+            let head = tape.scope(("head", "Dense"));
+            let path = [&alive[..], &["head (Dense)"]].concat().join(" › ");
+            drop(head);
+            let inside = tape.scope(("head", "Dense"));
+            x.sum_axes(5);
+            assert_eq!(tape.error().unwrap().path(), Some(&*path), "{order:?}, {dropped} dropped");
+            drop((guards, inside));
+        }
+    }
+    let tape = Tape::new();
+    let (outer, inner) = (tape.scope("Net"), tape.scope("Dense"));
+    drop(outer);
+    drop(inner);
+    tape.input(&Tensor::from([1.0f32])).sum_axes(5);
+    assert_eq!(tape.error().unwrap().path(), None);
+}
+
 /// Values at the edges of what is defined.
 #[test]
 fn edges_of_reductions_views_and_numbers() -> Result<()> {

@@ -54,6 +54,7 @@ pub mod train;
 
 mod names;
 #[cfg(test)]
+#[cfg(any(feature = "files", feature = "plot"))]
 mod scratch;
 
 /// What the derive's code names. No part of the interface.

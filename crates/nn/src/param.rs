@@ -43,8 +43,23 @@ pub struct Param {
     role: Role,
     frozen: bool,
     draw: Option<(Init, Key)>,
-    value: OnceLock<Tensor>,
-    fault: OnceLock<Error>,
+    /// The value, or why it could not be drawn; empty until it is needed.
+    value: OnceLock<Drawn>,
+    /// What was wrong when the parameter was made: no later setting mends it.
+    fault: Option<Error>,
+}
+
+#[derive(Clone)]
+struct Drawn {
+    /// 0 where the draw failed.
+    tensor: Tensor,
+    fault: Option<Error>,
+}
+
+impl From<Tensor> for Drawn {
+    fn from(tensor: Tensor) -> Drawn {
+        Drawn { tensor, fault: None }
+    }
 }
 
 /// What a parameter is for.
@@ -67,20 +82,17 @@ impl Param {
     /// A shape that overflows is not reported here, since layers are built without `?`, but by the first use.
     pub fn draw(shape: impl IntoShape, init: Init) -> Param {
         let id = fresh();
-        let fault = OnceLock::new();
-        let shape = shape.into_shape().unwrap_or_else(|error| {
-            let _ = fault.set(error);
-            Shape::scalar()
-        });
+        let (shape, fault) = match shape.into_shape() {
+            Ok(shape) => (shape, None),
+            Err(error) => (Shape::scalar(), Some(error)),
+        };
         let draw = Some((init, Key::new(UNSEEDED).fold(id.0)));
         Param { id, shape, dtype: DType::F32, role: Role::Weight, frozen: false, draw, value: OnceLock::new(), fault }
     }
 
     /// A parameter that carries an error to its first use: how a layer's constructor reports bad arguments without `?`.
     pub fn faulty(error: Error) -> Param {
-        let param = Param::draw((), Init::Zeros);
-        let _ = param.fault.set(error);
-        param
+        Param { fault: Some(error), ..Param::draw((), Init::Zeros) }
     }
 
     fn with(value: Tensor, role: Role) -> Param {
@@ -91,8 +103,8 @@ impl Param {
             role,
             frozen: false,
             draw: None,
-            value: OnceLock::from(value),
-            fault: OnceLock::new(),
+            value: OnceLock::from(Drawn::from(value)),
+            fault: None,
         }
     }
 
@@ -103,22 +115,27 @@ impl Param {
 
     /// The value, drawn now if it was not needed before. A faulty parameter has the value 0; see [`Param::check`].
     pub fn value(&self) -> &Tensor {
+        &self.drawn().tensor
+    }
+
+    fn drawn(&self) -> &Drawn {
         self.value.get_or_init(|| match &self.draw {
-            Some((init, key)) => init.draw(*key, &self.shape, self.dtype).unwrap_or_else(|error| {
-                let _ = self.fault.set(error);
-                Tensor::from(0f32)
-            }),
-            None => Tensor::from(0f32),
+            Some((init, key)) => match init.draw(*key, &self.shape, self.dtype) {
+                Ok(tensor) => Drawn::from(tensor),
+                Err(error) => Drawn { tensor: Tensor::from(0f32), fault: Some(error) },
+            },
+            None => Drawn::from(Tensor::from(0f32)),
         })
     }
 
-    /// Replaces the value.
+    /// Replaces the value, also one that could not be drawn.
     ///
     /// # Errors
-    /// Another shape or dtype than this parameter's. The old value then stays.
+    /// Another shape or dtype than this parameter's; a parameter that was made with bad arguments. The old value then
+    /// stays.
     pub fn set(&mut self, value: Tensor) -> Result<()> {
         self.accepts(&value)?;
-        self.value = OnceLock::from(value);
+        self.value = OnceLock::from(Drawn::from(value));
         Ok(())
     }
 
@@ -127,7 +144,7 @@ impl Param {
     /// # Errors
     /// As [`Param::set`].
     pub fn accepts(&self, value: &Tensor) -> Result<()> {
-        self.sound()?;
+        self.made()?;
         if value.shape() != &self.shape {
             return Err(Error::shape(format!("a parameter of shape {} cannot become {}", self.shape, value.shape())));
         }
@@ -146,7 +163,7 @@ impl Param {
         }
     }
 
-    /// Chooses another distribution and draws anew. The key stays.
+    /// Chooses another distribution and draws anew; that the old one failed is forgotten. The key stays.
     pub fn set_init(&mut self, init: Init) {
         if let Some((old, _)) = &mut self.draw {
             *old = init;
@@ -157,12 +174,14 @@ impl Param {
     /// Casts the value, and all later draws, to another dtype.
     ///
     /// # Errors
-    /// A fault of this parameter; the memory cannot be had. The old value then stays.
+    /// A parameter that was made with bad arguments; the memory cannot be had. The old value then stays.
     pub fn cast(&mut self, dtype: DType) -> Result<()> {
-        self.sound()?;
-        if let Some(value) = self.value.get() {
-            self.value = OnceLock::from(value.cast(dtype)?);
-        }
+        self.made()?;
+        // What could not be drawn in the old dtype is tried in the new one.
+        self.value = match self.value.get() {
+            Some(Drawn { tensor, fault: None }) => OnceLock::from(Drawn::from(tensor.cast(dtype)?)),
+            _ => OnceLock::new(),
+        };
         self.dtype = dtype;
         Ok(())
     }
@@ -202,24 +221,22 @@ impl Param {
     /// # Errors
     /// A shape that overflows, an initialiser that failed.
     pub fn check(&self) -> Result<()> {
-        self.value();
-        self.sound()
+        self.made()?;
+        self.drawn().fault.clone().map_or(Ok(()), Err)
     }
 
-    fn sound(&self) -> Result<()> {
-        match self.fault.get() {
-            Some(error) => Err(error.clone()),
-            None => Ok(()),
-        }
+    /// Whether the arguments that it was made with have a meaning.
+    fn made(&self) -> Result<()> {
+        self.fault.clone().map_or(Ok(()), Err)
     }
 
     /// This parameter as a leaf of `tape`; a weight is the same leaf each time. A fault of the parameter becomes the tape's error.
     #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape) -> Var<'t> {
-        let value = self.value();
-        if let Some(error) = self.fault.get() {
-            tape.fail(error.clone());
+        if let Err(error) = self.check() {
+            tape.fail(error);
         }
+        let value = self.value();
         match self.role {
             Role::Weight => tape.parameter(self.id, value),
             // Nobody asks for the gradient of a buffer, so none is recorded.

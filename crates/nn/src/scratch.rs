@@ -19,6 +19,7 @@ impl Scratch {
     }
 
     /// The names of the files in the folder, sorted.
+    #[cfg(feature = "files")]
     pub(crate) fn listing(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
         let mut names: Vec<String> =

@@ -46,6 +46,8 @@ pub struct Sequential {
 struct Input {
     shape: Shape,
     dtype: DType,
+    /// Whether the dtype is that of the weights, and stays it when these are cast.
+    follows: bool,
 }
 
 impl Sequential {
@@ -56,7 +58,7 @@ impl Sequential {
             Ok(shape) => (shape, None),
             Err(error) => (Shape::scalar(), Some(error.op("Sequential::input"))),
         };
-        let input = Input { shape, dtype: DType::F32 };
+        let input = Input { shape, dtype: DType::F32, follows: false };
         Builder { layers: Vec::new(), reached: input.clone(), input, fault }
     }
 
@@ -95,19 +97,20 @@ impl Sequential {
         }
     }
 
-    /// [`Sequential::summary`] for examples of this shape in f32.
+    /// [`Sequential::summary`] for examples of this shape, in the dtype of the weights.
     ///
     /// # Errors
     /// Layers that do not fit together or do not take this input.
     #[track_caller]
     pub fn summary_of(&self, shape: impl IntoShape) -> Result<Summary> {
-        self.table(&Input { shape: shape.into_shape()?, dtype: DType::F32 })
+        self.table(&Input { shape: shape.into_shape()?, dtype: DType::F32, follows: true })
     }
 
     #[track_caller]
     fn table(&self, input: &Input) -> Result<Summary> {
         let (tape, here) = (Tape::new(), Location::caller());
-        let mut x = probe(&tape, input)?;
+        let dtype = if input.follows { float_of(self).unwrap_or(input.dtype) } else { input.dtype };
+        let mut x = probe(&tape, &Input { dtype, ..input.clone() })?;
         let mut outputs = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             x = through(index, &**layer, x);
@@ -122,6 +125,13 @@ impl Sequential {
         }
         Ok(Summary::new(self, table))
     }
+}
+
+/// The dtype of the first weight or buffer that holds floats.
+fn float_of<M: Module + ?Sized>(model: &M) -> Option<DType> {
+    let mut found = None;
+    each(model, &mut |_, param| found = found.or(Some(param.dtype()).filter(|dtype| dtype.is_float())));
+    found
 }
 
 /// Runs a layer of a sequence within its scope.
@@ -326,7 +336,12 @@ impl Builder {
     pub fn build(self, seed: Seed) -> Result<Sequential> {
         match self.fault {
             Some(error) => Err(error),
-            None => Sequential { layers: self.layers, input: Some(self.input) }.init(seed),
+            None => {
+                let mut model = Sequential { layers: self.layers, input: None };
+                let follows = float_of(&model) == Some(self.input.dtype);
+                model.input = Some(Input { follows, ..self.input });
+                model.init(seed)
+            }
         }
     }
 
@@ -372,7 +387,7 @@ fn after(index: usize, layer: &dyn Layer, before: &Input) -> Result<Input> {
     each(layer, &mut |path, param| tape.note(param.id(), format!("{index}.{path}")));
     tape.check()?;
     match y.shape().split_first() {
-        Some((&PROBES, example)) => Ok(Input { shape: Shape::new(example)?, dtype: y.dtype() }),
+        Some((&PROBES, example)) => Ok(Input { shape: Shape::new(example)?, dtype: y.dtype(), follows: false }),
         _ => Err(Error::shape(format!(
             "the first axis counts the examples and must stay; {PROBES} became {}",
             y.shape()

@@ -6,11 +6,12 @@ extern crate wengert_nn as wengert;
 use std::marker::PhantomData;
 
 use wengert_nn::init::Init;
+use wengert_nn::layer::Layer;
 use wengert_nn::layers::dense::Dense;
 use wengert_nn::module::{Module, each_mut};
 use wengert_nn::param::{Buffer, Param};
 use wengert_tensor::dtype::DType;
-use wengert_tensor::error::Result;
+use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Seed;
 use wengert_tensor::tensor::Tensor;
 
@@ -154,6 +155,46 @@ fn a_seed_fixes_every_weight_by_its_name() -> Result<()> {
 fn a_fault_waits_for_the_seed() {
     let error = Pair(Dense::new(2, 2), Dense::new(usize::MAX, 2)).init(Seed(1)).err().unwrap();
     assert!(error.to_string().contains("1.weight"), "{error}");
+}
+
+#[test]
+fn a_later_setting_replaces_one_that_failed() -> Result<()> {
+    let failing = || Init::custom(|_, _, _| Err(Error::value("no luck")));
+    let x = Tensor::from([[1f32, 1.0]]);
+    for (broken, mended) in [
+        (
+            Dense::new(2, 2).weight_init(failing()),
+            (|dense, init| Dense::weight_init(dense, init)) as fn(Dense, Init) -> Dense,
+        ),
+        (Dense::new(2, 2).bias_init(failing()), |dense, init| Dense::bias_init(dense, init)),
+    ] {
+        assert!(broken.predict(&x).is_err_and(|error| error.message() == "no luck"));
+        // Still broken with another seed, dtype or copy; mended by another distribution.
+        assert!(broken.clone().predict(&x).is_err() && broken.clone().init(Seed(1)).is_err());
+        assert!(broken.clone().with_dtype(DType::F64)?.predict(&x.cast(DType::F64)?).is_err());
+        let dense = mended(broken, Init::Ones);
+        assert!(dense.predict(&x)?.to_f64_vec().iter().all(|y| y.is_finite()));
+        assert!(dense.init(Seed(1)).is_ok());
+    }
+
+    // A value from elsewhere will do, too, and a distribution that knows the dtype.
+    let mut param = Param::draw([2], failing());
+    assert!(param.check().is_err());
+    param.set(Tensor::from([1f32, 2.0]))?;
+    param.check()?;
+    let single = Init::custom(|_, shape, dtype| match dtype {
+        DType::F64 => Tensor::ones(shape, dtype),
+        _ => Err(Error::dtype("only f64")),
+    });
+    let mut param = Param::draw([2], single);
+    assert!(param.check().is_err());
+    param.cast(DType::F64)?;
+    param.check()?;
+
+    // What a layer was made of is no setting.
+    assert!(Dense::new(0, 2).weight_init(Init::Ones).init(Seed(1)).is_err());
+    assert!(Dense::new(0, 2).with_dtype(DType::F64).is_err());
+    Ok(())
 }
 
 #[test]

@@ -17,6 +17,7 @@ use wengert_nn::optim::rule::{Leaf, Rule};
 use wengert_nn::optim::schedule::{Schedule, constant, warmup};
 use wengert_nn::optim::sgd::Sgd;
 use wengert_nn::param::{Buffer, Param};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::random::Seed;
 use wengert_tensor::tensor::Tensor;
@@ -127,6 +128,91 @@ fn state_that_was_saved_goes_on_with_the_same_bits() -> Result<()> {
     Ok(())
 }
 
+/// Each step is that of f32 and one rounding; gradients whose squares f16 cannot hold are moderate ones there.
+#[test]
+fn parameters_of_16_bits_are_moved_in_f32() -> Result<()> {
+    let gradients = [300.0f32, -1e-4, 6e-8, 0.0, 0.5, -2.0];
+    for dtype in [DType::F16, DType::BF16] {
+        let gradients = Tensor::from(gradients).cast(dtype)?;
+        for case in roll() {
+            let start = Tensor::from([1.5f32, -0.25, 0.0, 2.0, 1e-3, 7.0]).cast(dtype)?;
+            let (mut narrow, mut wide) = (Param::new(start.clone()), Param::new(start.cast(DType::F32)?));
+            let (mut ours, mut theirs) = ((case.optimizer)(), (case.optimizer)());
+            for step in 1..=10 {
+                let (tape, other) = (Tape::new(), Tape::new());
+                let loss = (narrow.on(&tape) * &gradients).sum();
+                ours.step(&mut narrow, loss.backward())?;
+                let loss = (wide.on(&other) * gradients.cast(DType::F32)?).sum();
+                theirs.step(&mut wide, loss.backward())?;
+                let rounded = wide.value().cast(dtype)?;
+                wide.set(rounded.cast(DType::F32)?)?;
+                assert!(narrow.value().equals(&rounded), "{dtype} {}, step {step}: {narrow:?}", case.name);
+            }
+            assert!(narrow.value().to_f64_vec().iter().all(|w| w.is_finite()), "{}", case.name);
+            assert!(!narrow.value().equals(&start), "{}", case.name);
+            let (ours, theirs) = (ours.state(&narrow), theirs.state(&wide));
+            assert!(ours.iter().zip(&theirs).all(|((a, x), (b, y))| a == b && x.equals(y)), "{}", case.name);
+            (case.optimizer)().load_state(&narrow, &ours)?;
+        }
+    }
+    Ok(())
+}
+
+/// 300² is beyond f16, 1e30² beyond f32: the norm is taken in the widest dtype, in f32 at least.
+#[test]
+fn the_common_norm_of_gradients_does_not_overflow() -> Result<()> {
+    let mut model = (
+        Param::new(Tensor::from([0f32]).cast(DType::F16)?),
+        Param::new(Tensor::from([0f32])),
+        Param::new(Tensor::from([0f64])),
+    );
+    for scale in [1.0, 1e30] {
+        let tape = Tape::new();
+        let single = model.0.on(&tape).cast(DType::F32) * 300.0 + model.1.on(&tape) * 400.0;
+        let loss = single.sum() + (model.2.on(&tape) * scale).sum().cast(DType::F32);
+        Sgd::new(1.0).clip_global_norm(0.5).step(&mut model, loss.backward())?;
+        let moved: Vec<f64> = model.parameters().iter().flat_map(|(_, param)| param.value().to_f64_vec()).collect();
+        match scale {
+            1.0 => {
+                assert_close(moved[0], -0.3, 1e-3, "f16");
+                assert_close(moved[1], -0.4, 1e-5, "f32");
+            }
+            _ => assert_close(moved[2], -0.5, 2e-3, "f64"),
+        }
+        assert!(moved.iter().all(|w| w.is_finite()), "{moved:?}");
+    }
+    Ok(())
+}
+
+/// Loading replaces: what was in memory leaves no trace, also where the file has nothing.
+#[test]
+fn a_weight_without_state_starts_anew() -> Result<()> {
+    for case in roll() {
+        let (mut point, mut used) = (Point::new(), (case.optimizer)());
+        let run = |point: &mut Point, optimizer: &mut Optimizer| -> Result<Vec<f64>> {
+            let tape = Tape::new();
+            let loss = point.objective(&tape);
+            optimizer.step(point, loss.backward())?;
+            Ok(point.numbers())
+        };
+        for _ in 0..3 {
+            run(&mut point, &mut used)?;
+        }
+        let mut state = used.state(&point);
+        state.retain(|(name, _)| !name.starts_with("b/"));
+        let mut twin = Point { w: point.w.clone(), b: point.b.clone() };
+        let mut fresh = (case.optimizer)();
+        used.load_state(&point, &state)?;
+        fresh.load_state(&twin, &state)?;
+        let kept = used.state(&point);
+        assert!(kept.len() == state.len() && kept.iter().all(|(name, _)| !name.starts_with("b/")), "{}", case.name);
+        for _ in 0..3 {
+            assert_eq!(run(&mut point, &mut used)?, run(&mut twin, &mut fresh)?, "{}", case.name);
+        }
+    }
+    Ok(())
+}
+
 #[derive(Module)]
 struct Net {
     body: Dense,
@@ -196,9 +282,48 @@ fn a_group_must_fit() {
 fn settings_without_meaning_are_errors() {
     assert!(step(&mut net(), &mut Adam::new(0.1).betas(1.0, 0.9)).is_err());
     assert!(step(&mut net(), &mut Adam::new(f64::NAN)).is_err());
+    assert!(step(&mut net(), &mut Adam::new(0.1).weight_decay(f64::INFINITY)).is_err());
+    assert!(step(&mut net(), &mut Sgd::new(0.1).weight_decay(f64::INFINITY)).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).nesterov()).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).clip_global_norm(0.0)).is_err());
     assert!(step(&mut net(), &mut Sgd::new(0.1).learning_rate_of("head", f64::INFINITY)).is_err());
+}
+
+#[test]
+fn a_learning_rate_without_meaning_moves_nothing_at_any_step() -> Result<()> {
+    // At the third step: of the rate, of the schedule, of both together, beyond f32, of a group.
+    let scheduled = |factor: f64| move |step: u64| if step < 2 { 1.0 } else { factor };
+    for (rate, factor, group) in [
+        (f64::NAN, 1.0, None),
+        (f64::INFINITY, 1.0, None),
+        (-0.1, 1.0, None),
+        (0.1, f64::NAN, None),
+        (0.1, f64::NEG_INFINITY, None),
+        (0.1, -1.0, None),
+        (1e200, 1e200, None),
+        (1e100, 1.0, None),
+        (0.0, 1e42, Some(1e-3)),
+    ] {
+        for case in roll() {
+            let (mut net, mut optimizer) = (net(), (case.optimizer)().schedule(scheduled(factor)));
+            if let Some(group) = group {
+                optimizer = optimizer.learning_rate_of("head.bias", group);
+            }
+            for _ in 0..2 {
+                step(&mut net, &mut optimizer)?;
+            }
+            let (before, state) = (values(&net), optimizer.state(&net));
+            optimizer.set_learning_rate(rate);
+            let error = step(&mut net, &mut optimizer).unwrap_err().to_string();
+            assert!(error.contains("the learning rate of `"), "{error}");
+            assert_eq!(values(&net), before, "{}", case.name);
+            let now = optimizer.state(&net);
+            assert_eq!(now.len(), state.len());
+            assert!(now.iter().zip(&state).all(|((a, x), (b, y))| a == b && x.equals(y)), "{}", case.name);
+            assert_eq!(optimizer.steps(), 2);
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -85,6 +85,27 @@ Sequential
 }
 
 #[test]
+fn a_model_that_was_cast_has_a_summary() -> Result<()> {
+    let plain = || Sequential::input([2]).dense(8).relu().dense(2).build(Seed(1));
+    let layers = || {
+        let layers: [Box<dyn Layer>; 2] = [Box::new(Dense::new(2, 8)), Box::new(Dense::new(8, 2))];
+        Sequential::of(layers)
+    };
+    let bytes = || Sequential::input([2]).dtype(DType::U8).lambda("Halve", |x| x / 2.0).build(Seed(1));
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        for model in [model(), plain()?] {
+            let (before, after) = (model.summary()?.to_string(), model.with_dtype(dtype)?);
+            assert_eq!(after.summary()?.to_string(), before);
+            assert_eq!(after.summary_of([2])?.to_string(), before);
+        }
+        assert!(layers().with_dtype(dtype)?.summary_of([2]).is_ok());
+        // What is no float stays what it is.
+        assert!(bytes()?.with_dtype(dtype)?.summary().is_ok());
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_wrong_waits_for_build() {
     let error = |builder: wengert_nn::sequential::Builder| {
         let error = builder.build(Seed(1)).err().unwrap();

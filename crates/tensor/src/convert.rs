@@ -200,10 +200,20 @@ impl Tensor {
         })
     }
 
+    /// The integer parts of the elements in row-major order.
+    pub(crate) fn to_i64_vec(&self) -> Vec<i64> {
+        dispatch!(self.dtype(), T => {
+            let mut out = vec![0; self.len()];
+            self.copy_to(&mut out, |x| T::from_stored(x).to_i64());
+            out
+        })
+    }
+
     /// The elements as another element type; the same storage where it is the same type.
     ///
     /// A float truncates toward zero and saturates at the ends of an integer, NaN becomes 0; integers wrap into smaller
-    /// integers; what is not zero is `true`; floats round to nearest, ties to even, 16-bit floats from their f32.
+    /// integers; what is not zero is `true`; whatever becomes a float is rounded once, to nearest, ties
+    /// to even.
     ///
     /// # Errors
     /// When memory cannot be had.

@@ -161,7 +161,9 @@ mod sealed {
 /// A Rust type whose values are elements: `f32 f64 bf16 f16 i64 i32 u8 bool`.
 ///
 /// Conversions truncate a float toward zero and saturate at the ends of an integer; NaN becomes 0; integers wrap into
-/// smaller integers as `as` does; what is not zero (NaN too) is `true`. A 16-bit float is always rounded from its f32.
+/// smaller integers as `as` does; what is not zero (NaN too) is `true`. Whatever becomes a float is rounded once, to
+/// nearest, ties to even. (`half` gives its types a `from_f64` of their own, which rounds twice:
+/// `<f16 as Element>::from_f64` is this one.)
 ///
 /// ```
 /// use wengert_tensor::dtype::Element;
@@ -255,9 +257,9 @@ element!(
     |x| x,
     x,
     x.to_f32() as f64,
-    bf16::from_f32(x as f32),
+    bf16::from_f32(odd_f32(x)),
     x.to_f32() as i64,
-    bf16::from_f32(x as f32)
+    bf16::from_f32(odd_f32(odd_f64(x)))
 );
 element!(
     f16,
@@ -266,14 +268,35 @@ element!(
     |x| x,
     x,
     x.to_f32() as f64,
-    f16::from_f32(x as f32),
+    f16::from_f32(odd_f32(x)),
     x.to_f32() as i64,
-    f16::from_f32(x as f32)
+    f16::from_f32(odd_f32(odd_f64(x)))
 );
 element!(i64, I64, i64, |x| x, x, x as f64, x as i64, x, x);
 element!(i32, I32, i32, |x| x, x, x as f64, x as i32, x as i64, x as i32);
 element!(u8, U8, u8, |x| x, x, x as f64, x as u8, x as i64, x as u8);
 element!(bool, Bool, u8, |x| x as u8, x != 0, x as u8 as f64, x != 0.0, x as i64, x != 0);
+
+/// An f64 as f32, rounded to odd: what is not exact becomes the neighbour whose last bit is 1.
+///
+/// The last bit then tells the rounding to a 16-bit float that something was cut off, and it rounds as if from the f64.
+/// Rounded to nearest twice, 65519.99999999 would become 65520 and then an infinite f16. (Boldo & Melquiond 2008)
+#[inline(always)]
+pub(crate) fn odd_f32(x: f64) -> f32 {
+    let near = x as f32;
+    let bits = near.to_bits();
+    let other = if f64::from(near).abs() > x.abs() { bits.wrapping_sub(1) } else { bits.wrapping_add(1) };
+    let keep = f64::from(near) == x || bits & 1 == 1 || x.is_nan();
+    f32::from_bits(if keep { bits } else { other })
+}
+
+/// An i64 as f64, rounded to odd; see [`odd_f32`].
+#[inline(always)]
+pub(crate) fn odd_f64(x: i64) -> f64 {
+    const CUT: i64 = 0x7ff;
+    let odd = (x & !CUT) | if x & CUT == 0 { 0 } else { CUT + 1 };
+    (if x.unsigned_abs() >> f64::MANTISSA_DIGITS == 0 { x } else { odd }) as f64
+}
 
 /// One value of one element type, as its bit pattern: equal when the bits are equal.
 ///
@@ -293,7 +316,8 @@ pub struct Scalar {
 impl Scalar {
     /// `value` as `dtype`, by the rules of [`Element`].
     pub fn new(dtype: DType, value: f64) -> Scalar {
-        dispatch!(dtype, T => Scalar::of(T::from_f64(value)))
+        // Not `T::from_f64`, which for the 16-bit floats would be that of `half`.
+        dispatch!(dtype, T => Scalar::of(<T as Element>::from_f64(value)))
     }
 
     /// `value` as `dtype`: exact where it fits, by the rules of [`Element`].

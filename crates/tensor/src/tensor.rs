@@ -134,10 +134,10 @@ impl Tensor {
         })
     }
 
-    /// The numbers `0, 1, …, n − 1`.
+    /// The numbers `0, 1, …, n − 1`; a float that cannot say one of them has the nearest.
     ///
     /// # Errors
-    /// When `dtype` cannot hold `n − 1`, or memory cannot be had.
+    /// When `n − 1` is beyond the numbers of `dtype` (of f16, from 65520 on), or memory cannot be had.
     ///
     /// ```
     /// # use wengert_tensor::{dtype::DType, tensor::Tensor};
@@ -150,7 +150,11 @@ impl Tensor {
         framed("Tensor::arange", || {
             let shape = Shape::new(n)?;
             let last = n.saturating_sub(1) as i64;
-            if !dtype.is_float() && dispatch!(dtype, T => T::from_i64(last).to_i64()) != last {
+            let fits = dispatch!(dtype, T => match dtype.is_float() {
+                true => T::from_i64(last).to_f64().is_finite(),
+                false => T::from_i64(last).to_i64() == last,
+            });
+            if !fits {
                 return Err(Error::value(format!("{dtype} cannot hold {last}")));
             }
             dispatch!(dtype, T => Tensor::generate(shape, |i| T::from_i64(i as i64)))
@@ -175,7 +179,7 @@ impl Tensor {
                 true => end,
                 false => start + (end - start) * (i as f64 / steps),
             };
-            dispatch!(dtype, T => Tensor::generate(Shape::new(n)?, |i| T::from_f64(at(i))))
+            dispatch!(dtype, T => Tensor::generate(Shape::new(n)?, |i| <T as Element>::from_f64(at(i))))
         })
     }
 
@@ -387,7 +391,8 @@ impl Tensor {
     }
 
     /// The greatest `|a − b|` over all elements, in f64; 0 where there are none. Equal infinities and two NaNs do not
-    /// differ; a NaN against a number does, and gives NaN. Element types may differ.
+    /// differ; a NaN against a number does, and gives NaN. Element types may differ: two of integers or bool are
+    /// subtracted exactly, others as the nearest f64.
     ///
     /// # Errors
     /// When the shapes differ.
@@ -402,6 +407,10 @@ impl Tensor {
         if self.shape() != other.shape() {
             let e = Error::shape(format!("{} and {} are different shapes", self.shape(), other.shape()));
             return self.frame("max_abs_diff", Err(e));
+        }
+        if !self.dtype.is_float() && !other.dtype.is_float() {
+            let (a, b) = (self.to_i64_vec(), other.to_i64_vec());
+            return Ok(a.iter().zip(&b).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0) as f64);
         }
         let (mut a, mut b) = (self.to_f64_vec().into_iter(), other.to_f64_vec().into_iter());
         Ok(std::iter::from_fn(|| Some((a.next()?, b.next()?))).fold(0.0, |most: f64, (a, b)| {

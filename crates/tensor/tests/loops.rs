@@ -204,3 +204,18 @@ fn a_store_onto_an_operand_is_refused() {
     let buffers = Buffers { arena: 64, ..Buffers::default() };
     assert!(Program::new(vec![Step::Loop(Box::new(code))], buffers).is_err());
 }
+
+#[test]
+fn indices_become_16_bit_floats_by_one_rounding() {
+    // The last index is no f32: rounded to one, it would be a tie, which the second rounding takes down.
+    let n = (1 << 24) + (1 << 16) + 2;
+    let index = Value { def: Def::Iota { extent: n, inner: 1 }, dtype: DType::BF16 };
+    let spec = LoopSpec {
+        n,
+        cols: None,
+        values: vec![index, value(Def::Cast(0))],
+        stores: vec![Store { value: 1, region: Region::new(1, 0, n * 4) }],
+    };
+    let out = run(&spec, &[], &[n], Level::Baseline);
+    assert_eq!((out[0][n - 2], out[0][n - 1]), (16_777_216.0, 16_908_288.0));
+}

@@ -86,6 +86,13 @@ pub(super) fn entries() -> Vec<Entry> {
             Sample::new("to i32", x(), |_, x| x[0].cast(DType::I32)).gives([1.0, -2.0, 0.0]),
             Sample::new("to u8", x(), |_, x| x[0].cast(DType::U8)).gives([1.0, 0.0, 0.0]),
             Sample::new("to bool", x(), |_, x| x[0].cast(DType::Bool)).gives([1.0, 1.0, 0.0]),
+            Sample::new("to f16, rounded once", [Tensor::from([65519.99999999f64, 1.0])], |_, x| x[0].cast(DType::F16))
+                .kinked()
+                .gives([65504.0, 1.0]),
+            Sample::new("integers to bf16, rounded once", [Tensor::from([(1i64 << 30) + (1 << 22) + 1])], |_, x| {
+                x[0].cast(DType::BF16)
+            })
+            .gives([1_082_130_432.0]),
             Sample::new("back and forth", x(), |_, x| x[0].cast(DType::I32).cast(DType::F64)).kinked(),
         ],
     )]

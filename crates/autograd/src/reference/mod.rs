@@ -177,7 +177,7 @@ fn compute(op: &OpRef, meta: &Meta, operands: &[Tensor]) -> Result<Tensor> {
     match op.class() {
         Class::Leaf => Err(Error::state("a leaf without a value")),
         Class::Map(function) => map(function, meta, operands),
-        Class::Cast(_) => Elements::of(first()?)?.store(meta),
+        Class::Cast(dtype) => first()?.cast(dtype),
         Class::View(view) => {
             let re_read =
                 |tensor: &Tensor, layout: Layout| Tensor::from_parts(tensor.storage().clone(), tensor.dtype(), layout);

@@ -1,15 +1,14 @@
 //! The share of samples whose highest score is the right class.
 
 use super::Case;
-use super::metric::{Metric, labels};
+use super::metric::{Metric, hits, labels, share};
 use wengert_autograd::Var;
-use wengert_tensor::dtype::DType;
 use wengert_tensor::tensor::Tensor;
 
 /// `mean(argmax(prediction, -1) == target)`.
 ///
-/// The prediction is `[…, classes]`, logits or probabilities; the target is `[…]` of an integer dtype. Of two equal
-/// scores the first counts as the highest.
+/// The prediction is `[…, classes]`, logits or probabilities; the target is `[…]` or `[…, 1]` in whole numbers, or
+/// probabilities `[…, classes]`, of which the largest is right. Of two equal ones the first counts as the largest.
 ///
 /// ```
 /// use wengert_nn::metrics::{accuracy::Accuracy, metric::Meter};
@@ -38,10 +37,12 @@ impl Metric for Accuracy {
 
     #[track_caller]
     fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let target = labels("accuracy", target);
-        let chosen = prediction.argmax(-1);
-        super::metric::same_shape("accuracy", chosen, target);
-        chosen.eq(target).cast(DType::F32).sum()
+        let target = labels("accuracy", prediction, target);
+        hits(prediction.argmax(-1).eq(target))
+    }
+
+    fn value(&self, sums: &[f64], _count: usize) -> f64 {
+        share(sums)
     }
 
     fn higher_is_better(&self) -> bool {
@@ -52,6 +53,13 @@ impl Metric for Accuracy {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let prediction = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [0.0, 0.0, 5.0], [-1.0, -2.0, -3.0]]);
-    let target = Tensor::from([1i64, 0, 1, 0]);
-    vec![Case { file: "accuracy", metric: Box::new(Accuracy::new()), prediction, target, value: 0.75 }]
+    let case = |target| Case {
+        file: "accuracy",
+        metric: Box::new(Accuracy::new()),
+        prediction: prediction.clone(),
+        target,
+        value: 0.75,
+    };
+    let shares = Tensor::from([[0.0f32, 0.9, 0.1], [0.5, 0.2, 0.3], [0.3, 0.4, 0.3], [1.0, 0.0, 0.0]]);
+    vec![case(Tensor::from([1i64, 0, 1, 0])), case(Tensor::from([[1u8], [0], [1], [0]])), case(shares)]
 }

@@ -1,15 +1,17 @@
 //! The share of yes-or-no answers that are right.
 
 use super::Case;
-use super::metric::{Metric, same_shape};
+use super::metric::Metric;
+use crate::losses::alike::alike;
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::tensor::Tensor;
 
 /// `mean((prediction > threshold) == (target > 0.5))`.
 ///
-/// Prediction and target have the same shape; the target is 0 or 1 of any dtype. The threshold is 0, which is right
-/// for logits; [`threshold(0.5)`](BinaryAccuracy::threshold) is right for probabilities.
+/// Prediction and target have the same shape, but `[n]` fits `[n, 1]`; the target is 0 or 1 of any dtype, or a
+/// probability. The threshold is 0, which is right for logits; [`threshold(0.5)`](BinaryAccuracy::threshold) is right
+/// for probabilities.
 ///
 /// ```
 /// use wengert_nn::metrics::{binary_accuracy::BinaryAccuracy, metric::Meter};
@@ -45,8 +47,7 @@ impl Metric for BinaryAccuracy {
 
     #[track_caller]
     fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        same_shape("binary accuracy", prediction, target);
-        let yes = target.cast(DType::F32).gt(0.5);
+        let yes = alike("binary accuracy", prediction, target).cast(DType::F32).gt(0.5);
         prediction.gt(self.threshold).eq(yes).cast(DType::F32).sum()
     }
 
@@ -58,15 +59,17 @@ impl Metric for BinaryAccuracy {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let target = Tensor::from([[1.0f32], [0.0], [0.0], [1.0]]);
-    let case = |metric, prediction, value| Case {
+    let case = |metric, prediction, target: &Tensor, value| Case {
         file: "binary_accuracy",
         metric: Box::new(metric),
         prediction,
         target: target.clone(),
         value,
     };
+    let logits = Tensor::from([[0.3f32], [-0.1], [2.0], [9.0]]);
     vec![
-        case(BinaryAccuracy::new(), Tensor::from([[0.3f32], [-0.1], [2.0], [9.0]]), 0.75),
-        case(BinaryAccuracy::new().threshold(0.5), Tensor::from([[0.3f32], [0.1], [0.6], [0.9]]), 0.5),
+        case(BinaryAccuracy::new(), logits.clone(), &target, 0.75),
+        case(BinaryAccuracy::new(), logits, &Tensor::from([true, false, false, true]), 0.75),
+        case(BinaryAccuracy::new().threshold(0.5), Tensor::from([[0.3f32], [0.1], [0.6], [0.9]]), &target, 0.5),
     ]
 }

@@ -1,7 +1,7 @@
 //! Which class is taken for which.
 
 use super::Case;
-use super::metric::{Meter, Metric, labels, same_shape};
+use super::metric::{Meter, Metric, labels};
 use std::fmt::{self, Display, Formatter};
 use wengert_autograd::Var;
 use wengert_tensor::error::Result;
@@ -9,8 +9,9 @@ use wengert_tensor::tensor::Tensor;
 
 /// Counts how often each class is taken for each other one: `counts[actual][predicted]`.
 ///
-/// The prediction is `[…, classes]`, the target `[…]` of an integer dtype. As a metric its figure is the accuracy;
-/// [`table`](ConfusionMatrix::table) gives the counts themselves.
+/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`,
+/// of which the largest is right. As a metric its figure is the accuracy; [`table`](ConfusionMatrix::table) gives the
+/// counts themselves.
 ///
 /// ```
 /// use wengert_nn::metrics::confusion::ConfusionMatrix;
@@ -35,7 +36,7 @@ impl ConfusionMatrix {
     /// Counts one set of predictions.
     ///
     /// # Errors
-    /// A prediction without classes, a target of another shape or of a float dtype, a label outside the classes.
+    /// A prediction without classes, a target that does not fit it, a label outside the classes.
     #[track_caller]
     pub fn table(prediction: &Tensor, target: &Tensor) -> Result<ConfusionTable> {
         let mut meter = Meter::new(ConfusionMatrix);
@@ -51,17 +52,16 @@ impl Metric for ConfusionMatrix {
 
     #[track_caller]
     fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let target = labels("confusion matrix", target);
+        let target = labels("confusion matrix", prediction, target);
         let chosen = prediction.argmax(-1);
-        same_shape("confusion matrix", chosen, target);
         let classes = prediction.dim(-1);
         let actual = target.flatten().one_hot(classes);
         actual.t().matmul(chosen.flatten().one_hot(classes))
     }
 
-    fn value(&self, sums: &[f64], count: usize) -> f64 {
+    fn value(&self, sums: &[f64], _count: usize) -> f64 {
         let classes = sums.len().isqrt();
-        sums.iter().step_by(classes + 1).sum::<f64>() / count as f64
+        sums.iter().step_by(classes + 1).sum::<f64>() / sums.iter().sum::<f64>()
     }
 
     fn higher_is_better(&self) -> bool {
@@ -163,8 +163,15 @@ impl Display for ConfusionTable {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let prediction = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [0.0, 0.0, 5.0], [-1.0, -2.0, -3.0]]);
-    let target = Tensor::from([1i64, 0, 1, 0]);
-    vec![Case { file: "confusion", metric: Box::new(ConfusionMatrix::new()), prediction, target, value: 0.75 }]
+    let case = |target| Case {
+        file: "confusion",
+        metric: Box::new(ConfusionMatrix::new()),
+        prediction: prediction.clone(),
+        target,
+        value: 0.75,
+    };
+    let shares = Tensor::from([[0.0f32, 0.9, 0.1], [0.5, 0.2, 0.3], [0.3, 0.4, 0.3], [1.0, 0.0, 0.0]]);
+    vec![case(Tensor::from([1i64, 0, 1, 0])), case(shares)]
 }
 
 #[cfg(test)]

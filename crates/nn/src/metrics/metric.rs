@@ -155,25 +155,42 @@ impl<M: Metric> Meter<M> {
     }
 }
 
-/// Labels of any integer dtype as i64; another dtype is an error on the tape.
+/// The right classes as i64, one for each row of scores, from all that
+/// [`CrossEntropy`](crate::losses::cross_entropy::CrossEntropy) takes: labels `[…]` or `[…, 1]`, or probabilities
+/// `[…, classes]`, of which the largest counts.
 #[track_caller]
-pub(super) fn labels<'t>(metric: &'static str, target: Var<'t>) -> Var<'t> {
-    match target.dtype() {
-        DType::I64 => target,
-        dtype if dtype.is_int() => target.cast(DType::I64),
-        dtype => {
-            let error = Error::dtype(format!("labels are whole numbers, not {dtype}"));
-            target.tape().reject(metric, &[("target", target)], error.help("class labels are i64: 0, 1, 2, …"))
-        }
+pub(super) fn labels<'t>(metric: &'static str, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
+    let (scores, given) = (prediction.shape(), target.shape());
+    let reject = |error: Error| {
+        let operands = [("prediction", prediction), ("target", target)];
+        prediction.tape().reject(metric, &operands, error.help("class labels are i64: 0, 1, 2, …"))
+    };
+    let Some((_, rows)) = scores.split_last() else {
+        return reject(Error::shape("a prediction has an axis of classes, and this one is a scalar"));
+    };
+    if target.dtype().is_float() {
+        return match scores == given {
+            true => target.argmax(-1),
+            false => reject(Error::dtype(format!("labels are whole numbers, not {}", target.dtype()))),
+        };
     }
+    if *given == *rows || given.split_last() == Some((&1, rows)) {
+        return target.cast(DType::I64).reshape(rows);
+    }
+    reject(Error::shape(format!("a prediction {scores} has no labels {given}")))
 }
 
-/// Reports shapes that differ. They would broadcast to something that is not meant: `[n, 1] − [n]` is `[n, n]`.
+/// How many are true, and how many there are: the sums of a metric that is a share.
 #[track_caller]
-pub(super) fn same_shape<'t>(metric: &'static str, prediction: Var<'t>, target: Var<'t>) {
-    let (ours, theirs) = (prediction.shape(), target.shape());
-    if ours != theirs {
-        let error = Error::shape(format!("the prediction is {ours}, the target {theirs}"));
-        prediction.tape().reject(metric, &[("prediction", prediction), ("target", target)], error);
+pub(super) fn hits(right: Var<'_>) -> Var<'_> {
+    let tape = right.tape();
+    tape.stack(&[right.cast(DType::I64).sum(), tape.scalar(right.len() as f64, DType::I64)], 0)
+}
+
+/// The share that follows from added [`hits`].
+pub(super) fn share(sums: &[f64]) -> f64 {
+    match sums {
+        [right, all, ..] => right / all,
+        _ => f64::NAN,
     }
 }

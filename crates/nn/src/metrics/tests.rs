@@ -1,7 +1,18 @@
 //! The laws that every metric obeys.
 
-use super::metric::Meter;
+use super::accuracy::Accuracy;
+use super::binary_accuracy::BinaryAccuracy;
+use super::confusion::ConfusionMatrix;
+use super::metric::{Meter, Metric};
 use super::roll;
+use super::top_k::TopK;
+use crate::loss::Loss;
+use crate::losses::binary_cross_entropy::BinaryCrossEntropy;
+use crate::losses::cross_entropy::CrossEntropy;
+use crate::losses::mean_absolute_error::MeanAbsoluteError;
+use crate::losses::mean_squared_error::MeanSquaredError;
+use wengert_autograd::Tape;
+use wengert_tensor::dtype::DType;
 use wengert_tensor::tensor::Tensor;
 
 fn part(tensor: &Tensor, rows: std::ops::Range<usize>) -> Tensor {
@@ -52,6 +63,51 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
             assert!(meter.update(prediction, target).is_err(), "{}: {prediction} {target}", case.file);
         }
         assert!((meter.value() - case.value).abs() < 1e-6, "{}", case.file);
+    }
+}
+
+/// Whoever trains with a loss watches the metrics of its kin on the same targets.
+#[test]
+fn a_metric_takes_what_its_loss_takes_and_says_the_same_of_it() {
+    let logits = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [0.0, 0.0, 5.0], [-1.0, -2.0, -3.0]]);
+    let labels = Tensor::from([1i64, 0, 1, 0]);
+    let sure = Tensor::from([[0f32, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]);
+    let column = |tensor: &Tensor| tensor.reshape([4, 1]).unwrap();
+    let cast = |tensor: &Tensor, dtype| tensor.cast(dtype).unwrap();
+    let classes: Vec<Box<dyn Metric>> =
+        vec![Box::new(Accuracy::new()), Box::new(TopK::new(2)), Box::new(ConfusionMatrix::new())];
+    let answers: Vec<Box<dyn Metric>> = vec![Box::new(BinaryAccuracy::new())];
+    let distances =
+        || -> Vec<Box<dyn Metric>> { vec![Box::new(MeanSquaredError::new()), Box::new(MeanAbsoluteError::new())] };
+    let numbers =
+        || vec![cast(&labels, DType::F32), column(&cast(&labels, DType::F32)), column(&labels), labels.clone()];
+    let scores = column(&logits.slice(1, 0..1).unwrap());
+    let bits = cast(&labels, DType::Bool);
+    let mut yes = numbers();
+    yes.extend([bits.clone(), column(&bits)]);
+    let whole = vec![labels.clone(), column(&labels), cast(&labels, DType::U8), bits, sure];
+    type Family<'a> = (Box<dyn Loss>, Vec<Box<dyn Metric>>, &'a Tensor, Vec<Tensor>);
+    let families: Vec<Family> = vec![
+        (Box::new(CrossEntropy::new()), classes, &logits, whole),
+        (Box::new(BinaryCrossEntropy::new()), answers, &scores, yes),
+        (Box::new(MeanSquaredError::new()), distances(), &scores, numbers()),
+        (Box::new(MeanAbsoluteError::new()), distances(), &scores, numbers()),
+    ];
+    for (loss, metrics, prediction, targets) in families {
+        let mut known: Option<(f64, Vec<f64>)> = None;
+        for target in targets {
+            let tape = Tape::new();
+            let value = loss.loss(tape.input(prediction), tape.input(&target)).item::<f32>().unwrap();
+            let figures = metrics.iter().map(|metric| {
+                let mut meter = Meter::new(metric);
+                meter.update(prediction, &target).unwrap();
+                meter.value()
+            });
+            let now = (f64::from(value), figures.collect::<Vec<f64>>());
+            let (value, figures) = known.get_or_insert_with(|| now.clone());
+            assert!((*value - now.0).abs() < 1e-6, "{target}");
+            assert_eq!(*figures, now.1, "{target}");
+        }
     }
 }
 

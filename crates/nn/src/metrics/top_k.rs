@@ -1,15 +1,15 @@
 //! The share of samples whose right class is among the k highest scores.
 
 use super::Case;
-use super::metric::{Metric, labels, same_shape};
+use super::metric::{Metric, hits, labels, share};
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::tensor::Tensor;
 
 /// `mean(#{c : prediction[c] > prediction[target]} < k)`, in the logs as `top3` for k = 3.
 ///
-/// The prediction is `[…, classes]`, the target `[…]` of an integer dtype. Equal scores count in favour of the model;
-/// NaN counts against it.
+/// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`,
+/// of which the largest is right. Equal scores count in favour of the model; NaN counts against it.
 ///
 /// ```
 /// use wengert_nn::metrics::{metric::Meter, top_k::TopK};
@@ -40,12 +40,15 @@ impl Metric for TopK {
 
     #[track_caller]
     fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let target = labels("top k", target);
-        same_shape("top k", prediction.argmax(-1), target);
+        let target = labels("top k", prediction, target);
         let own = prediction.take_along(-1, target.unsqueeze(-1));
         // Counted from below, so that a NaN score is not among the best.
         let beaten = prediction.le(own).cast(DType::F32).sum_axes(-1);
-        beaten.gt(prediction.dim(-1) as f64 - self.k as f64).cast(DType::F32).sum()
+        hits(beaten.gt(prediction.dim(-1) as f64 - self.k as f64))
+    }
+
+    fn value(&self, sums: &[f64], _count: usize) -> f64 {
+        share(sums)
     }
 
     fn higher_is_better(&self) -> bool {
@@ -56,13 +59,15 @@ impl Metric for TopK {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let prediction = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [f32::NAN, 0.0, 5.0], [-1.0, -2.0, -2.0]]);
-    let target = Tensor::from([2i64, 2, 0, 1]);
-    let case = |k, value| Case {
+    let labels = Tensor::from([2i64, 2, 0, 1]);
+    let shares = Tensor::from([[0f32, 0.1, 0.9], [0.2, 0.3, 0.5], [0.5, 0.2, 0.3], [0.0, 1.0, 0.0]]);
+    let case = |k, target: &Tensor, value| Case {
         file: "top_k",
         metric: Box::new(TopK::new(k)),
         prediction: prediction.clone(),
         target: target.clone(),
         value,
     };
-    vec![case(0, 0.0), case(1, 0.0), case(2, 0.5), case(3, 0.75), case(9, 1.0)]
+    let ks = [(0, 0.0), (1, 0.0), (2, 0.5), (3, 0.75), (9, 1.0)];
+    ks.iter().flat_map(|&(k, value)| [case(k, &labels, value), case(k, &shares, value)]).collect()
 }

@@ -86,8 +86,9 @@ impl Rule for AdamRule {
                 return Err(Error::value(format!("{name} is {beta}, and must lie in 0 ≤ β < 1")).op("Adam"));
             }
         }
-        if !(self.epsilon >= 0.0 && self.decay >= 0.0) {
-            let message = format!("ε = {} and weight decay = {} must not be negative", self.epsilon, self.decay);
+        if ![self.epsilon, self.decay].iter().all(|setting| (0.0..f64::INFINITY).contains(setting)) {
+            let message =
+                format!("ε = {} and weight decay = {} must be finite and not negative", self.epsilon, self.decay);
             return Err(Error::value(message).op("Adam"));
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Clipping: bounds on gradients, before a rule sees them.
 
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
 use super::case::Case;
@@ -24,8 +25,8 @@ impl<R: Rule> Optimizer<R> {
 /// Scales all updates together so that their common norm does not exceed a bound:
 /// `g ← g · min(1, bound / (‖g‖ + 1e-6))` with ‖g‖² = Σ over all parameters of Σ g².
 ///
-/// The same numbers as PyTorch's `clip_grad_norm_`. Pascanu et al. 2013. Put before the rule of an optimizer by
-/// [`Optimizer::clip_global_norm`].
+/// The norm is taken in f32, in f64 if a parameter is f64. The same numbers as PyTorch's `clip_grad_norm_`. Pascanu et
+/// al. 2013. Put before the rule of an optimizer by [`Optimizer::clip_global_norm`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClipGlobalNorm {
     bound: f64,
@@ -48,18 +49,14 @@ impl Rule for ClipGlobalNorm {
     }
 
     fn update(&self, leaves: &mut [Leaf<'_>]) {
-        let Some(first) = leaves.first() else { return };
-        // Parameters of several dtypes share one norm, in the dtype of the first.
-        let dtype = first.update.dtype();
-        let squares = leaves.iter().map(|leaf| {
-            let square = leaf.update.square().sum();
-            if square.dtype() == dtype { square } else { square.cast(dtype) }
-        });
+        // Parameters of several dtypes share one norm, in the widest. (Gradients of 16 bits come as f32.)
+        let wide = leaves.iter().any(|leaf| leaf.update.dtype() == DType::F64);
+        let dtype = if wide { DType::F64 } else { DType::F32 };
+        let squares = leaves.iter().map(|leaf| leaf.update.cast(dtype).square().sum());
         let Some(total) = squares.reduce(|a, b| a + b) else { return };
         let scale = (self.bound / (total.sqrt() + 1e-6)).minimum(1.0);
         for leaf in leaves {
-            let scale = if leaf.update.dtype() == dtype { scale } else { scale.cast(leaf.update.dtype()) };
-            leaf.update = leaf.update * scale;
+            leaf.update = leaf.update * scale.cast(leaf.update.dtype());
         }
     }
 }

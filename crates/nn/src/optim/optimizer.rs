@@ -6,10 +6,11 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 use wengert_autograd::{Gradients, LeafId, Meta, Var};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::group::{assign, finite};
+use super::group::{assign, sound};
 use super::rule::{Leaf, Rule, Slot};
 use super::schedule::Schedule;
 use crate::explain::{blame, explain};
@@ -42,6 +43,9 @@ use crate::param::{Param, Role};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A parameter of 16 bits is moved in f32: its gradient is cast before the first rule sees it, its state is f32, and
+/// the sum of parameter and step is rounded once. (In f16 the ε of Adam and the square of a small gradient are 0.)
 ///
 /// State belongs to the identity of a parameter, so one optimizer may train several models in turn. A parameter that took
 /// no part in a loss, or that is frozen, is left alone, and so is its state.
@@ -95,7 +99,8 @@ impl<R: Rule> Optimizer<R> {
     /// Gives the parameters below `name` a learning rate of their own: `head` means `head.weight`, `head.bias` and
     /// whatever else lies below `head`.
     ///
-    /// A name that no parameter of the model has, or two groups with a parameter in common, are errors of the first step.
+    /// A name that no parameter of the model has, two groups with a parameter in common, or a learning rate that is
+    /// negative or not finite are errors of the first step.
     #[must_use]
     pub fn learning_rate_of(mut self, name: impl Into<String>, learning_rate: f64) -> Optimizer<R> {
         self.groups.push((name.into(), learning_rate));
@@ -103,7 +108,8 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
-    /// Multiplies every learning rate by a factor that depends on the step.
+    /// Multiplies every learning rate by a factor that depends on the step. A product that is negative or not finite is
+    /// an error of that step.
     #[must_use]
     pub fn schedule(mut self, schedule: impl Schedule) -> Optimizer<R> {
         self.schedule = Some(Box::new(schedule));
@@ -144,7 +150,8 @@ impl<R: Rule> Optimizer<R> {
         self.rate
     }
 
-    /// Changes the learning rate of the parameters that are in no group, between steps.
+    /// Changes the learning rate of the parameters that are in no group, between steps. One that is negative or not
+    /// finite is an error of the next step.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
         self.rate = learning_rate;
     }
@@ -163,8 +170,9 @@ impl<R: Rule> Optimizer<R> {
     /// like) by one plan, and commits them all. Gives the loss.
     ///
     /// # Errors
-    /// Whatever was recorded on the tape; a group that fits no parameter; settings without meaning; a loss in which no
-    /// parameter of `model` took part. After an error the model and the optimizer are as they were.
+    /// Whatever was recorded on the tape; a group that fits no parameter; settings without meaning; a learning rate,
+    /// times the factor of the schedule, that is negative or not finite; a loss in which no parameter of `model` took
+    /// part. After an error the model and the optimizer are as they were.
     #[track_caller]
     pub fn step<M: Module + ?Sized>(&mut self, model: &mut M, gradients: Gradients<'_>) -> Result<f64> {
         self.step_with(model, gradients, &[], |_| Ok(())).map(|(loss, _)| loss)
@@ -242,7 +250,7 @@ impl<R: Rule> Optimizer<R> {
             rule.update(&mut leaves);
         }
         for leaf in &mut leaves {
-            leaf.update = leaf.parameter - leaf.update * leaf.rate;
+            leaf.update = (leaf.parameter - leaf.update * leaf.rate).cast(leaf.dtype);
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -260,7 +268,7 @@ impl<R: Rule> Optimizer<R> {
         tape.check()?;
         outcome?;
         for leaf in &leaves {
-            same(&leaf.parameter.meta(), leaf.update, "parameter")?;
+            same(&leaf.parameter.meta().with_dtype(leaf.dtype), leaf.update, "parameter")?;
             for slot in &leaf.slots {
                 slot.next.map_or(Ok(()), |next| same(&slot.now.meta(), next, slot.name))?;
             }
@@ -274,12 +282,15 @@ impl<R: Rule> Optimizer<R> {
         let factor = self.factor();
         let mut leaves = Vec::new();
         let mut outcome = Ok(());
-        each(model, &mut |_, param| {
+        each(model, &mut |path, param| {
             let Some(update) = gradients.get(param.id()) else { return };
             if outcome.is_err() || !param.is_trainable() {
                 return;
             }
-            outcome = self.prepare(param);
+            let group = self.held.get(&param.id()).and_then(|held| held.group);
+            let rate = group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate) * factor;
+            let dtype = working(param.dtype());
+            outcome = sound(path, rate, dtype).and_then(|()| self.prepare(param));
             let Some(held) = self.held.get(&param.id()) else { return };
             let slots = held.slots.iter().map(|state| Slot {
                 rule: state.rule,
@@ -287,13 +298,13 @@ impl<R: Rule> Optimizer<R> {
                 now: tape.input(&state.value),
                 next: None,
             });
-            let rate = held.group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate);
             leaves.push(Leaf {
-                parameter: param.on(tape),
-                update,
+                parameter: param.on(tape).cast(dtype),
+                update: update.cast(dtype),
+                dtype: param.dtype(),
                 id: param.id(),
                 count: held.count + 1,
-                rate: rate * factor,
+                rate,
                 rule: 0,
                 slots: slots.collect(),
             });
@@ -316,7 +327,7 @@ impl<R: Rule> Optimizer<R> {
         }
         let mut slots = SmallVec::new();
         for (place, rule) in self.rules().enumerate() {
-            let state = rule.init(param.value())?;
+            let state = rule.init(&param.value().cast(working(param.dtype()))?)?;
             slots.extend(state.into_iter().map(|(name, value)| State { rule: place, name, value }));
         }
         if let Some(held) = self.held.get_mut(&param.id()) {
@@ -335,7 +346,7 @@ impl<R: Rule> Optimizer<R> {
     /// Makes the acquaintance of parameters that were not seen before: which group they are in.
     pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
-        finite(model.type_name(), self.rate)?;
+        sound(model.type_name(), self.rate, DType::F64)?;
         for (id, group) in assign(model, &self.groups)? {
             self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });
         }
@@ -346,6 +357,14 @@ impl<R: Rule> Optimizer<R> {
     pub(super) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
         let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
         before.chain([&self.rule as &dyn Rule]).chain(after)
+    }
+}
+
+/// The dtype in which a parameter is moved.
+pub(super) fn working(dtype: DType) -> DType {
+    match dtype {
+        DType::BF16 | DType::F16 => DType::F32,
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 use wengert_autograd::{LeafId, Var};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
@@ -12,6 +13,8 @@ use wengert_tensor::tensor::Tensor;
 /// The update of every parameter starts as its gradient, passes through the rules of the optimizer one after another,
 /// and at the end the parameter becomes `parameter − learning rate × update`. State is what the rule remembers from
 /// step to step, a tensor under a name for each parameter.
+///
+/// Of a parameter in 16 bits a rule sees everything in f32: the parameter, its gradient, its state.
 ///
 /// Numbers that change from step to step, such as a bias correction, are computed in f64 and enter the graph as
 /// literals: they are slots of the plan, so the second step compiles nothing.
@@ -55,7 +58,7 @@ pub trait Rule: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// The state that one parameter starts with.
+    /// The state that one parameter starts with, from its value (f32 where the parameter has 16 bits).
     ///
     /// # Errors
     /// When the memory cannot be had.
@@ -86,10 +89,13 @@ impl Rule for Box<dyn Rule> {
 /// One parameter on its way through the rules.
 #[derive(Debug)]
 pub struct Leaf<'t> {
-    /// The parameter as it is before the step.
+    /// The parameter as it is before the step; f32 where it has 16 bits.
     pub parameter: Var<'t>,
-    /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted.
+    /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted. Of the
+    /// dtype of `parameter`.
     pub update: Var<'t>,
+    /// The dtype of the parameter itself.
+    pub(crate) dtype: DType,
     pub(crate) id: LeafId,
     pub(crate) count: u64,
     pub(crate) rate: f64,

@@ -81,8 +81,9 @@ impl Rule for SgdRule {
             let error = Error::value("Nesterov's step needs a momentum").op("Sgd");
             return Err(error.help("Sgd::new(rate).momentum(0.9).nesterov()"));
         }
-        if self.decay.is_nan() || self.decay < 0.0 {
-            return Err(Error::value(format!("weight decay is {}, and must not be negative", self.decay)).op("Sgd"));
+        if !(0.0..f64::INFINITY).contains(&self.decay) {
+            let message = format!("weight decay is {}, and must be finite and not negative", self.decay);
+            return Err(Error::value(message).op("Sgd"));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::optimizer::{Optimizer, State};
+use super::optimizer::{Optimizer, State, working};
 use super::rule::Rule;
 use crate::module::{Module, each};
 
@@ -28,8 +28,9 @@ impl<R: Rule> Optimizer<R> {
         state
     }
 
-    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the one
-    /// that would have followed.
+    /// Takes up the state that [`Optimizer::state`] gave for a model with the same names, so that the next step is the
+    /// one that would have followed. It replaces the state of all of `model`: a weight without entries starts anew, as
+    /// one that was never updated. State for the weights of other models stays.
     ///
     /// # Errors
     /// A name that is missing or not known here, another shape or dtype, a group that fits no parameter. The optimizer is
@@ -42,11 +43,14 @@ impl<R: Rule> Optimizer<R> {
         let mut loaded = Vec::new();
         for (name, param) in model.parameters() {
             let key = format!("{name}/count");
-            let Some(updates) = given.remove(&*key) else { continue };
-            let updates = count(Some(updates), &key)?;
             let mut slots = SmallVec::new();
+            let Some(updates) = given.remove(&*key) else {
+                loaded.push((param.id(), 0, slots));
+                continue;
+            };
+            let updates = count(Some(updates), &key)?;
             for (place, rule) in self.rules().enumerate() {
-                for (slot, start) in rule.init(param.value())? {
+                for (slot, start) in rule.init(&param.value().cast(working(param.dtype()))?)? {
                     let rule = rules.get(place).map_or("", |rule| &**rule);
                     let key = format!("{name}/{rule}.{slot}");
                     let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };

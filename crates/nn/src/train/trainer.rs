@@ -104,7 +104,8 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
         self
     }
 
-    /// How often [`fit`](Trainer::fit) goes through the data.
+    /// How often [`fit`](Trainer::fit) goes through the data; with `usize::MAX` until a [hook](Trainer::on_epoch) stops
+    /// it.
     #[must_use]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.epochs = epochs;

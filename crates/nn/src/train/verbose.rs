@@ -48,7 +48,7 @@ impl Reporter {
             start: Instant::now(),
             lines: !bar && verbose != Verbose::Silent,
             #[cfg(feature = "progress")]
-            bar: bar.then(|| new_bar((epochs * batches) as u64)),
+            bar: bar.then(|| new_bar((epochs < usize::MAX).then(|| epochs.saturating_mul(batches) as u64))),
         }
     }
 
@@ -56,7 +56,7 @@ impl Reporter {
     pub(super) fn begin(&self, epoch: usize) {
         #[cfg(feature = "progress")]
         if let Some(bar) = &self.bar {
-            bar.set_prefix(format!("epoch {epoch:>width$}/{}", self.epochs, width = digits(self.epochs)));
+            bar.set_prefix(counted(epoch, self.epochs));
         }
         let _ = epoch;
     }
@@ -77,9 +77,8 @@ impl Reporter {
         }
         if self.lines {
             let seconds = self.start.elapsed().as_secs_f64();
-            let width = digits(self.epochs);
             // Not `println!`: a reader that closed the pipe must not end the training.
-            writeln!(stdout(), "epoch {epoch:>width$}/{}  {logs}  {seconds:.1}s", self.epochs).ok();
+            writeln!(stdout(), "{}  {logs}  {seconds:.1}s", counted(epoch, self.epochs)).ok();
         }
     }
 
@@ -92,15 +91,43 @@ impl Reporter {
     }
 }
 
-fn digits(number: usize) -> usize {
-    number.to_string().len()
+/// `epoch  3/10`; `epoch 3` where a hook decides when it is enough.
+fn counted(epoch: usize, epochs: usize) -> String {
+    match epochs {
+        usize::MAX => format!("epoch {epoch}"),
+        _ => format!("epoch {epoch:>width$}/{epochs}", width = epochs.to_string().len()),
+    }
 }
 
+/// Without a number of steps there is nothing to fill.
 #[cfg(feature = "progress")]
-fn new_bar(steps: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stdout());
-    match ProgressStyle::with_template("{prefix} {bar:24} {percent:>3}%  {msg}  {elapsed}<{eta}") {
+fn new_bar(steps: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stdout());
+    let template = match steps {
+        Some(_) => "{prefix} {bar:24} {percent:>3}%  {msg}  {elapsed}<{eta}",
+        None => "{prefix}  {pos} steps  {msg}  {elapsed}",
+    };
+    match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style.progress_chars("━╸─")),
         Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_epochs_and_batches_has_a_report() {
+        for verbose in [Verbose::Auto, Verbose::Silent, Verbose::Bar] {
+            for (epochs, batches) in [(usize::MAX, 3), (usize::MAX / 2, 3), (1, usize::MAX), (0, 0)] {
+                let reporter = Reporter::new(verbose, epochs, batches);
+                reporter.begin(1);
+                reporter.step();
+                reporter.epoch(1, &Logs::new());
+                reporter.end();
+            }
+        }
+        assert_eq!((counted(3, 10), counted(3, usize::MAX)), ("epoch  3/10".into(), "epoch 3".into()));
     }
 }

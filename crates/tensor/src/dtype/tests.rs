@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernels::scalar::sample;
 
 #[test]
 fn names_and_sizes() {
@@ -44,13 +45,31 @@ fn integers_stay_exact_and_wrap_when_they_narrow() {
 }
 
 #[test]
-fn sixteen_bit_floats_round_to_even_from_f32() {
-    assert_eq!(bf16::from_f64(1.0 + 1.0 / 256.0).to_f64(), 1.0);
-    assert_eq!(bf16::from_f64(1.0 + 3.0 / 256.0).to_f64(), 1.0 + 4.0 / 256.0);
-    assert_eq!(f16::from_f64(65520.0).to_f64(), f64::INFINITY);
-    assert_eq!(f16::from_f64(65519.0).to_f64(), 65504.0);
+fn sixteen_bit_floats_round_to_even() {
+    assert_eq!(<bf16 as Element>::from_f64(1.0 + 1.0 / 256.0).to_f64(), 1.0);
+    assert_eq!(<bf16 as Element>::from_f64(1.0 + 3.0 / 256.0).to_f64(), 1.0 + 4.0 / 256.0);
+    assert_eq!(<f16 as Element>::from_f64(65520.0).to_f64(), f64::INFINITY);
+    assert_eq!(<f16 as Element>::from_f64(65519.0).to_f64(), 65504.0);
     assert_eq!((3.7f32).convert::<bf16>().convert::<i32>(), 3);
-    assert!(bf16::from_f64(f64::NAN).to_f64().is_nan());
+    assert!(<bf16 as Element>::from_f64(f64::NAN).to_f64().is_nan());
+}
+
+#[test]
+fn sixteen_bit_floats_are_rounded_once() {
+    // By way of the nearest f32 these would be ties, and infinite.
+    assert_eq!(<f16 as Element>::from_f64(65519.99999999), f16::from_f32(65504.0));
+    assert_eq!(<bf16 as Element>::from_f64(1.0 + 2f64.powi(-8) + 2f64.powi(-40)).to_f64(), 1.0078125);
+    assert_eq!(bf16::from_i64((1 << 30) + (1 << 22) + 1).to_f64(), 2f64.powi(30) + 2f64.powi(23));
+    for dtype in [DType::F16, DType::BF16] {
+        for x in sample::between(dtype) {
+            let (found, wanted) = (Scalar::new(dtype, x).to_f64(), sample::nearest(dtype, x));
+            assert!(found == wanted || (found.is_nan() && wanted.is_nan()), "{dtype} of {x:e}: {found}, not {wanted}");
+        }
+        for x in sample::whole_between(dtype) {
+            let (found, wanted) = (Scalar::from_i64(dtype, x).to_f64(), sample::nearest_whole(dtype, x));
+            assert_eq!(found, wanted, "{dtype} of {x}");
+        }
+    }
 }
 
 #[test]

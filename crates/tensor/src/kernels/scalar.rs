@@ -5,7 +5,7 @@
 
 use crate::dtype::DType;
 use crate::kernels::level::Level;
-use crate::kernels::tile::cast::{Cast, Rounded};
+use crate::kernels::tile::cast::{Cast, Narrowed, Rounded};
 use crate::kernels::tile::lane::{Brain, Flag, Half};
 use crate::kernels::tile::reduce;
 use crate::kernels::tile::{RowsFn, TileFn, arith, compare, copy, entry, float};
@@ -377,6 +377,16 @@ pub fn tile_cast(from: DType, to: DType, level: Level) -> TileFn {
         DType::I32 => to!(i32),
         DType::U8 => to!(u8),
         DType::Bool => to!(Flag),
+    }
+}
+
+/// The kernel that reads `from` as the f32 that [`tile_round`] rounds to a 16-bit float as if from the number itself.
+pub fn tile_narrow(from: DType, level: Level) -> TileFn {
+    match from {
+        DType::F64 => entry::<Narrowed<f64>>(level),
+        DType::I64 => entry::<Narrowed<i64>>(level),
+        DType::I32 => entry::<Narrowed<i32>>(level),
+        _ => tile_cast(from, DType::F32, level),
     }
 }
 

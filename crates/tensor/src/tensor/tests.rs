@@ -78,6 +78,10 @@ fn constructors_fill() {
     assert!(Tensor::arange(0, DType::U8).unwrap().is_empty());
     assert_eq!(Tensor::arange(256, DType::U8).unwrap().to_f64_vec()[255], 255.0);
     assert_eq!(text(Tensor::arange(3, DType::Bool)), "Tensor::arange: bool cannot hold 2");
+    assert_eq!(text(Tensor::arange(100_000, DType::F16)), "Tensor::arange: f16 cannot hold 99999");
+    assert_eq!(text(Tensor::arange(65_521, DType::F16)), "Tensor::arange: f16 cannot hold 65520");
+    assert_eq!(Tensor::arange(65_520, DType::F16).unwrap().to_f64_vec()[65_519], 65504.0);
+    assert_eq!(Tensor::arange(100_000, DType::BF16).unwrap().to_f64_vec()[99_999], 99_840.0);
 }
 
 #[test]
@@ -192,6 +196,10 @@ fn comparisons() {
     assert_eq!(diff([f64::NAN, 1.0], [f64::NAN, 1.0]), 0.0);
     assert!(diff([f64::NAN, 1.0], [0.0, 9.0]).is_nan() && diff([1.0, 0.0], [9.0, f64::NAN]).is_nan());
     assert_eq!(range(&[0]).max_abs_diff(&range(&[0])).unwrap(), 0.0);
+    let whole = |a: i64, b: i64| Tensor::from([0, a]).max_abs_diff(&Tensor::from([0, b])).unwrap();
+    assert_eq!((whole(i64::MAX, i64::MAX - 1), whole(i64::MIN, i64::MIN)), (1.0, 0.0));
+    assert_eq!(whole(i64::MIN, i64::MAX), 2f64.powi(64));
+    assert_eq!(Tensor::from([i64::MIN]).max_abs_diff(&Tensor::from([200u8])).unwrap(), 2f64.powi(63) + 200.0);
     assert_eq!(
         text(x.max_abs_diff(&range(&[4]))).lines().next(),
         Some("max_abs_diff: [3, 4] and [4] are different shapes")

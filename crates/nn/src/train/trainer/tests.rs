@@ -130,6 +130,18 @@ fn hooks_see_every_epoch_and_may_stop() {
 }
 
 #[test]
+fn epochs_without_end_last_until_a_hook_stops() {
+    for verbose in [Verbose::Auto, Verbose::Silent, Verbose::Lines, Verbose::Bar] {
+        let mut trainer = Trainer::new(Sgd::new(0.1), MeanSquaredError::new())
+            .epochs(usize::MAX)
+            .batch_size(4)
+            .verbose(verbose)
+            .on_epoch(|epoch, _| if epoch == 2 { Flow::Stop } else { Flow::Continue });
+        assert_eq!(trainer.fit(&mut Dense::new(1, 1), &line()).unwrap().len(), 2, "{verbose:?}");
+    }
+}
+
+#[test]
 fn bad_data_is_refused_before_a_weight_moves() {
     let (x, y) = clouds();
     let mut nan = x.to_vec::<f32>().unwrap();

@@ -12,8 +12,8 @@ use crate::kernels::loops::code::{Action, ColReduction, Final, Phase, Place, Row
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
-    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_round,
-    tile_rows,
+    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_narrow,
+    tile_round, tile_rows,
 };
 use crate::kernels::tile::TileFn;
 use crate::kernels::tile::pair::tile_pair;
@@ -524,7 +524,7 @@ impl<'a> Builder<'a> {
                 match from == to {
                     true => self.push(rank, phase, Action::Copy { dst, src: a, size: to.size() }),
                     false => {
-                        let f = self.cast(from, to);
+                        let f = if is_half(dtype) { tile_narrow(from, self.level) } else { self.cast(from, to) };
                         self.push(rank, phase, action(f, dst));
                     }
                 }
@@ -540,7 +540,7 @@ impl<'a> Builder<'a> {
             }
             Def::Iota { extent, inner } => {
                 let dst = self.destination(id, rank)?;
-                self.push(rank, phase, Action::Iota { dst, extent, inner, dtype: register(dtype) });
+                self.push(rank, phase, Action::Iota { dst, extent, inner, dtype });
                 self.round(dtype, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
             }

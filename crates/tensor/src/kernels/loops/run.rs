@@ -1,6 +1,6 @@
 //! Running a compiled loop.
 
-use crate::dtype::{DType, Scalar};
+use crate::dtype::{DType, Scalar, odd_f32};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, Phase, Place, RowReduction};
@@ -438,7 +438,8 @@ unsafe fn iota(dst: *mut u8, start: usize, n: usize, extent: usize, inner: usize
     unsafe {
         for i in 0..n {
             match dtype {
-                DType::F32 | DType::BF16 | DType::F16 => dst.cast::<f32>().add(i).write(value(i) as f32),
+                DType::F32 => dst.cast::<f32>().add(i).write(value(i) as f32),
+                DType::BF16 | DType::F16 => dst.cast::<f32>().add(i).write(odd_f32(value(i) as f64)),
                 DType::F64 => dst.cast::<f64>().add(i).write(value(i) as f64),
                 DType::I64 => dst.cast::<i64>().add(i).write(value(i) as i64),
                 DType::I32 => dst.cast::<i32>().add(i).write(value(i) as i32),

@@ -3,6 +3,8 @@
 use crate::dtype::DType;
 use crate::kernels::math::special;
 use crate::kernels::scalar::ScalarFn;
+use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 /// An element in the widest type of its kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -150,10 +152,8 @@ pub(super) fn cast(x: Value, from: DType, to: DType) -> Value {
         DType::F32 if !from.is_float() => Value::Float(f64::from(x.int() as f32)),
         DType::F32 => Value::Float(f64::from(x.float() as f32)),
         DType::F64 => Value::Float(x.float()),
-        DType::BF16 | DType::F16 => {
-            let single = if from.is_float() { x.float() as f32 } else { x.int() as f32 };
-            value(to, &encode(to, f64::from(single), 0))
-        }
+        DType::BF16 | DType::F16 if from.is_float() => Value::Float(nearest(to, x.float())),
+        DType::BF16 | DType::F16 => Value::Float(nearest_whole(to, x.int())),
         DType::I64 => Value::Int(x.int()),
         DType::I32 if from.is_float() => Value::Int(i64::from(x.float() as i32)),
         DType::I32 => Value::Int(i64::from(x.int() as i32)),
@@ -161,6 +161,67 @@ pub(super) fn cast(x: Value, from: DType, to: DType) -> Value {
         DType::U8 => Value::Int(i64::from(x.int() as u8)),
         DType::Bool => Value::Bool(x.truth()),
     }
+}
+
+/// The finite values of a 16-bit float that are not negative, in order, and behind the largest what would follow it.
+fn ladder(dtype: DType) -> &'static [f64] {
+    static HALF: OnceLock<Vec<f64>> = OnceLock::new();
+    static BRAIN: OnceLock<Vec<f64>> = OnceLock::new();
+    match dtype {
+        DType::F16 => HALF.get_or_init(|| {
+            (0..0x7c00).map(|bits| f64::from(half::f16::from_bits(bits))).chain([2f64.powi(16)]).collect()
+        }),
+        _ => BRAIN.get_or_init(|| {
+            (0..0x7f80).map(|bits| f64::from(half::bf16::from_bits(bits))).chain([2f64.powi(128)]).collect()
+        }),
+    }
+}
+
+/// The nearest value of a 16-bit float, ties to even, found by search: `exact(m)` compares what is rounded with m.
+fn search(ladder: &[f64], exact: impl Fn(f64) -> Ordering) -> f64 {
+    let below = ladder.partition_point(|&value| exact(value) != Ordering::Less) - 1;
+    let Some(next) = ladder.get(below + 1) else { return f64::INFINITY };
+    // A value has 11 bits at most, so the middle between two is exact.
+    let up = match exact((ladder[below] + next) / 2.0) {
+        Ordering::Less => false,
+        Ordering::Equal => below % 2 == 1,
+        Ordering::Greater => true,
+    };
+    match (up, below + 2 == ladder.len()) {
+        (false, _) => ladder[below],
+        (true, false) => *next,
+        (true, true) => f64::INFINITY,
+    }
+}
+
+/// `x` as a 16-bit float, rounded once.
+pub(crate) fn nearest(dtype: DType, x: f64) -> f64 {
+    match x.is_nan() {
+        true => x,
+        false => search(ladder(dtype), |value| x.abs().total_cmp(&value)).copysign(x),
+    }
+}
+
+/// [`nearest`] of an integer.
+pub(crate) fn nearest_whole(dtype: DType, x: i64) -> f64 {
+    // Twice the integer, since below 256 the middle between two values may be a half.
+    let size = 2 * i128::from(x.unsigned_abs());
+    let exact = |value: f64| (size as f64).total_cmp(&(2.0 * value)).then(size.cmp(&((2.0 * value) as i128)));
+    search(ladder(dtype), exact) * if x < 0 { -1.0 } else { 1.0 }
+}
+
+/// Every value of a 16-bit float, the middle to the next, and the closest numbers on both sides of these.
+pub(crate) fn between(dtype: DType) -> Vec<f64> {
+    let middles = ladder(dtype).windows(2).map(|pair| (pair[0] + pair[1]) / 2.0);
+    let near = |x: f64| [x, x.next_up(), x.next_down(), x * (1.0 + 1e-9), x * (1.0 - 1e-9)];
+    let sizes = ladder(dtype).iter().copied().chain(middles).chain([1e300, f64::INFINITY, 1e-300]).flat_map(near);
+    sizes.flat_map(|x| [x, -x]).chain([f64::NAN]).collect()
+}
+
+/// [`between`] in integers.
+pub(crate) fn whole_between(dtype: DType) -> Vec<i64> {
+    let whole = between(dtype).into_iter().filter(|x| x.abs() >= 1.0).map(|x| x as i64);
+    whole.flat_map(|x| [x.saturating_sub(1), x, x.saturating_add(1)]).chain([0]).collect()
 }
 
 /// Whether a kernel is a polynomial of ours, whose multiply-adds are fused on some levels.

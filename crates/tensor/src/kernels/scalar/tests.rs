@@ -227,6 +227,48 @@ fn sixteen_bit_floats_round_as_half_does() {
 }
 
 #[test]
+fn sixteen_bit_floats_are_rounded_once() {
+    for to in [DType::BF16, DType::F16] {
+        let (floats, whole) = (sample::between(to), sample::whole_between(to));
+        let small: Vec<i32> = whole.iter().filter_map(|&x| i32::try_from(x).ok()).collect();
+        let cases: [(DType, Vec<u8>, Vec<f64>); 3] = [
+            (
+                DType::F64,
+                bytemuck::cast_slice(&floats).to_vec(),
+                floats.iter().map(|&x| sample::nearest(to, x)).collect(),
+            ),
+            (
+                DType::I64,
+                bytemuck::cast_slice(&whole).to_vec(),
+                whole.iter().map(|&x| sample::nearest_whole(to, x)).collect(),
+            ),
+            (
+                DType::I32,
+                bytemuck::cast_slice(&small).to_vec(),
+                small.iter().map(|&x| sample::nearest_whole(to, i64::from(x))).collect(),
+            ),
+        ];
+        for (from, bytes, wanted) in cases {
+            let (n, size) = (wanted.len(), from.size());
+            let operands = [bytes.clone(), bytes.clone(), bytes];
+            for level in levels() {
+                let cast = run(tile_cast(from, to, level), &operands, [size; 3], 2, n, 0);
+                let narrow = run(tile_narrow(from, level), &operands, [size; 3], 4, n, 0);
+                let inside = [narrow.clone(), narrow.clone(), narrow];
+                let inside = run(tile_round(to, level).unwrap(), &inside, [4; 3], 4, n, 0);
+                for (i, wanted) in wanted.iter().enumerate() {
+                    for (dtype, result) in [(to, &cast[2 * i..][..2]), (DType::F32, &inside[4 * i..][..4])] {
+                        let found = sample::value(dtype, result);
+                        let same = found == Value::Float(*wanted) || (found.is_nan() && wanted.is_nan());
+                        assert!(same, "{from} to {to} as {dtype} {level:?}, {i}: {found:?}, not {wanted:e}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn fill_repeats_one_element() {
     for size in [1, 2, 4, 8] {
         for n in [0, 1, 33, 200] {

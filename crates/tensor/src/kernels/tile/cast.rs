@@ -1,5 +1,6 @@
 //! Conversions between element types.
 
+use crate::dtype::{odd_f32, odd_f64};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::{Brain, Flag, Half, Lane, Machine};
 use std::marker::PhantomData;
@@ -67,6 +68,46 @@ where
     #[inline(always)]
     fn map<M: Machine>(a: f32, _b: (), _c: ()) -> f32 {
         Convert::<Through>::convert(a).convert()
+    }
+}
+
+/// A number as an f32 from which a 16-bit float is rounded as if from the number itself.
+pub(crate) trait Narrow: Lane {
+    fn narrow(self) -> f32;
+}
+
+macro_rules! narrow {
+    ($($t:ty: |$x:ident| $body:expr;)*) => {$(
+        impl Narrow for $t {
+            #[inline(always)]
+            fn narrow(self) -> f32 {
+                let $x = self;
+                $body
+            }
+        }
+    )*};
+}
+
+narrow! {
+    f64: |x| odd_f32(x);
+    i64: |x| odd_f32(odd_f64(x));
+    i32: |x| odd_f32(f64::from(x));
+    u8: |x| f32::from(x);
+    Flag: |x| x.convert();
+}
+
+/// [`Narrow::narrow`] as a formula.
+pub(crate) struct Narrowed<From>(PhantomData<From>);
+
+impl<From: Narrow> Map for Narrowed<From> {
+    type A = From;
+    type B = ();
+    type C = ();
+    type Out = f32;
+
+    #[inline(always)]
+    fn map<M: Machine>(a: From, _b: (), _c: ()) -> f32 {
+        a.narrow()
     }
 }
 
@@ -176,7 +217,7 @@ impl Convert<Flag> for Flag {
     }
 }
 
-/// The 16-bit floats convert by way of f32.
+/// The 16-bit floats convert by way of f32, which holds all of them; towards them it must not round to nearest.
 macro_rules! sixteen {
     ($narrow:ty: $($t:ty),+) => {$(
         impl Convert<$t> for $narrow {
@@ -201,7 +242,7 @@ macro_rules! sixteen {
         impl Convert<$narrow> for $t {
             #[inline(always)]
             fn convert(self) -> $narrow {
-                Convert::<f32>::convert(self).convert()
+                self.narrow().convert()
             }
         }
     )+};
