@@ -47,6 +47,8 @@ mod frame;
 mod gradient;
 mod kernel;
 mod lanes;
+#[cfg(any(feature = "linalg", feature = "fft"))]
+mod matrices;
 mod naming;
 mod operators;
 mod plan;
@@ -59,6 +61,8 @@ pub use axes::IntoAxes;
 pub use batch::{Batch, Randomness};
 pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
+#[cfg(feature = "fft")]
+pub use compose::fourier::FftNorm;
 pub use compose::product::IntoPairs;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
@@ -66,6 +70,8 @@ pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
 pub use meta::Meta;
 pub use naming::ScopeGuard;
 pub use operand::{Like, Operand};
+#[cfg(feature = "linalg")]
+pub use ops::triangular_solve::Triangle;
 pub use scope::ScopeName;
 pub use transform::{Candidate, Checkpoint, FixedPoint, Linearized, Loop, Pullback, Saved, Vmap};
 pub use vars::Vars;

@@ -5,7 +5,11 @@ mod activation;
 mod arrange;
 mod band;
 mod cumulative;
+#[cfg(feature = "linalg")]
+mod determinant;
 mod einsum;
+#[cfg(feature = "fft")]
+pub mod fourier;
 mod loss;
 mod mask;
 mod norm_p;
@@ -33,7 +37,11 @@ pub fn roll() -> Vec<Entry> {
     [
         activation::entries(),
         cumulative::entries(),
+        #[cfg(feature = "linalg")]
+        determinant::entries(),
         einsum::entries(),
+        #[cfg(feature = "fft")]
+        fourier::entries(),
         loss::entries(),
         order::entries(),
         arrange::entries(),

@@ -10,6 +10,8 @@ pub mod broadcast;
 pub mod cast;
 pub mod check_index;
 pub mod checkpoint;
+#[cfg(feature = "linalg")]
+pub mod cholesky;
 pub mod compare;
 pub mod concat;
 pub mod cond;
@@ -20,12 +22,16 @@ pub mod cumsum;
 pub mod custom;
 pub mod elementwise;
 pub mod extremum;
+#[cfg(feature = "fft")]
+pub mod fft;
 pub mod flip;
 pub mod gather;
 pub mod implicit;
 pub mod iota;
 pub mod leaf;
 pub mod linear_scan;
+#[cfg(feature = "linalg")]
+pub mod lu;
 pub mod matmul;
 pub mod pad;
 pub mod permute;
@@ -36,9 +42,13 @@ pub mod scan;
 pub mod searchsorted;
 pub mod select;
 pub mod slice;
+#[cfg(feature = "linalg")]
+pub mod solve;
 pub mod stop_gradient;
 pub mod sum;
 pub mod take_along;
+#[cfg(feature = "linalg")]
+pub mod triangular_solve;
 pub mod unary;
 pub mod while_loop;
 
@@ -55,6 +65,8 @@ pub fn roll() -> Vec<Entry> {
         cast::entries(),
         check_index::entries(),
         checkpoint::entries(),
+        #[cfg(feature = "linalg")]
+        cholesky::entries(),
         concat::entries(),
         cond::entries(),
         constant::entries(),
@@ -64,12 +76,16 @@ pub fn roll() -> Vec<Entry> {
         custom::entries(),
         elementwise::entries(),
         extremum::entries(),
+        #[cfg(feature = "fft")]
+        fft::entries(),
         flip::entries(),
         gather::entries(),
         implicit::entries(),
         iota::entries(),
         leaf::entries(),
         linear_scan::entries(),
+        #[cfg(feature = "linalg")]
+        lu::entries(),
         matmul::entries(),
         pad::entries(),
         permute::entries(),
@@ -79,9 +95,13 @@ pub fn roll() -> Vec<Entry> {
         scan::entries(),
         searchsorted::entries(),
         slice::entries(),
+        #[cfg(feature = "linalg")]
+        solve::entries(),
         stop_gradient::entries(),
         sum::entries(),
         take_along::entries(),
+        #[cfg(feature = "linalg")]
+        triangular_solve::entries(),
         while_loop::entries(),
     ]
     .into_iter()
