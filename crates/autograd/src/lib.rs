@@ -63,6 +63,8 @@ pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
 #[cfg(feature = "fft")]
 pub use compose::fourier::FftNorm;
+#[cfg(feature = "linalg")]
+pub use compose::matrix::MatrixNorm;
 pub use compose::product::IntoPairs;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;

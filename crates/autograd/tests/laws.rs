@@ -50,7 +50,22 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
 /// The files of optional features, and whether these are on.
 const OPTIONAL: &[(bool, &[&str])] = &[
     (cfg!(feature = "fft"), &["fft.rs", "fourier.rs"]),
-    (cfg!(feature = "linalg"), &["cholesky.rs", "lu.rs", "solve.rs", "triangular_solve.rs", "determinant.rs"]),
+    (
+        cfg!(feature = "linalg"),
+        &[
+            "cholesky.rs",
+            "determinant.rs",
+            "eigh.rs",
+            "lu.rs",
+            "matrix.rs",
+            "matrix_exp.rs",
+            "pinv.rs",
+            "qr.rs",
+            "solve.rs",
+            "svd.rs",
+            "triangular_solve.rs",
+        ],
+    ),
 ];
 
 #[test]

@@ -65,6 +65,9 @@ pub trait Real: Copy + PartialOrd + Send + Sync + 'static {
 
     /// The product of an m × k and a k × n matrix.
     fn product(a: &[Self], b: &[Self], size: (usize, usize, usize), out: &mut [Self]);
+
+    /// The exponential of a matrix.
+    fn matrix_exp(a: &[Self], n: usize, out: &mut [Self]);
 }
 
 fn scratch(needs: StackReq, f: impl FnOnce(&mut MemStack)) {
@@ -85,6 +88,27 @@ fn flipped<T: PartialOrd + Copy + Default + std::ops::Neg<Output = T>>(vector: i
     let size = |x: T| if x < zero { -x } else { x };
     vector.fold(zero, |best, x| if size(x) > size(best) { x } else { best }) < zero
 }
+
+/// Coefficients of the Padé approximant of order 13 of the exponential.
+const PADE: [f64; 14] = [
+    64_764_752_532_480_000.0,
+    32_382_376_266_240_000.0,
+    7_771_770_303_897_600.0,
+    1_187_353_796_428_800.0,
+    129_060_195_264_000.0,
+    10_559_470_521_600.0,
+    670_442_572_800.0,
+    33_522_128_640.0,
+    1_323_241_920.0,
+    40_840_800.0,
+    960_960.0,
+    16_380.0,
+    182.0,
+    1.0,
+];
+
+/// Up to this norm the approximant is exact to the precision of f64.
+const REACH: f64 = 5.371920351148152;
 
 macro_rules! real {
     ($T:ty) => {
@@ -227,6 +251,49 @@ macro_rules! real {
                 let mut product = Mat::<$T>::zeros(m, n);
                 matmul(product.as_mut(), Accum::Replace, a.as_ref(), b.as_ref(), 1.0, Par::Seq);
                 write(out, n, |i, j| product[(i, j)]);
+            }
+
+            fn matrix_exp(a: &[$T], n: usize, out: &mut [$T]) {
+                let norm = (0..n).map(|j| a.iter().skip(j).step_by(n).map(|x| x.abs()).sum()).fold(0.0, <$T>::max);
+                let halvings = (f64::from(norm) / REACH).log2().ceil().max(0.0) as i32;
+                // In two steps, as 2⁻ⁿ may not be a number where 2⁻ⁿ times an element is.
+                let (half, rest) = ((0.5 as $T).powi(halvings / 2), (0.5 as $T).powi(halvings - halvings / 2));
+                let a: Vec<$T> = a.iter().map(|x| x * half * rest).collect();
+                let times = |a: &[$T], b: &[$T]| {
+                    let mut product = vec![0.0; n * n];
+                    <$T>::product(a, b, (n, n, n), &mut product);
+                    product
+                };
+                let squared = times(&a, &a);
+                let fourth = times(&squared, &squared);
+                let sixth = times(&fourth, &squared);
+                // Σ cₖ A²ᵏ for k = 0..=3, where the last power is 6.
+                let even = |c: [f64; 4]| -> Vec<$T> {
+                    let [one, two, four, six] = c.map(|c| c as $T);
+                    let powers = squared.iter().zip(&fourth).zip(&sixth).enumerate();
+                    powers
+                        .map(|(i, ((s, f), x))| six * x + four * f + two * s + if i % (n + 1) == 0 { one } else { 0.0 })
+                        .collect()
+                };
+                let add = |a: Vec<$T>, b: &[$T]| -> Vec<$T> { a.iter().zip(b).map(|(a, b)| a + b).collect() };
+                let b = PADE;
+                let odd = add(times(&sixth, &even([0.0, b[9], b[11], b[13]])), &even([b[1], b[3], b[5], b[7]]));
+                let u = times(&a, &odd);
+                let v = add(times(&sixth, &even([0.0, b[8], b[10], b[12]])), &even([b[0], b[2], b[4], b[6]]));
+                let below: Vec<$T> = v.iter().zip(&u).map(|(v, u)| v - u).collect();
+                let above = add(v, &u);
+                let (mut factors, mut order) = (vec![0.0; n * n], vec![0; n]);
+                <$T>::lu(&below, n, &mut factors, &mut order);
+                let mut result: Vec<$T> =
+                    order.iter().flat_map(|&row| above.iter().skip(row * n).take(n)).copied().collect();
+                let lower = Triangle { upper: false, transposed: false, unit: true };
+                <$T>::triangular_solve(&factors, n, lower, &mut result, n);
+                let upper = Triangle { upper: true, transposed: false, unit: false };
+                <$T>::triangular_solve(&factors, n, upper, &mut result, n);
+                for _ in 0..halvings {
+                    result = times(&result, &result);
+                }
+                out.copy_from_slice(&result);
             }
         }
     };

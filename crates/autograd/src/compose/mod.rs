@@ -12,6 +12,8 @@ mod einsum;
 pub mod fourier;
 mod loss;
 mod mask;
+#[cfg(feature = "linalg")]
+pub mod matrix;
 mod norm_p;
 mod order;
 pub mod product;
@@ -47,6 +49,8 @@ pub fn roll() -> Vec<Entry> {
         arrange::entries(),
         band::entries(),
         mask::entries(),
+        #[cfg(feature = "linalg")]
+        matrix::entries(),
         norm_p::entries(),
         product::entries(),
         random::entries(),

@@ -20,6 +20,8 @@ pub mod converged;
 pub mod cumprod;
 pub mod cumsum;
 pub mod custom;
+#[cfg(feature = "linalg")]
+pub mod eigh;
 pub mod elementwise;
 pub mod extremum;
 #[cfg(feature = "fft")]
@@ -33,9 +35,15 @@ pub mod linear_scan;
 #[cfg(feature = "linalg")]
 pub mod lu;
 pub mod matmul;
+#[cfg(feature = "linalg")]
+pub mod matrix_exp;
 pub mod pad;
 pub mod permute;
+#[cfg(feature = "linalg")]
+pub mod pinv;
 pub mod prod;
+#[cfg(feature = "linalg")]
+pub mod qr;
 pub mod random;
 pub mod reshape;
 pub mod scan;
@@ -46,6 +54,8 @@ pub mod slice;
 pub mod solve;
 pub mod stop_gradient;
 pub mod sum;
+#[cfg(feature = "linalg")]
+pub mod svd;
 pub mod take_along;
 #[cfg(feature = "linalg")]
 pub mod triangular_solve;
@@ -74,6 +84,8 @@ pub fn roll() -> Vec<Entry> {
         cumprod::entries(),
         cumsum::entries(),
         custom::entries(),
+        #[cfg(feature = "linalg")]
+        eigh::entries(),
         elementwise::entries(),
         extremum::entries(),
         #[cfg(feature = "fft")]
@@ -87,9 +99,15 @@ pub fn roll() -> Vec<Entry> {
         #[cfg(feature = "linalg")]
         lu::entries(),
         matmul::entries(),
+        #[cfg(feature = "linalg")]
+        matrix_exp::entries(),
         pad::entries(),
         permute::entries(),
+        #[cfg(feature = "linalg")]
+        pinv::entries(),
         prod::entries(),
+        #[cfg(feature = "linalg")]
+        qr::entries(),
         random::entries(),
         reshape::entries(),
         scan::entries(),
@@ -99,6 +117,8 @@ pub fn roll() -> Vec<Entry> {
         solve::entries(),
         stop_gradient::entries(),
         sum::entries(),
+        #[cfg(feature = "linalg")]
+        svd::entries(),
         take_along::entries(),
         #[cfg(feature = "linalg")]
         triangular_solve::entries(),
