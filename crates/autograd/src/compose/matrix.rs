@@ -66,9 +66,9 @@ impl<'t> Var<'t> {
     /// # use wengert_tensor::tensor::Tensor;
     /// let x = Tensor::from([[3.0f64, 0.0], [0.0, -4.0]]);
     /// let norm = |norm| x.apply(|x| x.matrix_norm(norm)).and_then(|y| y.item::<f64>());
-    /// assert_eq!(norm(MatrixNorm::Frobenius)?, 5.0);
-    /// assert_eq!(norm(MatrixNorm::Nuclear)?, 7.0);
-    /// assert_eq!(norm(MatrixNorm::Spectral)?, 4.0);
+    /// assert!((norm(MatrixNorm::Frobenius)? - 5.0).abs() < 1e-14);
+    /// assert!((norm(MatrixNorm::Nuclear)? - 7.0).abs() < 1e-14);
+    /// assert!((norm(MatrixNorm::Spectral)? - 4.0).abs() < 1e-14);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
     #[track_caller]

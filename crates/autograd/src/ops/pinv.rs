@@ -38,7 +38,7 @@ impl Op for Pinv {
         let [a] = operands(inputs)?;
         let (m, n) = matrix(a)?;
         let rtol = self.rtol.to_f64();
-        match rtol >= 0.0 && rtol < 1.0 {
+        match (0.0..1.0).contains(&rtol) {
             true => Ok(a.with_shape(resized(&a.shape, n, m)?)),
             false => Err(Error::value(format!("a relative tolerance of {rtol}")).help("it is at least 0 and below 1")),
         }
