@@ -47,11 +47,13 @@ mod frame;
 mod gradient;
 mod kernel;
 mod lanes;
-#[cfg(any(feature = "linalg", feature = "fft"))]
+#[cfg(feature = "linalg")]
 mod matrices;
 mod naming;
 mod operators;
 mod plan;
+#[cfg(any(feature = "fft", feature = "linalg"))]
+mod reals;
 mod sum_into;
 mod value;
 mod var;

@@ -1,44 +1,13 @@
 //! What the ops on matrices share: which operands they take, and how they name a matrix that they cannot take.
 
 use crate::meta::Meta;
+use crate::reals::reals;
 use smallvec::SmallVec;
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::Shape;
-
-/// Evaluates `$body` with `$T` bound to f32 or f64.
-macro_rules! with_real {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            wengert_tensor::dtype::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            wengert_tensor::dtype::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            other => return Err($crate::matrices::unfit(other)),
-        }
-    };
-}
-pub(crate) use with_real;
-
-/// That there is no such factorization or transform for an element type.
-pub(crate) fn unfit(dtype: DType) -> Error {
-    Error::dtype(format!("computes in f32 and f64, not {dtype}")).help("convert first: .cast(DType::F32)")
-}
-
-/// Checks the element type.
-pub(crate) fn reals(x: &Meta) -> Result<()> {
-    match x.dtype {
-        DType::F32 | DType::F64 => Ok(()),
-        other => Err(unfit(other)),
-    }
-}
+use wengert_tensor::tensor::Tensor;
 
 /// The sizes of matrices of f32 or f64.
-#[cfg(feature = "linalg")]
 pub(crate) fn matrix(x: &Meta) -> Result<(usize, usize)> {
     reals(x)?;
     match x.shape.split_last_chunk() {
@@ -48,7 +17,6 @@ pub(crate) fn matrix(x: &Meta) -> Result<(usize, usize)> {
 }
 
 /// The size of square matrices of f32 or f64.
-#[cfg(feature = "linalg")]
 pub(crate) fn square(x: &Meta) -> Result<usize> {
     match matrix(x)? {
         (rows, columns) if rows == columns => Ok(rows),
@@ -57,14 +25,12 @@ pub(crate) fn square(x: &Meta) -> Result<usize> {
 }
 
 /// The shape with other sizes in the place of its last two.
-#[cfg(feature = "linalg")]
 pub(crate) fn resized(shape: &Shape, rows: usize, columns: usize) -> Result<Shape> {
     let before = shape.iter().take(shape.rank().saturating_sub(2)).copied();
     Shape::new(before.chain([rows, columns]).collect::<SmallVec<[usize; 4]>>())
 }
 
 /// The two operands of a system of equations: the size of its matrices, and the number of right sides.
-#[cfg(feature = "linalg")]
 pub(crate) fn system(a: &Meta, b: &Meta) -> Result<(usize, usize)> {
     if a.dtype != b.dtype {
         return Err(Error::dtype(format!("{} beside {}", a.dtype, b.dtype))
@@ -81,7 +47,6 @@ pub(crate) fn system(a: &Meta, b: &Meta) -> Result<(usize, usize)> {
 }
 
 /// Matrix number `at` of a batch of this shape, as it is called in an error.
-#[cfg(feature = "linalg")]
 pub(crate) fn called(at: usize, shape: &Shape) -> String {
     let (mut place, mut rest) = (Vec::new(), at);
     for &dim in shape.iter().rev().skip(2) {
@@ -96,7 +61,6 @@ pub(crate) fn called(at: usize, shape: &Shape) -> String {
 }
 
 /// Refuses NaN and infinity, on which no iteration can end.
-#[cfg(feature = "linalg")]
 pub(crate) fn finite<T: Copy + Into<f64>>(elements: &[T], at: usize, shape: &Shape) -> Result<()> {
     match elements.iter().all(|&x| x.into().is_finite()) {
         true => Ok(()),
@@ -106,9 +70,7 @@ pub(crate) fn finite<T: Copy + Into<f64>>(elements: &[T], at: usize, shape: &Sha
 }
 
 /// Values of a case: they vary, and square matrices of them are far from singular.
-#[cfg(feature = "linalg")]
-pub(crate) fn example(dims: &[usize], seed: f64) -> wengert_tensor::tensor::Tensor {
-    use wengert_tensor::tensor::Tensor;
+pub(crate) fn example(dims: &[usize], seed: f64) -> Tensor {
     let [rows, columns] = dims.last_chunk().copied().unwrap_or([1, 1]);
     let value = move |i: usize| {
         let (row, column) = (i / columns % rows, i % columns);

@@ -200,18 +200,18 @@ fn misuse_says_what_is_wrong() {
     starts(half.clone(), "qr: computes in f32 and f64, not bf16");
     assert!(half.contains("cast(DType::F32)"), "{half}");
     starts(
-        say(&|t| t.input(&singular).solve(&noise(&[2, 3, 1], 1))),
+        say(&|t| t.input(&singular).solve(noise(&[2, 3, 1], 1))),
         "solve: a system of 2 equations, and a right side of 3",
     );
-    starts(say(&|t| t.input(&singular).solve(&noise(&[3, 2, 1], 1))), "solve: batch axes differ");
-    starts(say(&|t| t.input(&singular).solve(&Tensor::from([1.0f32, 1.0]))), "solve: f64 beside f32");
+    starts(say(&|t| t.input(&singular).solve(noise(&[3, 2, 1], 1))), "solve: batch axes differ");
+    starts(say(&|t| t.input(&singular).solve(Tensor::from([1.0f32, 1.0]))), "solve: f64 beside f32");
     starts(say(&|t| t.input(&singular).inv()), "inv: the matrix at [1] is singular: pivot 1 is 0");
     starts(say(&|t| t.input(&singular).cholesky()), "cholesky: the matrix at [1] is not positive definite");
     starts(
         say(&|t| {
-            t.input(&singular).at(0, 1).triangular_solve(&Tensor::from([1.0f64, 1.0]), Triangle::lower()) * 0.0 + {
+            t.input(&singular).at(0, 1).triangular_solve(Tensor::from([1.0f64, 1.0]), Triangle::lower()) * 0.0 + {
                 let zero = t.input(&Tensor::from([[1.0f64, 0.0], [0.0, 0.0]]));
-                zero.triangular_solve(&Tensor::from([1.0f64, 1.0]), Triangle::lower())
+                zero.triangular_solve(Tensor::from([1.0f64, 1.0]), Triangle::lower())
             }
         }),
         "triangular_solve: the matrix is singular: element 1 of its diagonal is 0",

@@ -5,10 +5,10 @@
 
 use crate::axes::IntoAxes;
 use crate::graph::{Tape, Var};
-use crate::matrices::reals;
 use crate::meta::Meta;
 use crate::operand::{Like, Operand};
 use crate::ops::fft::{Fft, Irfft, Rfft};
+use crate::reals::reals;
 use crate::sample::{Entry, Sample};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
