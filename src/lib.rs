@@ -68,7 +68,8 @@
 //!
 //! # Features
 //!
-//! `files` (CSV and safetensors), `plot` (SVG charts) and `progress` (a bar on the terminal) are on by default.
+//! `fft` (Fourier transforms), `files` (CSV and safetensors), `linalg` (factorizations), `plot` (SVG charts) and `progress` (a bar on the
+//! terminal) are on by default.
 #![forbid(unsafe_code)]
 
 pub use wengert_autograd as autograd;
@@ -117,6 +118,10 @@ pub mod prelude {
     pub use crate::tensor::shape::Shape;
     pub use crate::tensor::tensor::Tensor;
 
+    #[cfg(feature = "fft")]
+    pub use crate::autograd::FftNorm;
+    #[cfg(feature = "linalg")]
+    pub use crate::autograd::{MatrixNorm, Triangle};
     #[cfg(feature = "files")]
     pub use crate::nn::data::csv::{CsvFile, read_csv};
     #[cfg(feature = "files")]

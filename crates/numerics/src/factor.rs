@@ -35,8 +35,8 @@ pub trait Real: Copy + PartialOrd + Send + Sync + 'static {
     /// The order of a leading minor that is not positive.
     fn cholesky(a: &[Self], n: usize, l: &mut [Self]) -> Result<(), usize>;
 
-    /// A[perm] = L U with partial pivoting: L below the diagonal of `lu`, whose own diagonal is ones; U on and above.
-    /// Says whether the permutation is odd.
+    /// P A = L U with partial pivoting, where row i of P A is row `perm[i]` of A. L, whose diagonal is ones, stands below that of
+    /// `lu`, and U on and above. Says whether the permutation is odd.
     fn lu(a: &[Self], n: usize, lu: &mut [Self], perm: &mut [usize]) -> bool;
 
     /// x ← T⁻¹ x, where x has `k` columns.
