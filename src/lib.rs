@@ -80,7 +80,9 @@ pub use wengert_nn::__private;
 
 /// What a program needs every day: `use wengert::prelude::*;`.
 pub mod prelude {
-    pub use crate::autograd::{Apply, Gradients, Randomness, Tape, Var, Vmap, check_gradients};
+    pub use crate::autograd::{
+        Apply, Checkpoint, FixedPoint, Gradients, Loop, Randomness, Tape, Var, Vmap, check_gradients,
+    };
     pub use crate::nn::data::dataset::Dataset;
     pub use crate::nn::data::loader::DataLoader;
     pub use crate::nn::grad_of::GradOf;
