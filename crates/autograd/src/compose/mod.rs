@@ -5,6 +5,7 @@ mod activation;
 mod arrange;
 mod band;
 mod cumulative;
+pub mod distribution;
 mod einsum;
 mod loss;
 mod mask;
@@ -33,6 +34,7 @@ pub fn roll() -> Vec<Entry> {
     [
         activation::entries(),
         cumulative::entries(),
+        distribution::entries(),
         einsum::entries(),
         loss::entries(),
         order::entries(),

@@ -31,6 +31,8 @@ pub mod pad;
 pub mod permute;
 pub mod prod;
 pub mod random;
+pub mod random_gamma;
+pub mod random_poisson;
 pub mod reshape;
 pub mod scan;
 pub mod searchsorted;
@@ -75,6 +77,8 @@ pub fn roll() -> Vec<Entry> {
         permute::entries(),
         prod::entries(),
         random::entries(),
+        random_gamma::entries(),
+        random_poisson::entries(),
         reshape::entries(),
         scan::entries(),
         searchsorted::entries(),
