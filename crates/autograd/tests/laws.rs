@@ -203,6 +203,7 @@ const EXACT: &[&str] = &[
     "take_along",
     "trunc",
     "uniform",
+    "windows",
     "xor",
 ];
 
