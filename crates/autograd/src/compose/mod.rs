@@ -4,6 +4,7 @@
 mod activation;
 mod arrange;
 mod band;
+pub mod conv;
 mod cumulative;
 mod einsum;
 mod loss;
@@ -37,6 +38,7 @@ pub fn roll() -> Vec<Entry> {
         loss::entries(),
         order::entries(),
         arrange::entries(),
+        conv::entries(),
         band::entries(),
         mask::entries(),
         norm_p::entries(),
