@@ -61,6 +61,7 @@ pub use batch::{Batch, Randomness};
 pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
 pub use compose::conv::Conv;
+pub use compose::pool::Pool;
 pub use compose::product::IntoPairs;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;

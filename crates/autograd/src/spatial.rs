@@ -101,6 +101,8 @@ pub(crate) struct Along {
     pub(crate) n: usize,
     pub(crate) before: usize,
     pub(crate) after: usize,
+    /// How many of those after it are there only so that the last window is whole.
+    pub(crate) beyond: usize,
 }
 
 impl Along {
@@ -146,7 +148,7 @@ pub(crate) fn along(
             }
             _ => (before, after),
         };
-        Ok(Along { places, n, before, after })
+        Ok(Along { places, n, before, after, beyond: 0 })
     })
     .collect()
 }

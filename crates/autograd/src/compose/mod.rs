@@ -11,6 +11,7 @@ mod loss;
 mod mask;
 mod norm_p;
 mod order;
+pub mod pool;
 pub mod product;
 mod random;
 mod softmax;
@@ -42,6 +43,7 @@ pub fn roll() -> Vec<Entry> {
         band::entries(),
         mask::entries(),
         norm_p::entries(),
+        pool::entries(),
         product::entries(),
         random::entries(),
         softmax::entries(),
