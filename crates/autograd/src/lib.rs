@@ -63,6 +63,8 @@ pub use class::{Class, IndexFn, View};
 pub use compose::conv::Conv;
 pub use compose::pool::Pool;
 pub use compose::product::IntoPairs;
+pub use compose::resize::Resize;
+pub use compose::surround::PadMode;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
 pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};

@@ -11,11 +11,14 @@ mod loss;
 mod mask;
 mod norm_p;
 mod order;
+mod patches;
 pub mod pool;
 pub mod product;
 mod random;
+pub mod resize;
 mod softmax;
 mod statistic;
+pub mod surround;
 
 use crate::graph::Var;
 use crate::sample::Entry;
@@ -43,11 +46,14 @@ pub fn roll() -> Vec<Entry> {
         band::entries(),
         mask::entries(),
         norm_p::entries(),
+        patches::entries(),
         pool::entries(),
         product::entries(),
         random::entries(),
+        resize::entries(),
         softmax::entries(),
         statistic::entries(),
+        surround::entries(),
     ]
     .into_iter()
     .flatten()

@@ -105,7 +105,9 @@ impl Pool {
             true => 0..along.padded()? - along.beyond,
             false => along.before..along.before + along.n,
         };
-        let counted = |i: usize| (0..size).filter(|k| inside.contains(&(i * step + k * dilation))).count();
+        // The elements before a place: those at start, start + dilation, …
+        let before = |start: usize, end: usize| end.saturating_sub(start).div_ceil(dilation).min(size);
+        let counted = |i: usize| before(i * step, inside.end) - before(i * step, inside.start);
         Ok((0..along.count()?).map(counted).collect())
     }
 }
