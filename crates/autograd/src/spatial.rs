@@ -23,7 +23,10 @@ pub enum PerAxis {
 
 impl PerAxis {
     /// The numbers for `axes` axes; `what` they are stands in the error.
-    pub(crate) fn of(&self, what: &str, axes: usize) -> Result<Dims> {
+    ///
+    /// # Errors
+    /// When there is a number for each of fewer or more axes.
+    pub fn of(&self, what: &str, axes: usize) -> Result<SmallVec<[usize; 4]>> {
         match self {
             PerAxis::All(one) => Ok(SmallVec::from_elem(*one, axes)),
             PerAxis::Each(each) if each.len() == axes => Ok(each.iter().copied().collect()),

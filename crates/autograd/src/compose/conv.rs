@@ -2,6 +2,7 @@
 //!
 //! What is called so here, as everywhere in the field, is the cross-correlation: the kernel is not reversed.
 
+use crate::compose::surround::PadMode;
 use crate::graph::{Tape, Var};
 use crate::meta::Meta;
 use crate::operand::{Like, Operand};
@@ -28,13 +29,21 @@ pub struct Conv {
     dilation: PerAxis,
     groups: usize,
     output_padding: PerAxis,
+    pub(super) pad_mode: Option<PadMode>,
 }
 
 impl Conv {
     /// Window by window, without padding, in one group.
     pub fn new() -> Conv {
         let (one, none) = (PerAxis::All(1), PerAxis::All(0));
-        Conv { stride: one.clone(), padding: Padding::Valid, dilation: one, groups: 1, output_padding: none }
+        Conv {
+            stride: one.clone(),
+            padding: Padding::Valid,
+            dilation: one,
+            groups: 1,
+            output_padding: none,
+            pad_mode: None,
+        }
     }
 
     /// How far the next window is.
@@ -68,14 +77,15 @@ impl Conv {
         Conv { output_padding: more.into(), ..self }
     }
 
+    /// The padding is made of the input's own elements, not of zeros.
+    #[must_use]
+    pub fn pad_mode(self, mode: PadMode) -> Conv {
+        Conv { pad_mode: Some(mode), ..self }
+    }
+
     /// The number of groups.
     pub fn group_count(&self) -> usize {
         self.groups
-    }
-
-    /// The padding.
-    pub fn padded(&self) -> &Padding {
-        &self.padding
     }
 
     /// The windows of an input with spatial axes of these sizes.
@@ -92,6 +102,10 @@ impl Conv {
     fn transposed(&self, sizes: &[usize], kernel: &[usize]) -> Result<SmallVec<[Along; 3]>> {
         let axes = sizes.len();
         let more = self.output_padding.of("the output padding", axes)?;
+        if let Some(mode) = self.pad_mode {
+            let error = Error::value(format!("a transposed convolution has no padding of mode {mode:?}"));
+            return Err(error.help("its padding takes away from the output"));
+        }
         if let Some(i) = sizes.iter().position(|&size| size == 0) {
             return Err(Error::shape(format!("spatial axis {i} has no elements")));
         }
@@ -283,13 +297,25 @@ impl<'t> Var<'t> {
         let counts = sizes.counts()?;
         let (rows, columns) = (inputs * sizes.window(), Shape::new(joined(&[&[examples], &counts]))?.len());
         let [_, back] = sizes.order();
-        let windows = self.all_windows(&sizes.all, 0.0).permute(&back);
+        let windows = self.conv_windows(options, &sizes.all)?.permute(&back);
         let product = grouped(groups, weight, [outputs, rows], windows, [rows, columns]);
         let channels: [isize; 3] = [2, 0, 1];
         let order: SmallVec<[isize; 8]> =
             channels.into_iter().chain((0..counts.len()).map(|i| 3 + i as isize)).collect();
         let y = product.reshape(joined(&[&[groups, outputs, examples], &counts])).permute(&order);
         Ok(y.reshape(joined(&[&[examples, groups * outputs], &counts])))
+    }
+
+    /// The windows of all spatial axes, with the padding that the options want: `[N, C, k₁, l₁, k₂, l₂, …]`.
+    #[track_caller]
+    pub(super) fn conv_windows(self, options: &Conv, all: &[Along]) -> Result<Var<'t>> {
+        let Some(mode) = options.pad_mode else { return Ok(self.all_windows(all, 0.0)) };
+        let (mut x, mut whole) = (self, SmallVec::<[Along; 3]>::new());
+        for (axis, along) in all.iter().enumerate() {
+            x = x.pad_with(mode, (FRONT + axis) as isize, along.before, along.after);
+            whole.push(Along { n: along.padded()?, before: 0, after: 0, ..*along });
+        }
+        Ok(x.all_windows(&whole, 0.0))
     }
 
     #[track_caller]
@@ -417,6 +443,11 @@ pub(super) fn entries() -> Vec<Entry> {
                     -0.550608317811357,
                 ]),
                 Sample::new("one group", image(), |_, x| x[0].conv(x[1].reshape([2, 2, 3, 2]), Conv::new()).square()),
+                Sample::new("around", line(), |_, x| {
+                    x[0].conv(x[1], Conv::new().padding(1).pad_mode(PadMode::Circular))
+                })
+                .gives([214., 321., 432., 143.])
+                .slopes([111.; 4]),
                 Sample::new("volume", [wave(&[1, 1, 2, 3, 2]), wave(&[2, 1, 2, 2, 1])], |_, x| {
                     x[0].conv(x[1], Conv::new().padding([0, 1, 0])).square()
                 }),

@@ -24,10 +24,11 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn unfold(self, size: impl Into<PerAxis>, options: impl Into<Conv>) -> Var<'t> {
-        match columns(&self.shape(), &size.into(), &options.into()) {
-            Ok(Columns { all, back, whole, .. }) => {
-                self.named("unfold", self.all_windows(&all, 0.0).permute(&back).reshape(whole))
-            }
+        let (size, options) = (size.into(), options.into());
+        let unfolded = columns(&self.shape(), &size, &options)
+            .and_then(|found| Ok(self.conv_windows(&options, &found.all)?.permute(&found.back).reshape(found.whole)));
+        match unfolded {
+            Ok(y) => self.named("unfold", y),
             Err(error) => self.reject("unfold", error),
         }
     }
@@ -50,6 +51,9 @@ impl<'t> Var<'t> {
             let &[examples, rows, places] = self.shape().dims() else {
                 return Err(Error::shape(format!("takes [examples, channels · kernel, places], not {}", self.shape())));
             };
+            if options.pad_mode.is_some() {
+                return Err(Error::value("a sum of patches takes its padding away, whatever it was made of"));
+            }
             let kernel = size.of("the size", sizes.rank())?;
             let window = Shape::new(kernel)?.len();
             if window == 0 || rows % window != 0 {

@@ -138,9 +138,9 @@ struct Reading {
 }
 
 impl Reading {
-    /// Whether nothing changes. A scale that does not reach another size changes nothing, as in PyTorch.
+    /// Whether nothing changes. A scale that reaches no other size is still a scale, but to linear interpolation, as in PyTorch.
     fn is_same(&self) -> bool {
-        self.n == self.to && (self.between != Between::Cubic || self.step == 1.0)
+        self.n == self.to && (self.between == Between::Linear || self.step == 1.0)
     }
 
     /// The place of element i.
