@@ -144,6 +144,8 @@ pub(crate) fn along(
     all.map(|(i, (((&n, &size), (&step, &dilation)), (before, after)))| {
         // Every axis before this one is two by then: the elements of its windows, and their places.
         let places = Places { axis: FRONT + 2 * i, size, step, dilation };
+        // Before anything is divided by a step of 0.
+        places.span()?;
         let (before, after) = match padding {
             Padding::Same => {
                 let missing = places.covered(n.div_ceil(step))?.saturating_sub(n);

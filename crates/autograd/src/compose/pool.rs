@@ -99,7 +99,7 @@ impl Pool {
     }
 
     /// How many elements each window along one axis has that an average counts. What `ceil_mode` adds never is.
-    fn counts(&self, along: &Along) -> Result<Vec<usize>> {
+    fn counts(&self, along: &Along) -> Result<Counts> {
         let Places { size, step, dilation, .. } = along.places;
         let inside = match self.count_include_pad {
             true => 0..along.padded()? - along.beyond,
@@ -108,15 +108,26 @@ impl Pool {
         // The elements before a place: those at start, start + dilation, …
         let before = |start: usize, end: usize| end.saturating_sub(start).div_ceil(dilation).min(size);
         let counted = |i: usize| before(i * step, inside.end) - before(i * step, inside.start);
-        Ok((0..along.count()?).map(counted).collect())
+        let windows = along.count()?;
+        match (0..windows).all(|i| counted(i) == counted(0)) {
+            true => Ok(Counts::Same(counted(0))),
+            false => Ok(Counts::Each(Tensor::from_fn(windows, |i| counted(i) as f64)?)),
+        }
     }
 }
 
-/// One axis in parts: where each starts and how many elements it has.
+/// How many elements the windows along an axis have.
+enum Counts {
+    Same(usize),
+    /// As floats, one for each window.
+    Each(Tensor),
+}
+
+/// One axis in parts. Part i is ⌊i · n / parts⌋ to ⌈(i + 1) · n / parts⌉.
 struct Parts {
     n: usize,
-    starts: Vec<usize>,
-    counts: Vec<usize>,
+    parts: usize,
+    counts: Counts,
 }
 
 impl Parts {
@@ -126,9 +137,12 @@ impl Parts {
         }
         // What is checked as a shape does not overflow below.
         Shape::new([parts, n])?;
-        let starts: Vec<usize> = (0..parts).map(|i| i * n / parts).collect();
-        let counts = (0..parts).map(|i| ((i + 1) * n).div_ceil(parts) - i * n / parts).collect();
-        Ok(Parts { n, starts, counts })
+        let mut of = Parts { n, parts, counts: Counts::Same(1) };
+        of.counts = match of.is_even() {
+            true => Counts::Same(of.most()),
+            false => Counts::Each(Tensor::from_fn(parts, |i| of.count(i) as f64)?),
+        };
+        Ok(of)
     }
 
     /// Of images of a shape.
@@ -136,6 +150,29 @@ impl Parts {
         let sizes = spatial(shape, parts.axes())?;
         let parts = parts.of("the number of parts", sizes.len())?;
         sizes.iter().zip(&parts).map(|(&n, &parts)| Parts::of(n, parts)).collect()
+    }
+
+    fn start(&self, i: usize) -> usize {
+        i * self.n / self.parts
+    }
+
+    fn count(&self, i: usize) -> usize {
+        ((i + 1) * self.n).div_ceil(self.parts) - self.start(i)
+    }
+
+    /// The size of the largest: a part may begin and end in an element that it shares with its neighbours.
+    fn most(&self) -> usize {
+        match self.n % self.parts {
+            0 => self.n / self.parts,
+            rest if self.parts % rest == 0 => self.n / self.parts + 1,
+            _ => self.n / self.parts + 2,
+        }
+    }
+
+    /// Whether all have the same size.
+    fn is_even(&self) -> bool {
+        let rest = self.n % self.parts;
+        rest == 0 || self.parts % rest == 0
     }
 }
 
@@ -192,7 +229,7 @@ impl<'t> Var<'t> {
         });
         match found {
             Ok((all, counts)) => {
-                let counts: Vec<&[usize]> = counts.iter().map(Vec::as_slice).collect();
+                let counts: Vec<&Counts> = counts.iter().collect();
                 let y = widened(self, |x| x.all_windows(&all, 0.0).sum_axes(elements(all.len())).shared(&counts));
                 self.named("avg_pool", y)
             }
@@ -229,11 +266,8 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn adaptive_max_pool(self, parts: impl Into<PerAxis>) -> Var<'t> {
-        match Parts::all(&self.shape(), &parts.into()) {
-            Ok(all) => {
-                let y = self.parted(&all, self.least()).max_axes(elements(all.len()));
-                self.named("adaptive_max_pool", y)
-            }
+        match Parts::all(&self.shape(), &parts.into()).and_then(|all| self.parted(&all, self.least())) {
+            Ok(windows) => self.named("adaptive_max_pool", windows.max_axes(elements(self.rank() - FRONT))),
             Err(error) => self.reject("adaptive_max_pool", error),
         }
     }
@@ -250,11 +284,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn adaptive_avg_pool(self, parts: impl Into<PerAxis>) -> Var<'t> {
-        match floats(&self.meta()).and_then(|()| Parts::all(&self.shape(), &parts.into())) {
-            Ok(all) => {
-                let counts: Vec<&[usize]> = all.iter().map(|parts| parts.counts.as_slice()).collect();
-                let y = widened(self, |x| x.parted(&all, 0.0).sum_axes(elements(all.len())).shared(&counts));
-                self.named("adaptive_avg_pool", y)
+        let found = floats(&self.meta()).and_then(|()| {
+            let all = Parts::all(&self.shape(), &parts.into())?;
+            Ok((self.parted(&all, 0.0)?, all))
+        });
+        match found {
+            Ok((windows, all)) => {
+                let counts: Vec<&Counts> = all.iter().map(|parts| &parts.counts).collect();
+                self.named("adaptive_avg_pool", widened(windows, |x| x.sum_axes(elements(all.len())).shared(&counts)))
             }
             Err(error) => self.reject("adaptive_avg_pool", error),
         }
@@ -270,14 +307,15 @@ impl<'t> Var<'t> {
 
     /// Sums `[N, C, l…]` divided by how many elements each has: the product of those along each axis.
     #[track_caller]
-    fn shared(self, counts: &[&[usize]]) -> Var<'t> {
-        let most = |of: &[usize]| of.iter().max().copied().unwrap_or(1);
-        let mut whole = self.filled(counts.iter().map(|of| most(of) as f64).product());
-        if counts.iter().any(|of| of.iter().any(|&count| count != most(of))) {
-            whole = self.filled(1.0);
-            for (i, of) in counts.iter().enumerate() {
-                let of = Tensor::from(of.iter().map(|&count| count as f64).collect::<Vec<f64>>());
-                let of = self.tape.input(&of).cast(self.dtype());
+    fn shared(self, counts: &[&Counts]) -> Var<'t> {
+        let same = |counts: &&Counts| match counts {
+            Counts::Same(count) => *count as f64,
+            Counts::Each(_) => 1.0,
+        };
+        let mut whole = self.filled(counts.iter().map(same).product());
+        for (i, of) in counts.iter().enumerate() {
+            if let Counts::Each(of) = of {
+                let of = self.tape.input(of).cast(self.dtype());
                 whole = whole * (i + 1..counts.len()).fold(of, |of, _| of.unsqueeze(-1));
             }
         }
@@ -286,25 +324,23 @@ impl<'t> Var<'t> {
 
     /// `[N, C, n…]` in parts: `[N, C, k₁, o₁, k₂, o₂, …]`, with `value` where a part has fewer elements than the largest.
     #[track_caller]
-    fn parted(self, all: &[Parts], value: f64) -> Var<'t> {
+    fn parted(self, all: &[Parts], value: f64) -> Result<Var<'t>> {
         let mut x = self;
-        for (i, Parts { n, starts, counts }) in all.iter().enumerate() {
-            let (axis, parts) = (FRONT + 2 * i, starts.len());
-            let most = counts.iter().max().copied().unwrap_or(1);
-            if n % parts == 0 {
+        for (i, of) in all.iter().enumerate() {
+            let (axis, most, parts) = (FRONT + 2 * i, of.most(), of.parts);
+            if of.n % parts == 0 {
                 x = x.then(Windows(Places { axis, size: most, step: most, dilation: 1 }));
                 continue;
             }
-            let index: Vec<i64> =
-                (0..most).flat_map(|k| starts.iter().map(move |start| (start + k).min(n - 1) as i64)).collect();
-            let inside: Vec<bool> = (0..most).flat_map(|k| counts.iter().map(move |&count| k < count)).collect();
-            x = x.gather(axis as isize, self.tape.input(&Tensor::from(index)).reshape([most, parts]));
-            if !inside.iter().all(|&inside| inside) {
-                let inside = self.tape.input(&Tensor::from(inside)).reshape([most, parts]);
-                x = x.select((i + 1..all.len()).fold(inside, |inside, _| inside.unsqueeze(-1)), x.filled(value));
+            let index = |i: usize| (of.start(i % parts) + i / parts).min(of.n - 1) as i64;
+            x = x.gather(axis as isize, &Tensor::from_fn([most, parts], index)?);
+            if !of.is_even() {
+                let inside = Tensor::from_fn([most, parts], |i| i / parts < of.count(i % parts))?;
+                let inside = (i + 1..all.len()).fold(self.tape.input(&inside), |inside, _| inside.unsqueeze(-1));
+                x = x.select(inside, x.filled(value));
             }
         }
-        x
+        Ok(x)
     }
 }
 
