@@ -204,6 +204,7 @@ const EXACT: &[&str] = &[
     "take_along",
     "trunc",
     "uniform",
+    "windows",
     "xor",
 ];
 

@@ -261,15 +261,21 @@ pub(super) fn entries() -> Vec<Entry> {
     vec![
         entry(
             "truncated_normal",
-            vec![Sample::new("f64", x(), |tape, x| tape.random().truncated_normal(-x[0], x[0] * 0.5))],
+            vec![Sample::new("f64", x(), |tape, x| tape.random_from(Key::new(1)).truncated_normal(-x[0], x[0] * 0.5))],
         ),
         entry("exponential", vec![Sample::new("f32", [], |tape, _| tape.random().exponential([3, 2], DType::F32))]),
         entry("gumbel", vec![Sample::new("f64", [], |tape, _| tape.random().gumbel([5], DType::F64))]),
         entry("laplace", vec![Sample::new("f64", [], |tape, _| tape.random().laplace([5], DType::F64))]),
         entry("bernoulli", vec![Sample::new("f64", x(), |tape, x| tape.random().bernoulli(x[0] * 0.2))]),
         entry("categorical", vec![Sample::new("f64", x(), |tape, x| tape.random().categorical(x[0], 0))]),
-        entry("beta", vec![Sample::new("f64", x(), |tape, x| tape.random().beta(x[0], x[0] + 1.0)).kinked()]),
-        entry("dirichlet", vec![Sample::new("f64", x(), |tape, x| tape.random().dirichlet(x[0])).kinked()]),
+        entry(
+            "beta",
+            vec![Sample::new("f64", x(), |tape, x| tape.random_from(Key::new(1)).beta(x[0], x[0] + 1.0)).kinked()],
+        ),
+        entry(
+            "dirichlet",
+            vec![Sample::new("f64", x(), |tape, x| tape.random_from(Key::new(1)).dirichlet(x[0])).kinked()],
+        ),
         entry("integers", vec![Sample::new("i64", [], |tape, _| tape.random().integers([20], -3, 4))]),
         entry("permutation", vec![Sample::new("i64", [], |tape, _| tape.random().permutation(20))]),
     ]

@@ -4,6 +4,7 @@
 mod activation;
 mod arrange;
 mod band;
+pub mod conv;
 mod cumulative;
 pub mod distribution;
 mod einsum;
@@ -11,10 +12,14 @@ mod loss;
 mod mask;
 mod norm_p;
 mod order;
+mod patches;
+pub mod pool;
 pub mod product;
 mod random;
+pub mod resize;
 mod softmax;
 mod statistic;
+pub mod surround;
 
 use crate::graph::Var;
 use crate::sample::Entry;
@@ -39,13 +44,18 @@ pub fn roll() -> Vec<Entry> {
         loss::entries(),
         order::entries(),
         arrange::entries(),
+        conv::entries(),
         band::entries(),
         mask::entries(),
         norm_p::entries(),
+        patches::entries(),
+        pool::entries(),
         product::entries(),
         random::entries(),
+        resize::entries(),
         softmax::entries(),
         statistic::entries(),
+        surround::entries(),
     ]
     .into_iter()
     .flatten()

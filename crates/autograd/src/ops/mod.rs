@@ -43,6 +43,7 @@ pub mod sum;
 pub mod take_along;
 pub mod unary;
 pub mod while_loop;
+pub mod windows;
 
 use crate::sample::Entry;
 
@@ -87,6 +88,7 @@ pub fn roll() -> Vec<Entry> {
         sum::entries(),
         take_along::entries(),
         while_loop::entries(),
+        windows::entries(),
     ]
     .into_iter()
     .flatten()

@@ -104,7 +104,9 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     }
     let mut state =
         Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
-    for node in &graph.nodes {
+    // Which nodes hold what nobody else reads: they have one reader, and so has all that they are views of.
+    let mut alone: Vec<bool> = Vec::with_capacity(graph.nodes.len());
+    for (id, node) in graph.nodes.iter().enumerate() {
         let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
         let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
         let item =
@@ -119,8 +121,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             (Kind::Fill(value), _) => state.plain(item(Work::Fill(*value), SmallVec::new())),
             (_, Class::View(view)) => {
                 let operand = first()?;
-                let alone = node.inputs.first().is_some_and(|&i| readers[i as usize] == 1);
-                match alone.then(|| state.turned(&operand, view, &shape)).flatten() {
+                let unshared = node.inputs.first().is_some_and(|&i| alone[i as usize]);
+                match unshared.then(|| state.turned(&operand, view, &shape)).flatten() {
                     Some(turned) => turned,
                     None => state.view(operand, view, &shape, node.origin)?,
                 }
@@ -144,6 +146,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             }
             _ => return Err(Error::state("a leaf that is not on its tape")),
         };
+        let shared = |&i: &u32| state.views[i as usize].item == view.item && !alone[i as usize];
+        alone.push(readers[id] == 1 && !node.inputs.iter().any(shared));
         state.views.push(view);
     }
     let mut outputs = Vec::with_capacity(graph.outputs.len());
