@@ -17,6 +17,7 @@ pub mod pool;
 pub mod product;
 mod random;
 pub mod resize;
+mod scatter;
 mod softmax;
 mod statistic;
 pub mod surround;
@@ -53,6 +54,7 @@ pub fn roll() -> Vec<Entry> {
         product::entries(),
         random::entries(),
         resize::entries(),
+        scatter::entries(),
         softmax::entries(),
         statistic::entries(),
         surround::entries(),

@@ -44,6 +44,7 @@ pub mod take_along;
 pub mod unary;
 pub mod while_loop;
 pub mod windows;
+pub mod winner;
 
 use crate::sample::Entry;
 
@@ -88,6 +89,7 @@ pub fn roll() -> Vec<Entry> {
         sum::entries(),
         take_along::entries(),
         while_loop::entries(),
+        winner::entries(),
         windows::entries(),
     ]
     .into_iter()
