@@ -164,7 +164,7 @@ impl Parts {
     fn most(&self) -> usize {
         match self.n % self.parts {
             0 => self.n / self.parts,
-            rest if self.parts % rest == 0 => self.n / self.parts + 1,
+            rest if self.parts.is_multiple_of(rest) => self.n / self.parts + 1,
             _ => self.n / self.parts + 2,
         }
     }
@@ -172,7 +172,7 @@ impl Parts {
     /// Whether all have the same size.
     fn is_even(&self) -> bool {
         let rest = self.n % self.parts;
-        rest == 0 || self.parts % rest == 0
+        rest == 0 || self.parts.is_multiple_of(rest)
     }
 }
 
