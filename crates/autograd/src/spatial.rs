@@ -1,7 +1,7 @@
 //! What is said of every spatial axis, as convolutions and pools take it: one number for all axes, or one for each.
 
 use crate::graph::Var;
-use crate::ops::windows::{FoldWindows, Places, Windows};
+use crate::ops::windows::Places;
 use smallvec::SmallVec;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::Shape;
@@ -167,7 +167,7 @@ impl<'t> Var<'t> {
         for (axis, along) in all.iter().enumerate() {
             x = x.pad((FRONT + axis) as isize, along.before, along.after, value);
         }
-        all.iter().fold(x, |x, along| x.then(Windows(along.places)))
+        all.iter().fold(x, |x, along| x.windowed(along.places))
     }
 
     /// The transpose of [`Var::all_windows`], without what surrounds the axes.
@@ -175,7 +175,7 @@ impl<'t> Var<'t> {
     pub(crate) fn fold_all(self, all: &[Along]) -> Result<Var<'t>> {
         let mut x = self;
         for along in all.iter().rev() {
-            x = x.then(FoldWindows { places: along.places, n: along.padded()? });
+            x = x.folded(along.places, along.padded()?);
         }
         for (axis, along) in all.iter().enumerate() {
             x = x.slice((FRONT + axis) as isize, along.before..along.before.saturating_add(along.n));

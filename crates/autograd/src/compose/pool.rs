@@ -3,7 +3,7 @@
 use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
-use crate::ops::windows::{Places, Windows};
+use crate::ops::windows::Places;
 use crate::sample::{Entry, Sample};
 use crate::spatial::{Along, FRONT, Padding, PerAxis, along, spatial};
 use smallvec::SmallVec;
@@ -329,7 +329,7 @@ impl<'t> Var<'t> {
         for (i, of) in all.iter().enumerate() {
             let (axis, most, parts) = (FRONT + 2 * i, of.most(), of.parts);
             if of.n % parts == 0 {
-                x = x.then(Windows(Places { axis, size: most, step: most, dilation: 1 }));
+                x = x.windowed(Places { axis, size: most, step: most, dilation: 1 });
                 continue;
             }
             let index = |i: usize| (of.start(i % parts) + i / parts).min(of.n - 1) as i64;

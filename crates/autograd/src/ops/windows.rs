@@ -113,7 +113,7 @@ impl Op for Windows {
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         let n = x.first()?.shape().get(self.0.axis).copied()?;
-        Some(ct.then(FoldWindows { places: self.0, n }))
+        Some(ct.folded(self.0, n))
     }
 
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
@@ -172,7 +172,7 @@ impl Op for FoldWindows {
         match count {
             0 => Some(x.first()?.filled(0.0)),
             // There is room for more windows where the axis ends later than the last one.
-            _ => Some(ct.then(Windows(self.places)).slice(axis as isize, ..count)),
+            _ => Some(ct.windowed(self.places).slice(axis as isize, ..count)),
         }
     }
 
@@ -200,6 +200,50 @@ impl Kernel for FoldWindows {
 }
 
 impl<'t> Var<'t> {
+    /// [`Windows`]. Those that lie side by side are the same elements in another order, whose transpose adds nothing up.
+    #[track_caller]
+    pub(crate) fn windowed(self, places: Places) -> Var<'t> {
+        match self.side_by_side(places) {
+            Ok(Some((whole, apart))) => {
+                let axis = places.axis as isize;
+                self.slice(axis, ..whole).reshape(apart).transpose(axis, axis + 1)
+            }
+            _ => self.then(Windows(places)),
+        }
+    }
+
+    /// [`FoldWindows`], with nothing to add up for windows that lie side by side.
+    #[track_caller]
+    pub(crate) fn folded(self, places: Places, n: usize) -> Var<'t> {
+        let op = FoldWindows { places, n };
+        let axis = places.axis as isize;
+        match (places.step == places.size && places.dilation == 1, op.infer(&[&self.meta()])) {
+            (true, Ok(meta)) => {
+                let side_by_side = self.transpose(axis, axis + 1);
+                let shape = side_by_side.shape();
+                let covered = shape.iter().skip(places.axis).take(2).product();
+                match meta.shape.with(places.axis, covered) {
+                    Ok(whole) => side_by_side.reshape(whole).pad(axis, 0, n.saturating_sub(covered), 0.0),
+                    Err(_) => self.then(op),
+                }
+            }
+            _ => self.then(op),
+        }
+    }
+
+    /// Of windows that lie side by side: how many elements they have together, and the shape with them apart.
+    fn side_by_side(self, places: Places) -> Result<Option<(usize, Shape)>> {
+        let Places { axis, size, step, dilation } = places;
+        let shape = self.shape();
+        match shape.get(axis) {
+            Some(&n) if step == size && dilation == 1 => {
+                let count = places.count(n)?;
+                Ok(Some((count * size, shape.with(axis, count)?.insert(axis + 1, size)?)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The windows of `size` elements along an axis, `step` apart, as a view: the axis counts the windows, and their elements,
     /// which are neighbours `dilation` apart, are a new last axis.
     ///

@@ -36,6 +36,9 @@ pub(crate) enum Work {
 /// A value that is computed from scalars by more ops than this is a value like others.
 const UNIFORM: u32 = 8;
 
+/// Up to how many elements an axis in the middle is reduced as rows of columns.
+const FEW: usize = 64;
+
 /// An operand: elements of an item, read through a layout over the reader's points.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Operand {
@@ -357,12 +360,15 @@ impl Lowering {
                 left.iter().enumerate().filter(|(_, a)| gone.contains(a)).map(|(i, _)| i).collect();
             return self.reduce(part, dtype, kind, &rest, out, origin);
         }
-        // Reduced axes between kept ones: read them last.
+        // Reduced axes between kept ones: few are read first, so that neighbours are reduced side by side; many are read last.
+        let few = size(&gone) <= FEW;
         let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| !gone.contains(a)).collect();
-        order.extend(gone.iter().copied());
+        let at = if few { 0 } else { order.len() };
+        order.insert_many(at, gone.iter().copied());
         let layout = operand.layout.permute(&order)?;
         let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
-        let rows = step(self, Operand { item: operand.item, layout }, Work::Rows(kind, size(&gone)), &dims)?;
+        let work = if few { Work::Cols(kind, size(&kept)) } else { Work::Rows(kind, size(&gone)) };
+        let rows = step(self, Operand { item: operand.item, layout }, work, &dims)?;
         reshaped(rows)
     }
 }
