@@ -47,6 +47,8 @@ mod frame;
 mod gradient;
 mod kernel;
 mod lanes;
+#[cfg(any(feature = "linalg", feature = "fft"))]
+mod matrices;
 mod naming;
 mod operators;
 mod plan;
@@ -62,6 +64,10 @@ pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
 pub use compose::conv::Conv;
 pub use compose::distribution::Draws;
+#[cfg(feature = "fft")]
+pub use compose::fourier::FftNorm;
+#[cfg(feature = "linalg")]
+pub use compose::matrix::MatrixNorm;
 pub use compose::pool::Pool;
 pub use compose::product::IntoPairs;
 pub use compose::resize::Resize;
@@ -72,6 +78,8 @@ pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
 pub use meta::Meta;
 pub use naming::ScopeGuard;
 pub use operand::{Like, Operand};
+#[cfg(feature = "linalg")]
+pub use ops::triangular_solve::Triangle;
 pub use scope::ScopeName;
 pub use spatial::{Padding, PerAxis};
 pub use transform::{Candidate, Checkpoint, FixedPoint, Linearized, Loop, Pullback, Saved, Vmap};

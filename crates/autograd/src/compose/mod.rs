@@ -6,10 +6,16 @@ mod arrange;
 mod band;
 pub mod conv;
 mod cumulative;
+#[cfg(feature = "linalg")]
+mod determinant;
 pub mod distribution;
 mod einsum;
+#[cfg(feature = "fft")]
+pub mod fourier;
 mod loss;
 mod mask;
+#[cfg(feature = "linalg")]
+pub mod matrix;
 mod norm_p;
 mod order;
 mod patches;
@@ -40,14 +46,20 @@ pub fn roll() -> Vec<Entry> {
     [
         activation::entries(),
         cumulative::entries(),
+        #[cfg(feature = "linalg")]
+        determinant::entries(),
         distribution::entries(),
         einsum::entries(),
+        #[cfg(feature = "fft")]
+        fourier::entries(),
         loss::entries(),
         order::entries(),
         arrange::entries(),
         conv::entries(),
         band::entries(),
         mask::entries(),
+        #[cfg(feature = "linalg")]
+        matrix::entries(),
         norm_p::entries(),
         patches::entries(),
         pool::entries(),

@@ -165,7 +165,7 @@ impl<'t> Var<'t> {
 }
 
 /// Both shapes with their batch axes broadcast.
-fn batch(a: &Shape, b: &Shape) -> Result<(Shape, Shape)> {
+pub(crate) fn batch(a: &Shape, b: &Shape) -> Result<(Shape, Shape)> {
     let all = |shape: &Shape| Shape::new(shape.get(..shape.rank().saturating_sub(2)).unwrap_or_default());
     let batch = all(a)?.broadcast(&all(b)?)?;
     let whole = |shape: &Shape| {

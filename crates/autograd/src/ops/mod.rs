@@ -10,6 +10,8 @@ pub mod broadcast;
 pub mod cast;
 pub mod check_index;
 pub mod checkpoint;
+#[cfg(feature = "linalg")]
+pub mod cholesky;
 pub mod compare;
 pub mod concat;
 pub mod cond;
@@ -18,18 +20,30 @@ pub mod converged;
 pub mod cumprod;
 pub mod cumsum;
 pub mod custom;
+#[cfg(feature = "linalg")]
+pub mod eigh;
 pub mod elementwise;
 pub mod extremum;
+#[cfg(feature = "fft")]
+pub mod fft;
 pub mod flip;
 pub mod gather;
 pub mod implicit;
 pub mod iota;
 pub mod leaf;
 pub mod linear_scan;
+#[cfg(feature = "linalg")]
+pub mod lu;
 pub mod matmul;
+#[cfg(feature = "linalg")]
+pub mod matrix_exp;
 pub mod pad;
 pub mod permute;
+#[cfg(feature = "linalg")]
+pub mod pinv;
 pub mod prod;
+#[cfg(feature = "linalg")]
+pub mod qr;
 pub mod random;
 pub mod random_gamma;
 pub mod random_poisson;
@@ -38,9 +52,15 @@ pub mod scan;
 pub mod searchsorted;
 pub mod select;
 pub mod slice;
+#[cfg(feature = "linalg")]
+pub mod solve;
 pub mod stop_gradient;
 pub mod sum;
+#[cfg(feature = "linalg")]
+pub mod svd;
 pub mod take_along;
+#[cfg(feature = "linalg")]
+pub mod triangular_solve;
 pub mod unary;
 pub mod while_loop;
 pub mod windows;
@@ -59,6 +79,8 @@ pub fn roll() -> Vec<Entry> {
         cast::entries(),
         check_index::entries(),
         checkpoint::entries(),
+        #[cfg(feature = "linalg")]
+        cholesky::entries(),
         concat::entries(),
         cond::entries(),
         constant::entries(),
@@ -66,18 +88,30 @@ pub fn roll() -> Vec<Entry> {
         cumprod::entries(),
         cumsum::entries(),
         custom::entries(),
+        #[cfg(feature = "linalg")]
+        eigh::entries(),
         elementwise::entries(),
         extremum::entries(),
+        #[cfg(feature = "fft")]
+        fft::entries(),
         flip::entries(),
         gather::entries(),
         implicit::entries(),
         iota::entries(),
         leaf::entries(),
         linear_scan::entries(),
+        #[cfg(feature = "linalg")]
+        lu::entries(),
         matmul::entries(),
+        #[cfg(feature = "linalg")]
+        matrix_exp::entries(),
         pad::entries(),
         permute::entries(),
+        #[cfg(feature = "linalg")]
+        pinv::entries(),
         prod::entries(),
+        #[cfg(feature = "linalg")]
+        qr::entries(),
         random::entries(),
         random_gamma::entries(),
         random_poisson::entries(),
@@ -85,9 +119,15 @@ pub fn roll() -> Vec<Entry> {
         scan::entries(),
         searchsorted::entries(),
         slice::entries(),
+        #[cfg(feature = "linalg")]
+        solve::entries(),
         stop_gradient::entries(),
         sum::entries(),
+        #[cfg(feature = "linalg")]
+        svd::entries(),
         take_along::entries(),
+        #[cfg(feature = "linalg")]
+        triangular_solve::entries(),
         while_loop::entries(),
         winner::entries(),
         windows::entries(),
