@@ -81,16 +81,27 @@ pub use wengert_nn::__private;
 
 /// What a program needs every day: `use wengert::prelude::*;`.
 pub mod prelude {
-    pub use crate::autograd::{Apply, Gradients, Randomness, Tape, Var, Vmap, check_gradients};
+    pub use crate::autograd::{
+        Apply, Checkpoint, FixedPoint, Gradients, Loop, Randomness, Tape, Var, Vmap, check_gradients,
+    };
+    pub use crate::autograd::{Conv, PadMode, Padding, Pool, Resize};
     pub use crate::nn::data::dataset::Dataset;
     pub use crate::nn::data::loader::DataLoader;
     pub use crate::nn::grad_of::GradOf;
     pub use crate::nn::init::Init;
     pub use crate::nn::layer::Layer;
+    pub use crate::nn::layers::adaptive_avg_pool::AdaptiveAvgPool;
+    pub use crate::nn::layers::adaptive_max_pool::AdaptiveMaxPool;
+    pub use crate::nn::layers::avg_pool::AvgPool;
+    pub use crate::nn::layers::conv::{Conv1d, Conv2d, Conv3d};
+    pub use crate::nn::layers::conv_transpose::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
     pub use crate::nn::layers::dense::Dense;
     pub use crate::nn::layers::dropout::Dropout;
     pub use crate::nn::layers::flatten::Flatten;
+    pub use crate::nn::layers::max_pool::MaxPool;
+    pub use crate::nn::layers::pixel_shuffle::PixelShuffle;
     pub use crate::nn::layers::standardize::Standardize;
+    pub use crate::nn::layers::upsample::Upsample;
     pub use crate::nn::loss::Loss;
     pub use crate::nn::losses::binary_cross_entropy::BinaryCrossEntropy;
     pub use crate::nn::losses::cross_entropy::CrossEntropy;

@@ -54,6 +54,7 @@ mod operators;
 mod plan;
 #[cfg(any(feature = "fft", feature = "linalg"))]
 mod reals;
+mod spatial;
 mod sum_into;
 mod value;
 mod var;
@@ -63,11 +64,16 @@ pub use axes::IntoAxes;
 pub use batch::{Batch, Randomness};
 pub use check::{Report, check_gradients};
 pub use class::{Class, IndexFn, View};
+pub use compose::conv::Conv;
+pub use compose::distribution::Draws;
 #[cfg(feature = "fft")]
 pub use compose::fourier::FftNorm;
 #[cfg(feature = "linalg")]
 pub use compose::matrix::MatrixNorm;
+pub use compose::pool::Pool;
 pub use compose::product::IntoPairs;
+pub use compose::resize::Resize;
+pub use compose::surround::PadMode;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
 pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
@@ -77,5 +83,6 @@ pub use operand::{Like, Operand};
 #[cfg(feature = "linalg")]
 pub use ops::triangular_solve::Triangle;
 pub use scope::ScopeName;
+pub use spatial::{Padding, PerAxis};
 pub use transform::{Candidate, Checkpoint, FixedPoint, Linearized, Loop, Pullback, Saved, Vmap};
 pub use vars::Vars;

@@ -5,20 +5,22 @@ use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{TensorView, TensorViewMut};
 
-/// Adds block i of x to block `place(i)` of out, for all i in order, starting from zeros. A block is `width` elements.
+/// Adds block i of x to the elements of out from `place(i)`, which are `spacing` apart, for all i in order, starting from zeros. A
+/// block is `width` elements.
 ///
-/// The 16-bit floats are summed in f32 and rounded once. `place` must give blocks of `out`; others are left out.
+/// The 16-bit floats are summed in f32 and rounded once. What would lie beyond the end of `out` is left out.
 pub(crate) fn sum_into(
     x: TensorView<'_>,
     out: &mut TensorViewMut<'_>,
     width: usize,
+    spacing: usize,
     place: impl Fn(usize) -> usize,
 ) -> Result<()> {
     macro_rules! sum {
         ($T:ty, $add:expr) => {{
             let (src, dst) = (x.as_slice::<$T>()?, out.as_mut_slice::<$T>()?);
             dst.fill(<$T>::default());
-            add_blocks(src, dst, width, place, $add);
+            add_blocks(src, dst, width, spacing, place, $add);
         }};
     }
     match x.dtype() {
@@ -31,7 +33,7 @@ pub(crate) fn sum_into(
         half @ (DType::BF16 | DType::F16) => with_type!(half, T => {
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
             let mut sums = vec![0f32; dst.len()];
-            add_blocks(src, &mut sums, width, place, |a, b| *a += T::from_stored(b).to_f64() as f32);
+            add_blocks(src, &mut sums, width, spacing, place, |a, b| *a += T::from_stored(b).to_f64() as f32);
             for (to, sum) in dst.iter_mut().zip(sums) {
                 *to = T::from_f64(f64::from(sum)).to_stored();
             }
@@ -45,15 +47,16 @@ fn add_blocks<A, B: Copy>(
     src: &[B],
     dst: &mut [A],
     width: usize,
+    spacing: usize,
     place: impl Fn(usize) -> usize,
     add: impl Fn(&mut A, B),
 ) {
     for (i, block) in src.chunks_exact(width.max(1)).enumerate() {
-        let start = place(i) * width;
-        if let Some(to) = dst.get_mut(start..start + width) {
-            for (a, &b) in to.iter_mut().zip(block) {
-                add(a, b);
-            }
+        let to = dst.get_mut(place(i)..).unwrap_or_default();
+        match spacing {
+            // Neighbours are added many at a time.
+            1 => to.iter_mut().zip(block).for_each(|(a, &b)| add(a, b)),
+            _ => to.iter_mut().step_by(spacing.max(1)).zip(block).for_each(|(a, &b)| add(a, b)),
         }
     }
 }

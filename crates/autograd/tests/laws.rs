@@ -226,6 +226,7 @@ const EXACT: &[&str] = &[
     "take_along",
     "trunc",
     "uniform",
+    "windows",
     "xor",
 ];
 

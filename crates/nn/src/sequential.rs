@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use wengert_autograd::{Tape, Var};
+use wengert_autograd::{Conv, PerAxis, Pool, Resize, Tape, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Seed;
@@ -15,11 +15,19 @@ use crate::layer::Layer;
 use crate::layers::activation::{
     Elu, Gelu, Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
+use crate::layers::adaptive_avg_pool::AdaptiveAvgPool;
+use crate::layers::adaptive_max_pool::AdaptiveMaxPool;
+use crate::layers::avg_pool::AvgPool;
+use crate::layers::conv::ConvNd;
+use crate::layers::conv_transpose::ConvTransposeNd;
 use crate::layers::dense::Dense;
 use crate::layers::dropout::Dropout;
 use crate::layers::flatten::Flatten;
 use crate::layers::lambda::Lambda;
+use crate::layers::max_pool::MaxPool;
+use crate::layers::pixel_shuffle::PixelShuffle;
 use crate::layers::standardize::Standardize;
+use crate::layers::upsample::Upsample;
 use crate::module::{Module, Visit, VisitMut, each};
 use crate::summary::{Row, Summary, rows};
 
@@ -272,6 +280,91 @@ impl Builder {
         }
     }
 
+    /// How many channels an example has, if it is an image with so many spatial axes.
+    fn channels(&mut self, op: &'static str, axes: usize) -> Option<usize> {
+        match self.reached.shape.split_first() {
+            Some((&channels, sizes)) if sizes.len() == axes => Some(channels),
+            _ => {
+                self.fail(|reached| {
+                    let error =
+                        Error::shape(format!("takes [channels] and {axes} spatial axes, not {}", reached.shape));
+                    error.op(op).help("`.lambda(…)` may reshape; the axis of the examples stays")
+                });
+                None
+            }
+        }
+    }
+
+    #[track_caller]
+    fn conv<const AXES: usize>(
+        mut self,
+        op: &'static str,
+        outputs: usize,
+        kernel: impl Into<PerAxis>,
+        options: impl Into<Conv>,
+    ) -> Builder {
+        match self.channels(op, AXES) {
+            Some(inputs) => self.layer(ConvNd::<AXES>::new(inputs, outputs, kernel).options(options)),
+            None => self,
+        }
+    }
+
+    #[track_caller]
+    fn conv_transpose<const AXES: usize>(
+        mut self,
+        op: &'static str,
+        outputs: usize,
+        kernel: impl Into<PerAxis>,
+        options: impl Into<Conv>,
+    ) -> Builder {
+        match self.channels(op, AXES) {
+            Some(inputs) => self.layer(ConvTransposeNd::<AXES>::new(inputs, outputs, kernel).options(options)),
+            None => self,
+        }
+    }
+
+    /// [`MaxPool`]: `.max_pool(2)`.
+    #[must_use]
+    #[track_caller]
+    pub fn max_pool(self, options: impl Into<Pool>) -> Builder {
+        self.layer(MaxPool::new(options))
+    }
+
+    /// [`AvgPool`]: `.avg_pool(2)`.
+    #[must_use]
+    #[track_caller]
+    pub fn avg_pool(self, options: impl Into<Pool>) -> Builder {
+        self.layer(AvgPool::new(options))
+    }
+
+    /// [`AdaptiveMaxPool`]: images of any size to so many parts.
+    #[must_use]
+    #[track_caller]
+    pub fn adaptive_max_pool(self, parts: impl Into<PerAxis>) -> Builder {
+        self.layer(AdaptiveMaxPool::new(parts))
+    }
+
+    /// [`AdaptiveAvgPool`]: images of any size to so many parts; `.adaptive_avg_pool(1)` is the mean of each channel.
+    #[must_use]
+    #[track_caller]
+    pub fn adaptive_avg_pool(self, parts: impl Into<PerAxis>) -> Builder {
+        self.layer(AdaptiveAvgPool::new(parts))
+    }
+
+    /// [`Upsample`]: images in another size.
+    #[must_use]
+    #[track_caller]
+    pub fn upsample(self, resize: Resize) -> Builder {
+        self.layer(Upsample::new(resize))
+    }
+
+    /// [`PixelShuffle`]: r² channels become r × r elements.
+    #[must_use]
+    #[track_caller]
+    pub fn pixel_shuffle(self, factor: usize) -> Builder {
+        self.layer(PixelShuffle::new(factor))
+    }
+
     /// [`Dropout`] with this probability.
     #[must_use]
     #[track_caller]
@@ -350,6 +443,32 @@ impl Builder {
             self.fault = Some(error(&self.reached));
         }
     }
+}
+
+/// The builder's methods for convolutions of one, two and three spatial axes.
+macro_rules! convolutions {
+    ($($conv:ident $transpose:ident $axes:literal)+) => {
+        impl Builder {$(
+            /// A [`ConvNd`] with this many outputs; its inputs are the channels of what comes in.
+            #[must_use]
+            #[track_caller]
+            pub fn $conv(self, outputs: usize, kernel: impl Into<PerAxis>, options: impl Into<Conv>) -> Builder {
+                self.conv::<$axes>(stringify!($conv), outputs, kernel, options)
+            }
+
+            /// A [`ConvTransposeNd`] with this many outputs; its inputs are the channels of what comes in.
+            #[must_use]
+            #[track_caller]
+            pub fn $transpose(self, outputs: usize, kernel: impl Into<PerAxis>, options: impl Into<Conv>) -> Builder {
+                self.conv_transpose::<$axes>(stringify!($transpose), outputs, kernel, options)
+            }
+        )+}
+    };
+}
+convolutions! {
+    conv1d conv_transpose1d 1
+    conv2d conv_transpose2d 2
+    conv3d conv_transpose3d 3
 }
 
 /// The builder's method for every activation without settings.

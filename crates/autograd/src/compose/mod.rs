@@ -4,9 +4,11 @@
 mod activation;
 mod arrange;
 mod band;
+pub mod conv;
 mod cumulative;
 #[cfg(feature = "linalg")]
 mod determinant;
+pub mod distribution;
 mod einsum;
 #[cfg(feature = "fft")]
 pub mod fourier;
@@ -16,10 +18,15 @@ mod mask;
 pub mod matrix;
 mod norm_p;
 mod order;
+mod patches;
+pub mod pool;
 pub mod product;
 mod random;
+pub mod resize;
+mod scatter;
 mod softmax;
 mod statistic;
+pub mod surround;
 
 use crate::graph::Var;
 use crate::sample::Entry;
@@ -41,21 +48,28 @@ pub fn roll() -> Vec<Entry> {
         cumulative::entries(),
         #[cfg(feature = "linalg")]
         determinant::entries(),
+        distribution::entries(),
         einsum::entries(),
         #[cfg(feature = "fft")]
         fourier::entries(),
         loss::entries(),
         order::entries(),
         arrange::entries(),
+        conv::entries(),
         band::entries(),
         mask::entries(),
         #[cfg(feature = "linalg")]
         matrix::entries(),
         norm_p::entries(),
+        patches::entries(),
+        pool::entries(),
         product::entries(),
         random::entries(),
+        resize::entries(),
+        scatter::entries(),
         softmax::entries(),
         statistic::entries(),
+        surround::entries(),
     ]
     .into_iter()
     .flatten()

@@ -7,6 +7,7 @@
 //! * convention: the first of equal ones; a NaN counts as the extremum, and stays it
 //! * derivative: none: the result is an index. What is picked by it has one: `x.cummax(axis)`
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -50,6 +51,10 @@ impl Op for ArgCumulative {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("its result is an index")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(ArgCumulative { axis: self.axis + 1, ..*self })
     }
 }
 

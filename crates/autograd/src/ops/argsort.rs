@@ -7,6 +7,7 @@
 //! * convention: equal elements keep their order, also when it descends; NaN comes last either way
 //! * derivative: none: the result is an index. What is picked by it has one: `x.sort(axis)`
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, nan_last, views, with_type};
@@ -52,6 +53,10 @@ impl Op for Argsort {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("its result is an index")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(Argsort { axis: self.axis + 1, ..*self })
     }
 }
 

@@ -7,6 +7,7 @@
 //! * derivative: ∂xᵢ = x₀ … xᵢ₋₁ · λᵢ with λᵢ = ctᵢ + xᵢ₊₁ λᵢ₊₁. Nothing is divided, so it is exact where elements are
 //!   zero, to any order
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -58,6 +59,10 @@ impl Op for CumProd {
         let later = x[0].shifted_along(axis, true, 0.0);
         let fed = ct.tape.record(LinearScan { axis, reverse: true }, &[ct, later]);
         Some(fed.mul_masked(y.shifted_along(axis, false, 1.0)))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(CumProd { axis: self.axis + 1 })
     }
 }
 

@@ -6,6 +6,7 @@
 //! * dtypes: all numbers; integers wrap; f32 is summed in f64, bf16 and f16 in f32, each rounded once a result
 //! * derivative: linear; the cotangent is summed from the other end
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -52,6 +53,10 @@ impl Op for CumSum {
 
     fn transpose<'t>(&self, _i: usize, _x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
         Some(ct.then(CumSum { axis: self.axis, reverse: !self.reverse }))
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(CumSum { axis: self.axis + 1, ..*self })
     }
 }
 

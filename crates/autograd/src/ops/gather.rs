@@ -203,9 +203,9 @@ impl Kernel for IndexAdd {
             checked("index", i, self.size, flat, index.shape())?;
         }
         let inner = Blocks::around(x.shape(), self.axis, index.shape().rank()).inner;
-        sum_into(x, out, inner, |block| {
+        sum_into(x, out, inner, 1, |block| {
             let (outer, pick) = (block / picks.len(), block % picks.len());
-            outer * self.size + picks.get(pick).copied().unwrap_or_default() as usize
+            (outer * self.size + picks.get(pick).copied().unwrap_or_default() as usize) * inner
         })
     }
 }

@@ -8,6 +8,7 @@
 //! * dtypes: all numbers, both the same; integers wrap; bf16 and f16 are computed in f32, each result rounded once
 //! * derivative: with λᵢ = ctᵢ + dᵢ₊₁ λᵢ₊₁, which is the same recurrence from the other end: ∂xᵢ = λᵢ and ∂dᵢ = λᵢ yᵢ₋₁
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
@@ -75,6 +76,10 @@ impl Op for LinearScan {
             0 => fed,
             _ => fed.mul_masked(y.shifted_along(axis, reverse, 0.0)),
         })
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        x.same(LinearScan { axis: self.axis + 1, ..*self })
     }
 }
 

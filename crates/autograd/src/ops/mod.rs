@@ -45,6 +45,8 @@ pub mod prod;
 #[cfg(feature = "linalg")]
 pub mod qr;
 pub mod random;
+pub mod random_gamma;
+pub mod random_poisson;
 pub mod reshape;
 pub mod scan;
 pub mod searchsorted;
@@ -61,6 +63,8 @@ pub mod take_along;
 pub mod triangular_solve;
 pub mod unary;
 pub mod while_loop;
+pub mod windows;
+pub mod winner;
 
 use crate::sample::Entry;
 
@@ -109,6 +113,8 @@ pub fn roll() -> Vec<Entry> {
         #[cfg(feature = "linalg")]
         qr::entries(),
         random::entries(),
+        random_gamma::entries(),
+        random_poisson::entries(),
         reshape::entries(),
         scan::entries(),
         searchsorted::entries(),
@@ -123,6 +129,8 @@ pub fn roll() -> Vec<Entry> {
         #[cfg(feature = "linalg")]
         triangular_solve::entries(),
         while_loop::entries(),
+        winner::entries(),
+        windows::entries(),
     ]
     .into_iter()
     .flatten()

@@ -88,17 +88,17 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn uniform(&self, shape: impl IntoShape, dtype: DType) -> Var<'_> {
-        self.random(Distribution::Uniform, shape.into_shape(), dtype)
+        self.drawn(Distribution::Uniform, shape.into_shape(), dtype)
     }
 
     /// Random numbers, normally distributed with mean 0 and variance 1. The tape must have a key.
     #[track_caller]
     pub fn normal(&self, shape: impl IntoShape, dtype: DType) -> Var<'_> {
-        self.random(Distribution::Normal, shape.into_shape(), dtype)
+        self.drawn(Distribution::Normal, shape.into_shape(), dtype)
     }
 
     #[track_caller]
-    fn random(&self, distribution: Distribution, shape: Result<Shape>, dtype: DType) -> Var<'_> {
+    fn drawn(&self, distribution: Distribution, shape: Result<Shape>, dtype: DType) -> Var<'_> {
         let name = match distribution {
             Distribution::Uniform => "uniform",
             Distribution::Normal => "normal",
@@ -107,18 +107,21 @@ impl Tape {
             Ok(shape) => shape,
             Err(error) => return self.reject(name, &[], error),
         };
-        let Some(key) = self.key_var() else {
-            let error = Error::state("this tape has no random key");
-            return self.reject(name, &[], error.help("Tape::training(seed) has one, and Tape::with_key(seed)"));
-        };
+        let Some(key) = self.key_var() else { return self.reject(name, &[], no_key()) };
+        let stream = self.next_stream();
+        self.record(Random { distribution, shape, dtype, stream }, &[key])
+    }
+
+    /// The number of the next random op.
+    pub(crate) fn next_stream(&self) -> u64 {
         let stream = self.streams.get();
         self.streams.set(stream + 1);
-        self.record(Random { distribution, shape, dtype, stream }, &[key])
+        stream
     }
 
     /// The leaf of the key: one for the whole tape.
     #[track_caller]
-    fn key_var(&self) -> Option<Var<'_>> {
+    pub(crate) fn key_var(&self) -> Option<Var<'_>> {
         if let Some(id) = self.key_node.get() {
             return Some(Var { tape: self, id });
         }
@@ -126,6 +129,10 @@ impl Tape {
         self.key_node.set(Some(var.id));
         Some(var)
     }
+}
+
+pub(crate) fn no_key() -> Error {
+    Error::state("this tape has no random key").help("Tape::training(seed) has one, and Tape::with_key(seed)")
 }
 
 pub(super) fn entries() -> Vec<Entry> {

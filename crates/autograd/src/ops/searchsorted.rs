@@ -8,6 +8,7 @@
 //! * convention: NaN is above all numbers, as in a sort; what comes of a row that is not sorted is not defined
 //! * derivative: none: the result is an index
 
+use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{nan_last, views, with_type};
@@ -58,6 +59,22 @@ impl Op for SearchSorted {
 
     fn derivative(&self) -> Derivative {
         Derivative::None("its result is an index")
+    }
+
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
+        let ((sorted, mapped), op) = (x.operand(0)?, SearchSorted { right: self.right });
+        let (values, _) = x.operand(1)?;
+        if !mapped && sorted.rank() == 1 {
+            return Some(x.tape().record(op, &[sorted, values]));
+        }
+        let (sorted, values) = (x.mapped(0)?, x.mapped(1)?);
+        // One row an example serves all values of the example.
+        let shape = values.shape();
+        let flat = match sorted.rank() {
+            2 => values.reshape([x.size(), shape.len() / x.size().max(1)]),
+            _ => values,
+        };
+        Some(x.tape().record(op, &[sorted, flat]).reshape(shape))
     }
 }
 

@@ -145,7 +145,7 @@ impl Kernel for ScatterAdd {
         for (flat, &i) in picks.iter().enumerate() {
             checked("index", i, self.size, flat, index.shape())?;
         }
-        sum_into(x, out, 1, |flat| {
+        sum_into(x, out, 1, 1, |flat| {
             let pick = picks.get(flat).copied().unwrap_or_default() as usize;
             (flat / (size * inner) * self.size + pick) * inner + flat % inner
         })

@@ -36,6 +36,9 @@ pub(crate) enum Work {
 /// A value that is computed from scalars by more ops than this is a value like others.
 const UNIFORM: u32 = 8;
 
+/// Up to how many elements an axis in the middle is reduced as rows of columns.
+const FEW: usize = 64;
+
 /// An operand: elements of an item, read through a layout over the reader's points.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Operand {
@@ -104,7 +107,9 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     }
     let mut state =
         Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
-    for node in &graph.nodes {
+    // Which nodes hold what nobody else reads: they have one reader, and so has all that they are views of.
+    let mut alone: Vec<bool> = Vec::with_capacity(graph.nodes.len());
+    for (id, node) in graph.nodes.iter().enumerate() {
         let (shape, dtype) = (node.meta.shape.clone(), node.meta.dtype);
         let inputs: SmallVec<[Operand; 3]> = node.inputs.iter().map(|&i| state.views[i as usize].clone()).collect();
         let item =
@@ -119,8 +124,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             (Kind::Fill(value), _) => state.plain(item(Work::Fill(*value), SmallVec::new())),
             (_, Class::View(view)) => {
                 let operand = first()?;
-                let alone = node.inputs.first().is_some_and(|&i| readers[i as usize] == 1);
-                match alone.then(|| state.turned(&operand, view, &shape)).flatten() {
+                let unshared = node.inputs.first().is_some_and(|&i| alone[i as usize]);
+                match unshared.then(|| state.turned(&operand, view, &shape)).flatten() {
                     Some(turned) => turned,
                     None => state.view(operand, view, &shape, node.origin)?,
                 }
@@ -144,6 +149,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             }
             _ => return Err(Error::state("a leaf that is not on its tape")),
         };
+        let shared = |&i: &u32| state.views[i as usize].item == view.item && !alone[i as usize];
+        alone.push(readers[id] == 1 && !node.inputs.iter().any(shared));
         state.views.push(view);
     }
     let mut outputs = Vec::with_capacity(graph.outputs.len());
@@ -353,12 +360,15 @@ impl Lowering {
                 left.iter().enumerate().filter(|(_, a)| gone.contains(a)).map(|(i, _)| i).collect();
             return self.reduce(part, dtype, kind, &rest, out, origin);
         }
-        // Reduced axes between kept ones: read them last.
+        // Reduced axes between kept ones: few are read first, so that neighbours are reduced side by side; many are read last.
+        let few = size(&gone) <= FEW;
         let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).filter(|a| !gone.contains(a)).collect();
-        order.extend(gone.iter().copied());
+        let at = if few { 0 } else { order.len() };
+        order.insert_many(at, gone.iter().copied());
         let layout = operand.layout.permute(&order)?;
         let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
-        let rows = step(self, Operand { item: operand.item, layout }, Work::Rows(kind, size(&gone)), &dims)?;
+        let work = if few { Work::Cols(kind, size(&kept)) } else { Work::Rows(kind, size(&gone)) };
+        let rows = step(self, Operand { item: operand.item, layout }, work, &dims)?;
         reshaped(rows)
     }
 }

@@ -5,22 +5,38 @@
 use case::Case;
 
 pub mod activation;
+pub mod adaptive_avg_pool;
+pub mod adaptive_max_pool;
+pub mod avg_pool;
 pub mod case;
+pub mod conv;
+pub mod conv_transpose;
 pub mod dense;
 pub mod dropout;
 pub mod flatten;
 pub mod lambda;
+pub mod max_pool;
+pub mod pixel_shuffle;
 pub mod standardize;
+pub mod upsample;
 
 /// The cases of every file of this directory.
 pub fn roll() -> Vec<Case> {
     [
         activation::cases as fn() -> Vec<Case>,
+        adaptive_avg_pool::cases,
+        adaptive_max_pool::cases,
+        avg_pool::cases,
+        conv::cases,
+        conv_transpose::cases,
         dense::cases,
         dropout::cases,
         flatten::cases,
         lambda::cases,
+        max_pool::cases,
+        pixel_shuffle::cases,
         standardize::cases,
+        upsample::cases,
     ]
     .iter()
     .flat_map(|cases| cases())

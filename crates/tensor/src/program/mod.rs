@@ -125,7 +125,7 @@ impl Program {
     ///
     /// # Errors
     /// When an operand leaves its buffer, an output is not writable, or an output overlaps another operand of its step.
-    pub fn new(steps: Vec<Step>, buffers: Buffers) -> Result<Self> {
+    pub fn new(mut steps: Vec<Step>, buffers: Buffers) -> Result<Self> {
         let check = Check { buffers: &buffers };
         for step in &steps {
             match step {
@@ -141,6 +141,10 @@ impl Program {
                 }
             }
         }
+        Loop::link(steps.iter_mut().filter_map(|step| match step {
+            Step::Loop(code) => Some(&mut **code),
+            _ => None,
+        }));
         Ok(Self { buffers, steps, bindings: Bindings::default() })
     }
 

@@ -1,6 +1,8 @@
 //! What a compiled loop is made of.
 
+use crate::dtype::DType;
 use crate::kernels::loops::geometry::Access;
+use crate::kernels::scalar::ScalarFn;
 use crate::kernels::tile::{RowsFn, TileFn};
 use crate::program::loops::Dims;
 use crate::program::region::Region;
@@ -26,11 +28,33 @@ pub(super) enum Place {
     Partial(usize, usize),
 }
 
+impl Place {
+    /// Whether it moves with the tile.
+    pub(super) fn moves(&self) -> bool {
+        matches!(self, Place::Flat(..) | Place::Col(..) | Place::RowBuffer(..))
+    }
+}
+
+/// What a kernel computes, for those who make code of their own of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Meaning {
+    /// A function of elements of this dtype.
+    Map(ScalarFn, DType),
+    /// `second(first(a, b), c)`, or `second(c, first(a, b))` where the flag is set.
+    Pair(ScalarFn, ScalarFn, bool, DType),
+    /// A conversion.
+    Cast(DType, DType),
+    /// Something else.
+    Opaque,
+}
+
 /// One thing done to a tile.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     /// A tile kernel.
-    Call { f: TileFn, dst: SlotId, a: SlotId, b: SlotId, c: SlotId },
+    Call { f: TileFn, meaning: Meaning, dst: SlotId, a: SlotId, b: SlotId, c: SlotId },
+    /// The code of a straight line of operations.
+    Native { line: u16 },
     /// `n` elements, as they are.
     Copy { dst: SlotId, src: SlotId, size: usize },
     /// As `Copy`, past the caches.
@@ -60,22 +84,30 @@ pub(super) enum Action {
 }
 
 impl Action {
-    /// The slots that it reads or writes.
-    pub(super) fn slots(&self) -> SmallVec<[SlotId; 4]> {
+    /// The slot that it writes, and those that it reads.
+    pub(super) fn slots(&self) -> (Option<SlotId>, SmallVec<[SlotId; 3]>) {
+        let mut copy = self.clone();
+        let (dst, sources) = copy.slots_mut();
+        (dst.copied(), sources.into_iter().map(|s| *s).collect())
+    }
+
+    /// As `slots`, to rename them.
+    pub(super) fn slots_mut(&mut self) -> (Option<&mut SlotId>, SmallVec<[&mut SlotId; 3]>) {
         match self {
-            Action::Call { dst, a, b, c, .. } => SmallVec::from([*dst, *a, *b, *c]),
+            Action::Call { dst, a, b, c, .. } => (Some(dst), SmallVec::from_iter([a, b, c])),
             Action::Copy { dst, src, .. }
             | Action::Stream { dst, src, .. }
             | Action::Expand { dst, src, .. }
-            | Action::Splat { dst, src, .. } => SmallVec::from_slice(&[*dst, *src]),
+            | Action::Splat { dst, src, .. } => (Some(dst), SmallVec::from_iter([src])),
             Action::Gather { dst, .. }
             | Action::Repeat { dst, .. }
             | Action::Slot { dst, .. }
             | Action::Constant { dst, .. }
             | Action::Element { dst, .. }
             | Action::Iota { dst, .. }
-            | Action::Random { dst, .. } => SmallVec::from_slice(&[*dst]),
-            Action::Accumulate { src, .. } | Action::Fold { src, .. } => SmallVec::from_slice(&[*src]),
+            | Action::Random { dst, .. } => (Some(dst), SmallVec::new()),
+            Action::Accumulate { src, .. } | Action::Fold { src, .. } => (None, SmallVec::from_iter([src])),
+            Action::Native { .. } => (None, SmallVec::new()),
         }
     }
 }

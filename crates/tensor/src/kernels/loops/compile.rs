@@ -8,7 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
-use crate::kernels::loops::code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId, Source};
+use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
@@ -26,6 +26,8 @@ const STREAM_BYTES: usize = 8 << 20;
 const FAR_BYTES: usize = 4 << 20;
 /// Rows of at most this many elements are one tile where several walks go over them.
 const WHOLE_ROW: usize = 2048;
+/// Tiles of a long loop that keeps nothing in registers.
+const LONG_TILE: usize = 2048;
 /// The registers of a group should stay in the first-level cache beside its streams.
 const REGISTER_BYTES: usize = 20 << 10;
 
@@ -68,13 +70,17 @@ impl Loop {
         if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
             let built = Builder::new(spec, level, cols.next_multiple_of(64), width)?;
             if built.phases.len() > 1 {
-                return built.build();
+                return Ok(built.build()?.with_native(width));
             }
         }
         loop {
             let built = Builder::new(spec, level, tile, width)?.build()?;
             if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 || far {
-                return Ok(built);
+                let built = built.with_native(width);
+                return match far && built.is_one_line() {
+                    true => Ok(Builder::new(spec, level, LONG_TILE, width)?.build()?.with_native(width)),
+                    false => Ok(built),
+                };
             }
             tile /= 2;
         }
@@ -211,7 +217,8 @@ impl<'a> Builder<'a> {
         let [x, y, z] = [self.operand(a, Rank::Full)?, self.operand(b, Rank::Full)?, self.operand(other, Rank::Full)?];
         let dst = self.destination(id, Rank::Full)?;
         self.release(&[a, b, other]);
-        self.push(Rank::Full, phase, Action::Call { f, dst, a: x, b: y, c: z });
+        let meaning = Meaning::Pair(first, second, right, self.dtype(inner));
+        self.push(Rank::Full, phase, Action::Call { f, meaning, dst, a: x, b: y, c: z });
         self.store_full(id, dst, Rank::Full, phase)
     }
 
@@ -409,12 +416,12 @@ impl<'a> Builder<'a> {
                 scratch += bytes;
             }
         }
-        let moves = |p: &Place| matches!(p, Place::Flat(..) | Place::Col(..) | Place::RowBuffer(..));
         for phase in &mut self.phases {
-            let mut slots: Vec<SlotId> = phase.body.iter().flat_map(Action::slots).collect();
+            let both = phase.body.iter().map(Action::slots);
+            let mut slots: Vec<SlotId> = both.flat_map(|(dst, sources)| sources.into_iter().chain(dst)).collect();
             slots.sort_unstable();
             slots.dedup();
-            slots.retain(|&slot| self.slots.get(slot as usize).is_some_and(moves));
+            slots.retain(|&slot| self.slots.get(slot as usize).is_some_and(Place::moves));
             phase.moves = slots;
         }
         let rows = |&slot: &SlotId| matches!(self.slots.get(slot as usize), Some(Place::Row(..)));
@@ -446,6 +453,8 @@ impl<'a> Builder<'a> {
             registers: self.registers as usize,
             actions,
             level: self.level,
+            native: None,
+            linked: None,
         })
     }
 
@@ -511,14 +520,15 @@ impl<'a> Builder<'a> {
                 // A result that replaced an operand would have to pass through a buffer: operands are let go after it has its place.
                 let dst = self.destination(id, rank)?;
                 self.release(&ops[..f.arity()]);
-                self.push(rank, phase, Action::Call { f: kernel, dst, a, b, c });
+                let meaning = Meaning::Map(f, self.dtype(data));
+                self.push(rank, phase, Action::Call { f: kernel, meaning, dst, a, b, c });
                 self.round(dtype, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
             }
             Def::Cast(o) => {
                 let (from, to) = (register(self.dtype(o)), register(dtype));
                 let a = self.operand(o, rank)?;
-                let action = |f, dst| Action::Call { f, dst, a, b: a, c: a };
+                let action = |f, dst| Action::Call { f, meaning: Meaning::Cast(from, to), dst, a, b: a, c: a };
                 let dst = self.destination(id, rank)?;
                 self.release(&[o]);
                 match from == to {
@@ -572,7 +582,7 @@ impl<'a> Builder<'a> {
                     let raw = self.own_register()?;
                     let f = self.cast(dtype, DType::F32);
                     self.setup.push(Action::Element { dst: raw, region, size });
-                    self.setup.push(Action::Call { f, dst, a: raw, b: raw, c: raw });
+                    self.setup.push(Action::Call { f, meaning: Meaning::Opaque, dst, a: raw, b: raw, c: raw });
                 } else {
                     self.setup.push(Action::Element { dst, region, size });
                 }
@@ -619,7 +629,8 @@ impl<'a> Builder<'a> {
                     };
                     if half {
                         let f = self.cast(dtype, DType::F32);
-                        self.body(phase).insert(0, Action::Call { f, dst, a: src, b: src, c: src });
+                        self.body(phase)
+                            .insert(0, Action::Call { f, meaning: Meaning::Opaque, dst, a: src, b: src, c: src });
                     }
                     if source.access != Access::Flat {
                         self.body(phase).insert(0, Action::Gather { dst: raw, region, dims: dims.clone(), size });
@@ -635,7 +646,7 @@ impl<'a> Builder<'a> {
         if is_half(dtype) {
             row = self.own_register()?;
             let f = self.cast(dtype, DType::F32);
-            self.prologue.push(Action::Call { f, dst: row, a: src, b: src, c: src });
+            self.prologue.push(Action::Call { f, meaning: Meaning::Opaque, dst: row, a: src, b: src, c: src });
         }
         self.infos[id].row = Some(row);
         Ok(())
@@ -729,7 +740,7 @@ impl<'a> Builder<'a> {
     fn round(&mut self, dtype: DType, dst: SlotId, rank: Rank, phase: i32) -> Result<()> {
         if is_half(dtype) {
             let f = tile_round(dtype, self.level).ok_or_else(|| Error::dtype("no rounding for this dtype"))?;
-            self.push(rank, phase, Action::Call { f, dst, a: dst, b: dst, c: dst });
+            self.push(rank, phase, Action::Call { f, meaning: Meaning::Opaque, dst, a: dst, b: dst, c: dst });
         }
         Ok(())
     }
@@ -852,7 +863,7 @@ impl<'a> Builder<'a> {
             let to = self.slot(Place::Flat(store.region, size))?;
             let action = if is_half(dtype) {
                 let f = self.cast(DType::F32, dtype);
-                Action::Call { f, dst: to, a: dst, b: dst, c: dst }
+                Action::Call { f, meaning: Meaning::Opaque, dst: to, a: dst, b: dst, c: dst }
             } else if self.streams(id, &store.region) {
                 Action::Stream { dst: to, src: dst, size }
             } else {
@@ -899,7 +910,10 @@ impl<'a> Builder<'a> {
         let list = if wanted == Rank::Full && rank == Rank::Row { self.phases.len() as i32 - 1 } else { list };
         let dst = self.slot(place)?;
         let action = match is_half(dtype) {
-            true => Action::Call { f: self.cast(DType::F32, dtype), dst, a: src, b: src, c: src },
+            true => {
+                let f = self.cast(DType::F32, dtype);
+                Action::Call { f, meaning: Meaning::Opaque, dst, a: src, b: src, c: src }
+            }
             false => Action::Copy { dst, src, size },
         };
         match wanted {

@@ -4,17 +4,21 @@
 //! prebuilt SIMD loop over a tile, found through a table of pointers; operands are read where they lie, outputs are written where they
 //! belong, and only what no memory holds sits in registers. Work is cut into units by shape alone, and every reduction has one tree
 //! fixed by shape alone, so the bits depend neither on threads nor on what else the group computes.
+//!
+//! Where the processor allows, runs of arithmetic become machine code in which nothing but results leaves the registers (`native`).
 
 mod code;
 mod compile;
 mod gather;
 mod geometry;
+mod native;
 mod run;
 
 use crate::kernels::level::Level;
 use crate::program::loops::LoopSpec;
 use crate::program::region::Region;
 use code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId};
+use native::{Linked, Native};
 
 /// A compiled loop group.
 #[derive(Clone, Debug)]
@@ -44,6 +48,10 @@ pub struct Loop {
     registers: usize,
     actions: usize,
     level: Level,
+    /// Machine code that waits for its pages.
+    native: Option<Native>,
+    /// Machine code that the phases call.
+    linked: Option<Linked>,
 }
 
 impl Loop {
@@ -75,6 +83,12 @@ impl Loop {
     /// Walks over the columns of each block of rows.
     pub fn phases(&self) -> usize {
         self.phases.len()
+    }
+
+    /// Keeps the loop from running machine code of its own: the tile kernels do all of it.
+    #[cfg(test)]
+    pub(crate) fn interpret(&mut self) {
+        self.native = None;
     }
 
     /// Actions a tile goes through.

@@ -19,6 +19,9 @@ pub(super) const FOLD_ROWS: usize = 256;
 /// A loop is shared between threads when it takes about this long on one.
 const PARALLEL_NS: usize = 25_000;
 
+/// Addresses are compared by as many low bits as these bytes have.
+const PAGE: usize = 4096;
+
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Chunk([u8; 64]);
@@ -122,7 +125,15 @@ impl Loop {
     unsafe fn run_units(&self, memory: &Memory<'_>, scalars: &[Scalar], workspace: *mut u8, from: usize, to: usize) {
         let on = |scratch: &mut Scratch| {
             let Scratch { memory: chunks, pointers, bases } = scratch;
-            let need = self.scratch.div_ceil(64);
+            // Streams of large buffers begin at equal offsets of a page. Where one loop of machine code goes along all of them and the
+            // registers, so must these: the processor compares the low bits of addresses only, and takes a load a little ahead of
+            // a store on another page for a load of what was stored.
+            let stream = self.slots.iter().filter(|_| self.linked.is_some()).find_map(|place| match place {
+                // SAFETY: the caller promises that regions lie within the memory.
+                Place::Flat(region, _) => Some(unsafe { memory.ptr(region) }),
+                _ => None,
+            });
+            let need = (self.scratch + 2 * PAGE).div_ceil(64);
             if chunks.len() < need {
                 chunks.resize(need, Chunk([0; 64]));
             }
@@ -130,7 +141,9 @@ impl Loop {
                 pointers.resize(self.slots.len(), std::ptr::null_mut());
                 bases.resize(self.slots.len(), std::ptr::null_mut());
             }
-            let scratch = chunks.as_mut_ptr().cast();
+            let start: *mut u8 = chunks.as_mut_ptr().cast();
+            let offset = stream.map_or(0, |stream| stream.addr().wrapping_sub(start.addr()) % PAGE / 64 * 64);
+            let scratch = start.wrapping_add(offset);
             let mut worker = Worker { code: self, memory, scalars, workspace, scratch, pointers, bases };
             // SAFETY: passed on.
             unsafe { worker.run(from, to) };
@@ -284,7 +297,12 @@ impl Worker<'_> {
         // SAFETY: slots point at `n` elements of the widths that the compiler of the loop planned.
         unsafe {
             match action {
-                Action::Call { f, dst, a, b, c } => f(self.at(*dst), self.at(*a), self.at(*b), self.at(*c), at.n),
+                Action::Native { line } => {
+                    if let Some(linked) = &self.code.linked {
+                        linked.run(*line, &self.code.slots, self.pointers, at.n);
+                    }
+                }
+                Action::Call { f, dst, a, b, c, .. } => f(self.at(*dst), self.at(*a), self.at(*b), self.at(*c), at.n),
                 Action::Copy { dst, src, size } => {
                     std::ptr::copy(self.at(*src), self.at(*dst), at.n * size);
                 }

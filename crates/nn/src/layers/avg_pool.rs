@@ -1,0 +1,55 @@
+//! Average pooling: the mean of every window.
+
+use wengert_autograd::{Pool, Var};
+
+use super::case::Case;
+use crate::layer::Layer;
+use crate::module::Module;
+
+/// The mean of every window of images `[batch, channels, n…]`, of any number of spatial axes: [`Var::avg_pool`].
+///
+/// ```
+/// use wengert_nn::{layer::Layer, layers::avg_pool::AvgPool};
+/// use wengert_tensor::{dtype::DType, tensor::Tensor};
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let images = Tensor::zeros([1, 2, 4, 4], DType::F32)?;
+/// assert_eq!(AvgPool::new(2).predict(&images)?.shape().dims(), [1, 2, 2, 2]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Module)]
+pub struct AvgPool {
+    #[module(skip)]
+    options: Pool,
+}
+
+impl AvgPool {
+    /// Windows of this size, side by side, or as the options say.
+    pub fn new(options: impl Into<Pool>) -> AvgPool {
+        AvgPool { options: options.into() }
+    }
+}
+
+impl Layer for AvgPool {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let _scope = x.tape().scope("AvgPool");
+        x.avg_pool(&self.options)
+    }
+}
+
+/// What the laws try.
+pub(super) fn cases() -> Vec<Case> {
+    let case = |layer: AvgPool, input: &[usize], output: &[usize]| Case {
+        file: "avg_pool",
+        layer: Box::new(layer),
+        input: input.to_vec(),
+        output: output.to_vec(),
+        names: &[],
+    };
+    vec![
+        case(AvgPool::new(2), &[2, 3, 4, 6], &[2, 3, 2, 3]),
+        case(AvgPool::new(Pool::new(3).stride(2).padding(1).count_include_pad(false)), &[2, 1, 5], &[2, 1, 3]),
+        case(AvgPool::new(Pool::new(2).ceil_mode(true)), &[1, 1, 2, 4, 3], &[1, 1, 1, 2, 2]),
+    ]
+}

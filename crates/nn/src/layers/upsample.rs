@@ -1,0 +1,55 @@
+//! Upsampling: images in another size.
+
+use wengert_autograd::{Resize, Var};
+
+use super::case::Case;
+use crate::layer::Layer;
+use crate::module::Module;
+
+/// Images `[batch, channels, n…]` in another size, with what lies between their elements: [`Var::interpolate`].
+///
+/// ```
+/// use wengert_autograd::Resize;
+/// use wengert_nn::{layer::Layer, layers::upsample::Upsample};
+/// use wengert_tensor::{dtype::DType, tensor::Tensor};
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let images = Tensor::zeros([1, 2, 5, 7], DType::F32)?;
+/// assert_eq!(Upsample::new(Resize::by(2.0).linear()).predict(&images)?.shape().dims(), [1, 2, 10, 14]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Module)]
+pub struct Upsample {
+    #[module(skip)]
+    resize: Resize,
+}
+
+impl Upsample {
+    /// To the size that it says, by the rule that it says.
+    pub fn new(resize: Resize) -> Upsample {
+        Upsample { resize }
+    }
+}
+
+impl Layer for Upsample {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let _scope = x.tape().scope("Upsample");
+        x.interpolate(self.resize.clone())
+    }
+}
+
+/// What the laws try.
+pub(super) fn cases() -> Vec<Case> {
+    let case = |layer: Upsample, input: &[usize], output: &[usize]| Case {
+        file: "upsample",
+        layer: Box::new(layer),
+        input: input.to_vec(),
+        output: output.to_vec(),
+        names: &[],
+    };
+    vec![
+        case(Upsample::new(Resize::by(2.0)), &[2, 3, 2, 4], &[2, 3, 4, 8]),
+        case(Upsample::new(Resize::to([3, 5]).cubic()), &[2, 1, 2, 3], &[2, 1, 3, 5]),
+    ]
+}

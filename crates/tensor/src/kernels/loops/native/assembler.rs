@@ -1,0 +1,292 @@
+//! A small assembler for x86-64: vector instructions in the VEX encoding, and the few others that a loop needs.
+//!
+//! An instruction is data ([`Instruction`]), so that those who choose instructions name them and never see a byte.
+
+/// A vector register: `ymm0` to `ymm15`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Vector(pub(super) u8);
+
+/// How many vector registers there are.
+pub(super) const VECTORS: usize = 16;
+
+/// A general register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[rustfmt::skip]
+pub(super) enum General { Rax, Rcx, Rdx, Rbx, Rsp, Rbp, Rsi, Rdi, R8, R9, R10, R11, R12, R13, R14, R15 }
+
+/// `base + index · scale + offset`; the scale is a power of two, given by its exponent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) base: General,
+    pub(super) index: Option<(General, u8)>,
+    pub(super) offset: i32,
+}
+
+impl Address {
+    /// `base + offset`
+    pub(super) fn at(base: General, offset: i32) -> Self {
+        Self { base, index: None, offset }
+    }
+}
+
+/// Where the last operand of an instruction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    Register(Vector),
+    Memory(Address),
+    /// A vector of the pool that lies behind the code.
+    Pool(u16),
+}
+
+/// The type that lanes are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Float {
+    F32,
+    F64,
+}
+
+impl Float {
+    pub(super) fn size(self) -> usize {
+        match self {
+            Float::F32 => 4,
+            Float::F64 => 8,
+        }
+    }
+
+    /// Lanes of a vector.
+    pub(super) fn lanes(self) -> usize {
+        32 / self.size()
+    }
+}
+
+/// What selects an instruction: mandatory prefix, opcode map, opcode, and whether it works on 128 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Instruction {
+    prefix: u8,
+    map: u8,
+    opcode: u8,
+    half: bool,
+}
+
+const fn code(prefix: u8, map: u8, opcode: u8) -> Instruction {
+    Instruction { prefix, map, opcode, half: false }
+}
+
+const fn half(prefix: u8, map: u8, opcode: u8) -> Instruction {
+    Instruction { prefix, map, opcode, half: true }
+}
+
+/// Instructions on f32; [`Instruction::of`] gives those on f64 where there are both.
+impl Instruction {
+    pub(super) const SQRT: Self = code(0, 1, 0x51);
+    pub(super) const AND: Self = code(0, 1, 0x54);
+    pub(super) const AND_NOT: Self = code(0, 1, 0x55);
+    pub(super) const OR: Self = code(0, 1, 0x56);
+    pub(super) const XOR: Self = code(0, 1, 0x57);
+    pub(super) const ADD: Self = code(0, 1, 0x58);
+    pub(super) const MUL: Self = code(0, 1, 0x59);
+    pub(super) const SUB: Self = code(0, 1, 0x5c);
+    pub(super) const MIN: Self = code(0, 1, 0x5d);
+    pub(super) const DIV: Self = code(0, 1, 0x5e);
+    pub(super) const MAX: Self = code(0, 1, 0x5f);
+    pub(super) const COMPARE: Self = code(0, 1, 0xc2);
+    pub(super) const LOAD: Self = code(0, 1, 0x10);
+    pub(super) const STORE: Self = code(0, 1, 0x11);
+    /// A store past the caches, to an aligned address.
+    pub(super) const STREAM: Self = code(0, 1, 0x2b);
+    pub(super) const FROM_I32: Self = code(0, 1, 0x5b);
+    pub(super) const ROUND: Self = code(1, 3, 0x08);
+    pub(super) const BLEND: Self = code(1, 3, 0x4a);
+    pub(super) const BROADCAST: Self = code(1, 2, 0x18);
+    /// Bytes to lanes, without sign.
+    pub(super) const WIDEN_BYTES: Self = code(1, 2, 0x31);
+    pub(super) const ABOVE: Self = code(1, 1, 0x66);
+    /// The upper half of a vector.
+    pub(super) const UPPER: Self = code(1, 3, 0x39);
+    pub(super) const PACK_32: Self = half(1, 1, 0x6b);
+    pub(super) const PACK_16: Self = half(1, 1, 0x63);
+    pub(super) const ABS_BYTES: Self = half(1, 2, 0x1c);
+    pub(super) const STORE_4: Self = half(1, 1, 0x7e);
+    pub(super) const STORE_8: Self = half(1, 1, 0xd6);
+
+    /// The same on lanes of this type.
+    pub(super) fn of(self, float: Float) -> Self {
+        if float == Float::F32 {
+            return self;
+        }
+        match self {
+            Self::ABOVE => code(1, 2, 0x37),
+            Self::FROM_I32 => code(2, 1, 0xe6),
+            Self { map: 1, .. } => Self { prefix: 1, ..self },
+            Self { opcode, .. } => Self { opcode: opcode + 1, ..self },
+        }
+    }
+}
+
+/// Comparisons: the last byte of [`Instruction::COMPARE`]. With NaN all but `UNEQUAL` and `UNORDERED` are false.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Predicate {
+    Equal = 0x00,
+    Unordered = 0x03,
+    Unequal = 0x04,
+    Less = 0x11,
+    LessEqual = 0x12,
+    GreaterEqual = 0x1d,
+    Greater = 0x1e,
+}
+
+/// Code under construction.
+#[derive(Debug, Default)]
+pub(super) struct Assembler {
+    bytes: Vec<u8>,
+    /// Places of distances to vectors of the pool, with how far behind each its instruction ends.
+    fixups: Vec<(usize, u16, u8)>,
+}
+
+impl Assembler {
+    pub(super) fn here(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn align(&mut self, to: usize) {
+        // What lies between is never run.
+        self.bytes.resize(self.bytes.len().next_multiple_of(to), 0xcc);
+    }
+
+    /// Fills up to the start of a line of code with instructions that do nothing.
+    pub(super) fn align_code(&mut self) {
+        while !self.bytes.len().is_multiple_of(32) {
+            self.bytes.push(0x90);
+        }
+    }
+
+    /// A vector instruction: result (or source of a store), first operand where there are two, last operand, last byte.
+    pub(super) fn vector(
+        &mut self,
+        i: Instruction,
+        reg: Vector,
+        first: Option<Vector>,
+        last: Operand,
+        byte: Option<u8>,
+    ) {
+        let (reg, first) = (reg.0, first.map_or(0, |v| v.0));
+        let (x, b) = match last {
+            Operand::Register(v) => (0, v.0 >> 3),
+            Operand::Memory(m) => (m.index.map_or(0, |i| i.0 as u8 >> 3), m.base as u8 >> 3),
+            Operand::Pool(_) => (0, 0),
+        };
+        let tail = (!first & 15) << 3 | u8::from(!i.half) << 2 | i.prefix;
+        let r = (!reg >> 3 & 1) << 7;
+        if i.map == 1 && x == 0 && b == 0 {
+            self.bytes.extend([0xc5, r | tail]);
+        } else {
+            self.bytes.extend([0xc4, r | (x ^ 1) << 6 | (b ^ 1) << 5 | i.map, tail]);
+        }
+        self.bytes.push(i.opcode);
+        match last {
+            Operand::Register(v) => self.bytes.push(0xc0 | (reg & 7) << 3 | v.0 & 7),
+            Operand::Memory(m) => self.address(reg, m),
+            Operand::Pool(vector) => {
+                self.bytes.push((reg & 7) << 3 | 5);
+                self.fixups.push((self.bytes.len(), vector, 4 + u8::from(byte.is_some())));
+                self.bytes.extend([0; 4]);
+            }
+        }
+        self.bytes.extend(byte);
+    }
+
+    /// The bytes that name a place in memory.
+    fn address(&mut self, reg: u8, m: Address) {
+        let base = m.base as u8;
+        let short = i8::try_from(m.offset);
+        // `rbp` and `r13` without an offset would mean something else.
+        let mode = match (m.offset, short) {
+            (0, _) if base & 7 != 5 => 0,
+            (_, Ok(_)) => 1,
+            _ => 2,
+        };
+        let head = mode << 6 | (reg & 7) << 3;
+        match m.index {
+            Some((index, scale)) => self.bytes.extend([head | 4, scale << 6 | (index as u8 & 7) << 3 | base & 7]),
+            None if base & 7 == 4 => self.bytes.extend([head | 4, 0x20 | base & 7]),
+            None => self.bytes.push(head | base & 7),
+        }
+        match mode {
+            0 => {}
+            1 => self.bytes.push(m.offset as u8),
+            _ => self.bytes.extend(m.offset.to_le_bytes()),
+        }
+    }
+
+    fn rex(&mut self, wide: bool, reg: u8, m: Address) {
+        let index = m.index.map_or(0, |i| i.0 as u8 >> 3);
+        self.bytes.push(0x40 | u8::from(wide) << 3 | (reg >> 3) << 2 | index << 1 | m.base as u8 >> 3);
+    }
+
+    /// Loads a general register.
+    pub(super) fn load(&mut self, to: General, from: Address) {
+        self.rex(true, to as u8, from);
+        self.bytes.push(0x8b);
+        self.address(to as u8, from);
+    }
+
+    /// Asks for a line of memory.
+    pub(super) fn prefetch(&mut self, at: Address) {
+        self.rex(false, 1, at);
+        self.bytes.extend([0x0f, 0x18]);
+        self.address(1, at);
+    }
+
+    pub(super) fn push(&mut self, r: General) {
+        self.bytes.extend([0x40 | r as u8 >> 3, 0x50 | r as u8 & 7]);
+    }
+
+    pub(super) fn pop(&mut self, r: General) {
+        self.bytes.extend([0x40 | r as u8 >> 3, 0x58 | r as u8 & 7]);
+    }
+
+    /// Adds a constant; the place of its four bytes is what is returned, for [`Assembler::patch`].
+    pub(super) fn add(&mut self, r: General, value: i32) -> usize {
+        let r = r as u8;
+        self.bytes.extend([0x48 | r >> 3, 0x81, 0xc0 | r & 7]);
+        self.bytes.extend(value.to_le_bytes());
+        self.bytes.len() - 4
+    }
+
+    pub(super) fn patch(&mut self, at: usize, value: i32) {
+        if let Some(bytes) = self.bytes.get_mut(at..at + 4) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// Jumps to `to` while `a` is below `b`.
+    pub(super) fn loop_while_below(&mut self, a: General, b: General, to: usize) {
+        let (a, b) = (a as u8, b as u8);
+        self.bytes.extend([0x48 | b >> 3 << 2 | a >> 3, 0x39, 0xc0 | (b & 7) << 3 | a & 7, 0x0f, 0x82]);
+        let distance = to as i64 - (self.bytes.len() as i64 + 4);
+        self.bytes.extend((distance as i32).to_le_bytes());
+    }
+
+    /// Leaves, with the upper halves of the vector registers clean.
+    pub(super) fn leave(&mut self) {
+        self.bytes.extend([0xc5, 0xf8, 0x77, 0xc3]);
+    }
+
+    /// The code with the pool behind it.
+    pub(super) fn finish(mut self, pool: &[[u8; 32]]) -> Vec<u8> {
+        self.align(32);
+        let start = self.bytes.len() as i64;
+        for (at, vector, left) in std::mem::take(&mut self.fixups) {
+            let distance = start + 32 * i64::from(vector) - (at as i64 + i64::from(left));
+            self.patch(at, distance as i32);
+        }
+        self.bytes.extend(pool.iter().flatten());
+        self.align(64);
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Instructions against the bytes of GNU as.
+
+use super::*;
+
+/// `[base + rax · scale + offset]`
+fn tile(base: General, scale: u8, offset: i32) -> Operand {
+    Operand::Memory(Address { base, index: Some((General::Rax, scale)), offset })
+}
+
+#[test]
+fn vector_instructions_have_the_bytes_of_gnu_as() {
+    use General::*;
+    use Instruction as I;
+    let r = |n| Operand::Register(Vector(n));
+    let d = Float::F64;
+    let stack = |offset| Operand::Memory(Address::at(Rsp, offset));
+    let plain = |base| Operand::Memory(Address::at(base, 0));
+    type Row = (I, u8, Option<u8>, Operand, Option<u8>, &'static str);
+    // Instruction, first operand of the encoding, second if any, last, byte; what GNU as makes of it.
+    #[rustfmt::skip]
+    let table: &[Row] = &[
+        (I::ADD, 1, Some(2), r(3), None, "c5ec58cb"), // vaddps ymm1, ymm2, ymm3
+        (I::ADD, 9, Some(2), r(3), None, "c56c58cb"), // vaddps ymm9, ymm2, ymm3
+        (I::ADD, 1, Some(10), r(3), None, "c5ac58cb"), // vaddps ymm1, ymm10, ymm3
+        (I::ADD, 1, Some(2), r(11), None, "c4c16c58cb"), // vaddps ymm1, ymm2, ymm11
+        (I::ADD.of(d), 1, Some(2), r(3), None, "c5ed58cb"), // vaddpd ymm1, ymm2, ymm3
+        (I::MUL, 0, Some(1), tile(Rcx, 2, 0), None, "c5f4590481"), // vmulps ymm0, ymm1, [rcx+rax*4]
+        (I::SUB.of(d), 8, Some(15), tile(R13, 3, 0), None, "c441055c44c500"), // vsubpd ymm8, ymm15, [r13+rax*8]
+        (I::DIV, 4, Some(5), stack(64), None, "c5d45e642440"), // vdivps ymm4, ymm5, [rsp+64]
+        (I::DIV, 4, Some(5), stack(256), None, "c5d45ea42400010000"), // vdivps ymm4, ymm5, [rsp+256]
+        (I::MAX, 4, Some(5), tile(Rbp, 2, 0), None, "c5d45f648500"), // vmaxps ymm4, ymm5, [rbp+rax*4]
+        (I::MIN, 4, Some(5), tile(R12, 2, 0), None, "c4c1545d2484"), // vminps ymm4, ymm5, [r12+rax*4]
+        (I::SQRT, 6, None, r(7), None, "c5fc51f7"), // vsqrtps ymm6, ymm7
+        (I::SQRT.of(d), 6, None, tile(R8, 3, 0), None, "c4c17d5134c0"), // vsqrtpd ymm6, [r8+rax*8]
+        (I::AND, 1, Some(2), r(3), None, "c5ec54cb"), // vandps ymm1, ymm2, ymm3
+        (I::AND_NOT.of(d), 1, Some(2), r(3), None, "c5ed55cb"), // vandnpd ymm1, ymm2, ymm3
+        (I::OR, 1, Some(2), r(3), None, "c5ec56cb"), // vorps ymm1, ymm2, ymm3
+        (I::XOR, 1, Some(2), r(3), None, "c5ec57cb"), // vxorps ymm1, ymm2, ymm3
+        (I::COMPARE, 1, Some(2), r(3), Some(0x12), "c5ecc2cb12"), // vcmpps ymm1, ymm2, ymm3, 0x12
+        (I::COMPARE.of(d), 1, Some(2), tile(R9, 3, 0), Some(4), "c4c16dc20cc104"), // vcmppd ymm1, ymm2, [r9+rax*8], 4
+        (I::LOAD, 3, None, tile(Rdx, 2, 0), None, "c5fc101c82"), // vmovups ymm3, [rdx+rax*4]
+        (I::STORE, 12, None, tile(Rbx, 2, 0), None, "c57c112483"), // vmovups [rbx+rax*4], ymm12
+        (I::STREAM, 2, None, tile(R15, 2, 0), None, "c4c17c2b1487"), // vmovntps [r15+rax*4], ymm2
+        (I::FROM_I32, 1, None, tile(Rcx, 2, 0), None, "c5fc5b0c81"), // vcvtdq2ps ymm1, [rcx+rax*4]
+        (I::FROM_I32.of(d), 1, None, tile(Rcx, 2, 0), None, "c5fee60c81"), // vcvtdq2pd ymm1, [rcx+rax*4]
+        (I::ROUND, 1, None, r(2), Some(9), "c4e37d08ca09"), // vroundps ymm1, ymm2, 9
+        (I::ROUND.of(d), 1, None, r(2), Some(11), "c4e37d09ca0b"), // vroundpd ymm1, ymm2, 11
+        (I::BLEND, 1, Some(2), r(3), Some(0x40), "c4e36d4acb40"), // vblendvps ymm1, ymm2, ymm3, ymm4
+        (I::BLEND.of(d), 1, Some(2), tile(R10, 3, 0), Some(0xe0), "c4c36d4b0cc2e0"), // vblendvpd …, [r10+rax*8], ymm14
+        (I::BROADCAST, 5, None, plain(R11), None, "c4c27d182b"), // vbroadcastss ymm5, [r11]
+        (I::BROADCAST.of(d), 5, None, plain(R11), None, "c4c27d192b"), // vbroadcastsd ymm5, [r11]
+        (I::WIDEN_BYTES, 1, None, tile(R14, 0, 0), None, "c4c27d310c06"), // vpmovzxbd ymm1, [r14+rax]
+        (I::WIDEN_BYTES.of(d), 1, None, tile(Rcx, 0, 0), None, "c4e27d320c01"), // vpmovzxbq ymm1, [rcx+rax]
+        (I::ABOVE, 1, Some(2), r(3), None, "c5ed66cb"), // vpcmpgtd ymm1, ymm2, ymm3
+        (I::ABOVE.of(d), 1, Some(2), r(3), None, "c4e26d37cb"), // vpcmpgtq ymm1, ymm2, ymm3
+        (I::UPPER, 12, None, r(3), Some(1), "c4637d39e301"), // vextracti128 xmm3, ymm12, 1
+        (I::PACK_32, 1, Some(2), r(3), None, "c5e96bcb"), // vpackssdw xmm1, xmm2, xmm3
+        (I::PACK_16, 1, Some(1), r(9), None, "c4c17163c9"), // vpacksswb xmm1, xmm1, xmm9
+        (I::ABS_BYTES, 1, None, r(2), None, "c4e2791cca"), // vpabsb xmm1, xmm2
+        (I::STORE_4, 2, None, tile(Rcx, 0, 0), None, "c5f97e1401"), // vmovd [rcx+rax], xmm2
+        (I::STORE_8, 2, None, tile(Rcx, 0, 0), None, "c5f9d61401"), // vmovq [rcx+rax], xmm2
+    ];
+    for (i, reg, first, last, byte, expected) in table {
+        let mut asm = Assembler::default();
+        asm.vector(*i, Vector(*reg), first.map(Vector), *last, *byte);
+        assert_eq!(hex(&asm), *expected, "{i:?} {reg} {first:?} {last:?}");
+    }
+}
+
+#[test]
+fn the_other_instructions_too() {
+    use General::*;
+    fn bytes(write: impl FnOnce(&mut Assembler)) -> String {
+        let mut asm = Assembler::default();
+        write(&mut asm);
+        hex(&asm)
+    }
+    assert_eq!(bytes(|a| a.load(Rcx, Address::at(Rdi, 8))), "488b4f08"); // mov rcx, [rdi+8]
+    assert_eq!(bytes(|a| a.load(R11, Address::at(Rdi, 1024))), "4c8b9f00040000"); // mov r11, [rdi+1024]
+    let next = Address { base: R13, index: Some((Rax, 2)), offset: 1024 };
+    assert_eq!(bytes(|a| a.prefetch(next)), "410f188c8500040000"); // prefetcht0 [r13+rax*4+1024]
+    assert_eq!(
+        bytes(|a| {
+            a.add(Rsp, -64);
+        }),
+        "4881c4c0ffffff"
+    ); // add rsp, -64
+    assert_eq!(
+        bytes(|a| {
+            a.push(R12);
+            a.pop(Rbx)
+        }),
+        "4154405b"
+    ); // push r12; pop rbx
+    assert_eq!(bytes(|a| a.loop_while_below(Rax, Rsi, 0)), "4839f00f82f7ffffff"); // cmp rax, rsi; jb to the start
+    assert_eq!(bytes(Assembler::leave), "c5f877c3"); // vzeroupper; ret
+}
+
+fn hex(asm: &Assembler) -> String {
+    asm.bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

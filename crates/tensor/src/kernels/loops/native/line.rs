@@ -1,0 +1,170 @@
+//! A straight line of operations on vectors, each value assigned once: what a run of maps becomes before it is code.
+
+use crate::kernels::loops::code::SlotId;
+use crate::kernels::loops::native::assembler::{Float, Instruction};
+use smallvec::SmallVec;
+
+/// A value of a line, by the place of its operation.
+pub(super) type Value = u16;
+
+/// Which elements a load reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Floats of the line's type.
+    Floats,
+    /// Bytes 0 and 1, to lanes of no bits and all bits.
+    Flags,
+    /// i32, to the nearest float.
+    Integers,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Op {
+    /// The elements at a slot. Here and in the stores the last number counts the vectors of a block.
+    Load(SlotId, Kind, u8),
+    /// The first float at a slot, in each lane.
+    Uniform(SlotId),
+    /// These bits in each lane.
+    Constant(u64),
+    /// An instruction of one operand.
+    One(Instruction, Option<u8>, Value),
+    /// An instruction of two operands.
+    Two(Instruction, Option<u8>, Value, Value),
+    /// `yes` where the bits of the mask are set, else `no`.
+    Blend { mask: Value, yes: Value, no: Value },
+    /// Writes floats to a slot.
+    Store(SlotId, Value, u8),
+    /// Writes floats past the caches, where the slot is aligned for it.
+    Stream(SlotId, Value, u8),
+    /// Writes masks as bytes 0 and 1.
+    StoreFlags(SlotId, Value, u8),
+}
+
+impl Op {
+    /// The same for a vector of a block, whose values are found by `moved`.
+    fn of(self, part: u8, moved: impl Fn(Value) -> Value) -> Self {
+        match self {
+            Op::Load(slot, kind, _) => Op::Load(slot, kind, part),
+            Op::Uniform(_) | Op::Constant(_) => self,
+            Op::One(i, byte, a) => Op::One(i, byte, moved(a)),
+            Op::Two(i, byte, a, b) => Op::Two(i, byte, moved(a), moved(b)),
+            Op::Blend { mask, yes, no } => Op::Blend { mask: moved(mask), yes: moved(yes), no: moved(no) },
+            Op::Store(slot, a, _) => Op::Store(slot, moved(a), part),
+            Op::Stream(slot, a, _) => Op::Stream(slot, moved(a), part),
+            Op::StoreFlags(slot, a, _) => Op::StoreFlags(slot, moved(a), part),
+        }
+    }
+
+    /// The values that it reads.
+    pub(super) fn operands(&self) -> SmallVec<[Value; 3]> {
+        match *self {
+            Op::Load(..) | Op::Uniform(_) | Op::Constant(_) => SmallVec::new(),
+            Op::One(_, _, a) => SmallVec::from_slice(&[a]),
+            Op::Store(_, a, _) | Op::Stream(_, a, _) | Op::StoreFlags(_, a, _) => SmallVec::from_slice(&[a]),
+            Op::Two(_, _, a, b) => SmallVec::from_slice(&[a, b]),
+            Op::Blend { mask, yes, no } => SmallVec::from_slice(&[no, yes, mask]),
+        }
+    }
+
+    /// Whether it is the same for all elements.
+    pub(super) fn is_uniform(&self) -> bool {
+        matches!(self, Op::Uniform(_) | Op::Constant(_))
+    }
+}
+
+/// Operations in order.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) float: Float,
+    pub(super) ops: Vec<Op>,
+    /// How many vectors a round of the loop takes.
+    pub(super) vectors: usize,
+    /// Slots to fetch ahead of their use.
+    pub(super) ahead: SmallVec<[SlotId; 8]>,
+}
+
+impl Line {
+    pub(super) fn new(float: Float) -> Self {
+        Self { float, ops: Vec::with_capacity(64), vectors: 1, ahead: SmallVec::new() }
+    }
+
+    pub(super) fn push(&mut self, op: Op) -> Value {
+        self.ops.push(op);
+        (self.ops.len() - 1) as Value
+    }
+
+    /// As `push`, but found again if it is there already.
+    pub(super) fn once(&mut self, op: Op) -> Value {
+        match self.ops.iter().position(|o| *o == op) {
+            Some(at) => at as Value,
+            None => self.push(op),
+        }
+    }
+
+    /// The line over blocks of two vectors, each step for both before the next, or else one vector after the other.
+    ///
+    /// Streams come last, both vectors together. Only whole lines of the cache pass it by well; and large buffers begin at equal
+    /// offsets of a page, so that a load behind a store of the same round would look as if it read what is on its way to memory.
+    pub(super) fn doubled(&self, abreast: bool) -> Self {
+        let ops = Vec::with_capacity(2 * self.ops.len());
+        let mut double = Self { float: self.float, ops, vectors: 2, ahead: self.ahead.clone() };
+        let mut places: Vec<[Value; 2]> = vec![[0; 2]; self.ops.len()];
+        let mut write = |at: usize, part: u8| {
+            let op = self.ops[at].of(part, |v| places[v as usize][part as usize]);
+            places[at][part as usize] = match part == 1 && op.is_uniform() {
+                true => places[at][0],
+                false => double.push(op),
+            };
+        };
+        let last = |op: &Op| matches!(op, Op::Stream(..) | Op::Store(..) | Op::StoreFlags(..));
+        let (stores, others): (Vec<usize>, Vec<usize>) = (0..self.ops.len()).partition(|&at| last(&self.ops[at]));
+        match abreast {
+            true => others.iter().for_each(|&at| (0..2).for_each(|part| write(at, part))),
+            false => (0..2).for_each(|part| others.iter().for_each(|&at| write(at, part))),
+        }
+        stores.iter().for_each(|&at| (0..2).for_each(|part| write(at, part)));
+        double
+    }
+
+    /// The slots that it reads along the tile, each with the bytes of an element.
+    pub(super) fn reads(&self) -> SmallVec<[(SlotId, u8); 8]> {
+        let size = self.float.size() as u8;
+        let read = |op: &Op| match *op {
+            Op::Load(slot, Kind::Floats, _) => Some((slot, size)),
+            Op::Load(slot, Kind::Flags, _) => Some((slot, 1)),
+            Op::Load(slot, Kind::Integers, _) => Some((slot, 4)),
+            _ => None,
+        };
+        let mut reads: SmallVec<[(SlotId, u8); 8]> = self.ops.iter().filter_map(read).collect();
+        reads.sort_unstable();
+        reads.dedup_by_key(|read| read.0);
+        reads
+    }
+
+    /// The slots that it writes, each with the bytes of an element.
+    pub(super) fn writes(&self) -> SmallVec<[(SlotId, u8); 8]> {
+        let size = self.float.size() as u8;
+        let written = |op: &Op| match *op {
+            Op::Store(slot, ..) | Op::Stream(slot, ..) => Some((slot, size)),
+            Op::StoreFlags(slot, ..) => Some((slot, 1)),
+            _ => None,
+        };
+        self.ops.iter().filter_map(written).collect()
+    }
+
+    /// The slots that it streams to.
+    pub(super) fn streams(&self) -> SmallVec<[SlotId; 4]> {
+        let streamed = |op: &Op| if let Op::Stream(slot, ..) = *op { Some(slot) } else { None };
+        self.ops.iter().filter_map(streamed).collect()
+    }
+
+    /// Its slots, in the order of use, some more than once.
+    pub(super) fn slots_mut(&mut self) -> impl Iterator<Item = &mut SlotId> {
+        self.ops.iter_mut().filter_map(|op| match op {
+            Op::Load(slot, ..) | Op::Uniform(slot) => Some(slot),
+            Op::Store(slot, ..) | Op::Stream(slot, ..) | Op::StoreFlags(slot, ..) => Some(slot),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! Straight-line native code for runs of arithmetic.
+//!
+//! A tile kernel is as fast as it can be and still reads its operands from the first-level cache and writes its result there. Where
+//! several maps follow each other, that traffic is most of the time. Here such a run becomes one loop of machine code whose values
+//! stay in registers: `select` finds the runs, `formulas` writes them as a `line` of operations, `allocate` and
+//! `emit` give them registers and have the `assembler` encode them, `pages` hold the code of a program, and `run` calls it.
+//!
+//! The operations are those of the tile kernels, in their order, so every bit is the same; where there is no such code (another
+//! processor, no AVX2, a system that gives no executable pages, a small loop), the tile kernels do the work.
+
+mod allocate;
+mod assembler;
+mod emit;
+mod formulas;
+mod line;
+mod pages;
+mod run;
+mod select;
+#[cfg(test)]
+mod tests;
+
+use crate::kernels::level::Level;
+use crate::kernels::loops::Loop;
+use crate::kernels::loops::code::{Action, Phase, Place, SlotId};
+use line::Line;
+use pages::Pages;
+use run::Run;
+use select::{Selection, Slots, expose, visit};
+use std::sync::{Arc, OnceLock};
+
+/// The native form of a loop, before it has pages.
+#[derive(Clone, Debug)]
+pub(super) struct Native {
+    prologue: Vec<Action>,
+    phases: Vec<Phase>,
+    /// Long streams that no line fetches ahead itself.
+    reads: Vec<SlotId>,
+    code: Vec<u8>,
+    runs: Vec<Run>,
+}
+
+/// The code that a loop runs.
+#[derive(Clone, Debug)]
+pub(super) struct Linked {
+    pages: Arc<Pages>,
+    start: usize,
+    runs: Vec<Run>,
+}
+
+impl Linked {
+    /// Runs a line over `n` elements.
+    ///
+    /// # Safety
+    /// The pointers of the line's slots are valid for `n` elements.
+    pub(super) unsafe fn run(&self, line: u16, slots: &[Place], table: &mut [*mut u8], n: usize) {
+        if let Some(run) = self.runs.get(line as usize) {
+            // SAFETY: the pages were made of the code of these runs, for the level of this machine; the rest is promised by the caller.
+            unsafe { run.run(&self.pages, self.start, slots, table, n) }
+        }
+    }
+}
+
+/// Loops of fewer points run through the tile kernels.
+///
+/// The environment variable `WENGERT_NATIVE` makes it all loops (`off`) or none (`always`). It is read once.
+fn fewest() -> usize {
+    static CHOSEN: OnceLock<usize> = OnceLock::new();
+    *CHOSEN.get_or_init(|| match std::env::var("WENGERT_NATIVE").as_deref() {
+        Ok("off") => usize::MAX,
+        Ok("always") => 1,
+        _ => 2048,
+    })
+}
+
+impl Loop {
+    /// With its native form, if there is one; registers hold elements of up to `width` bytes.
+    pub(super) fn with_native(mut self, width: usize) -> Self {
+        let possible = cfg!(all(unix, target_arch = "x86_64", not(miri))) && self.level >= Level::Avx2;
+        if !possible || self.rows * self.cols < fewest() {
+            return self;
+        }
+        if let Some((native, registers)) = self.native_form() {
+            for _ in 0..registers {
+                self.scratch = self.scratch.next_multiple_of(64);
+                self.slots.push(Place::Register(self.scratch as u32));
+                self.scratch += self.tile * width;
+            }
+            self.native = Some(native);
+        }
+        self
+    }
+
+    /// Whether its native form is a single line that keeps nothing in registers, so that its tiles may be of any length.
+    pub(super) fn is_one_line(&self) -> bool {
+        let one = |native: &Native| match native.phases.as_slice() {
+            [phase] => matches!(phase.body.as_slice(), [Action::Native { .. }]) && phase.after.is_empty(),
+            _ => false,
+        };
+        let kept = |run: &Run| run.slots().any(|s| matches!(self.slots.get(s as usize), Some(Place::Register(_))));
+        self.native.as_ref().is_some_and(|native| one(native) && !native.runs.iter().any(kept))
+    }
+
+    fn native_form(&self) -> Option<(Native, usize)> {
+        let actions = self.phases.iter().map(|p| p.body.len()).max().unwrap_or(0);
+        SlotId::try_from(self.slots.len() + actions).ok()?;
+        let mut exposed = Slots::default();
+        for list in std::iter::once(&self.prologue).chain(self.phases.iter().flat_map(|p| [&p.body, &p.after])) {
+            expose(&mut exposed, list);
+        }
+        let (uniform, spread) = self.uniform();
+        let mut selection = Selection { slots: &self.slots, uniform, spread, exposed, lines: Vec::new(), registers: 0 };
+        let mut phases = self.phases.clone();
+        for phase in &mut phases {
+            phase.body = selection.body(phase);
+        }
+        let Selection { mut lines, registers, spread, .. } = selection;
+        if lines.is_empty() {
+            return None;
+        }
+        let mut reads = self.reads.clone();
+        for line in &mut lines {
+            let loads = line.reads();
+            line.ahead = reads.iter().copied().filter(|slot| loads.iter().any(|l| l.0 == *slot)).collect();
+            reads.retain(|slot| !line.ahead.contains(slot));
+        }
+        for phase in &mut phases {
+            phase.moves.clear();
+            for action in &mut phase.body {
+                visit(action, &mut lines, &mut |slot| phase.moves.push(*slot));
+            }
+            phase.moves.sort_unstable();
+            phase.moves.dedup();
+            phase.moves.retain(|&slot| self.slots.get(slot as usize).is_some_and(Place::moves));
+        }
+        // Lines read one element of a row's value: it need not be filled into a tile for them.
+        let mut filled = Slots::default();
+        for action in phases.iter().flat_map(|p| p.body.iter().chain(&p.after)).chain(&self.prologue) {
+            filled.extend(action.slots().1);
+        }
+        filled.extend(lines.iter().flat_map(Line::reads).map(|read| read.0));
+        let mut prologue = self.prologue.clone();
+        for action in phases.iter_mut().flat_map(|p| &mut p.after).chain(&mut prologue) {
+            if let Action::Expand { dst, src, size, .. } = *action
+                && spread.contains(dst)
+                && !filled.contains(dst)
+            {
+                *action = Action::Copy { dst, src, size };
+            }
+        }
+        let (mut code, mut runs) = (Vec::new(), Vec::with_capacity(lines.len()));
+        for line in &lines {
+            let made = emit::assemble(line)?;
+            runs.push(Run::new(line, &made, code.len()));
+            code.extend(made.bytes);
+        }
+        Some((Native { prologue, phases, reads, code, runs }, registers))
+    }
+
+    /// The registers that hold one element for all of a tile, and those of them that are filled for each row.
+    fn uniform(&self) -> (Slots, Slots) {
+        let (mut uniform, mut spread) = (Slots::default(), Slots::default());
+        let by_row = self.cols > self.tile || self.tile / self.cols <= 1;
+        let lists = self.phases.iter().map(|p| &p.after).chain([&self.prologue, &self.setup]);
+        for action in lists.flatten() {
+            match action {
+                Action::Splat { dst, .. } => uniform.insert(*dst),
+                Action::Expand { dst, .. } if by_row => {
+                    uniform.insert(*dst);
+                    spread.insert(*dst);
+                }
+                _ => {}
+            }
+        }
+        (uniform, spread)
+    }
+
+    /// Gives the loops of a program pages for their code, one mapping for all. Those that get none keep their tile kernels.
+    pub(crate) fn link<'a>(loops: impl Iterator<Item = &'a mut Loop>) {
+        let mut loops: Vec<(&mut Loop, Native)> =
+            loops.filter_map(|l| l.native.take().map(|native| (l, native))).collect();
+        if loops.is_empty() {
+            return;
+        }
+        let code: Vec<u8> = loops.iter().flat_map(|(_, native)| &native.code).copied().collect();
+        let Some(pages) = Pages::new(&code).map(Arc::new) else { return };
+        let mut start = 0;
+        for (code, native) in &mut loops {
+            let size = native.code.len();
+            code.prologue = std::mem::take(&mut native.prologue);
+            code.phases = std::mem::take(&mut native.phases);
+            code.reads = std::mem::take(&mut native.reads);
+            let runs = std::mem::take(&mut native.runs);
+            code.linked = Some(Linked { pages: pages.clone(), start, runs });
+            start += size;
+        }
+    }
+}

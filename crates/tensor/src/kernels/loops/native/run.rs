@@ -1,0 +1,124 @@
+//! Running the code of a line over a tile.
+
+use crate::kernels::loops::code::{Place, SlotId};
+use crate::kernels::loops::native::emit::Code;
+use crate::kernels::loops::native::line::Line;
+use crate::kernels::loops::native::pages::Pages;
+use smallvec::SmallVec;
+
+/// The code of a line: a loop over the elements from one place to another, whole blocks and at least one.
+#[cfg(target_arch = "x86_64")]
+type Entry = unsafe extern "sysv64" fn(table: *const *mut u8, from: usize, to: usize);
+#[cfg(not(target_arch = "x86_64"))]
+type Entry = unsafe extern "C" fn(table: *const *mut u8, from: usize, to: usize);
+
+/// Elements on their way: a vector of them, from one slot or for one.
+#[derive(Clone, Copy)]
+#[repr(C, align(32))]
+struct Stage([u8; 32]);
+
+/// Where the code of a line is, and what it needs.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// Offsets in the pages: over single vectors, over blocks, and over blocks with streams past the caches.
+    single: usize,
+    block: usize,
+    streaming: Option<usize>,
+    lanes: usize,
+    /// Elements of a block.
+    elements: usize,
+    reads: SmallVec<[(SlotId, u8); 8]>,
+    writes: SmallVec<[(SlotId, u8); 8]>,
+    streams: SmallVec<[SlotId; 4]>,
+}
+
+impl Run {
+    /// The run of a line whose code starts at `start`.
+    pub(super) fn new(line: &Line, code: &Code, start: usize) -> Self {
+        Self {
+            single: start + code.single,
+            block: start + code.block,
+            streaming: code.streaming.map(|at| start + at),
+            lanes: line.float.lanes(),
+            elements: code.elements,
+            reads: line.reads(),
+            writes: line.writes(),
+            streams: line.streams(),
+        }
+    }
+
+    /// The slots that it reads and writes along the tile.
+    pub(super) fn slots(&self) -> impl Iterator<Item = SlotId> {
+        self.reads.iter().chain(&self.writes).map(|slot| slot.0)
+    }
+
+    /// Runs over `n` elements.
+    ///
+    /// # Safety
+    /// `pages` hold the code at `start`, the machine has AVX2 and FMA, and the pointers of the line's slots are valid for `n` elements;
+    /// registers among them for whole vectors.
+    pub(super) unsafe fn run(&self, pages: &Pages, start: usize, slots: &[Place], table: &mut [*mut u8], n: usize) {
+        let aligned = || self.streams.iter().all(|&s| (table[s as usize] as usize).is_multiple_of(64));
+        let entry = match self.streaming {
+            Some(streaming) if aligned() => streaming,
+            _ => self.block,
+        };
+        let (blocks, vectors) = (n - n % self.elements, n - n % self.lanes);
+        // SAFETY: promised by the caller.
+        unsafe {
+            if blocks > 0 {
+                code(pages, start + entry)(table.as_ptr(), 0, blocks);
+            }
+            if vectors > blocks {
+                code(pages, start + self.single)(table.as_ptr(), blocks, vectors);
+            }
+            if n > vectors {
+                self.last(code(pages, start + self.single), slots, table, vectors, n - vectors);
+            }
+        }
+    }
+
+    /// The elements behind the last whole vector. What lies in memory passes through stages of one vector.
+    ///
+    /// # Safety
+    /// As for `run`; the `rest` elements from `done` on are left.
+    #[cold]
+    unsafe fn last(&self, code: Entry, slots: &[Place], table: &mut [*mut u8], done: usize, rest: usize) {
+        let used = || self.reads.iter().map(|&r| (r, true)).chain(self.writes.iter().map(|&w| (w, false)));
+        let count = self.reads.len() + self.writes.len();
+        let mut stages: SmallVec<[Stage; 16]> = SmallVec::from_elem(Stage([0; 32]), count);
+        let mut before: SmallVec<[*mut u8; 16]> = SmallVec::new();
+        // SAFETY: the elements lie within what the caller promises; a stage has room for a vector, and a register ends with one.
+        unsafe {
+            for (((slot, size), read), stage) in used().zip(&mut stages) {
+                let (at, size) = (slot as usize, size as usize);
+                let pointer = table[at].add(done * size);
+                before.push(table[at]);
+                table[at] = match slots[at] {
+                    Place::Register(_) => pointer,
+                    _ => {
+                        if read {
+                            std::ptr::copy_nonoverlapping(pointer, stage.0.as_mut_ptr(), rest * size);
+                        }
+                        stage.0.as_mut_ptr()
+                    }
+                };
+            }
+            code(table.as_ptr(), 0, self.lanes);
+            for ((((slot, size), read), stage), pointer) in used().zip(&stages).zip(before) {
+                let (at, size) = (slot as usize, size as usize);
+                if !read && !matches!(slots[at], Place::Register(_)) {
+                    std::ptr::copy_nonoverlapping(stage.0.as_ptr(), pointer.add(done * size), rest * size);
+                }
+                table[at] = pointer;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The pages hold the code of a line at `offset`.
+unsafe fn code(pages: &Pages, offset: usize) -> Entry {
+    // SAFETY: promised by the caller; a function pointer has the size of an address.
+    unsafe { std::mem::transmute::<*const u8, Entry>(pages.at(offset)) }
+}
