@@ -253,3 +253,13 @@ fn vectors_and_broadcast_batches() -> Result<()> {
     assert_eq!(x.shape().dims(), [3]);
     Ok(())
 }
+
+#[test]
+fn a_batch_of_no_matrices_costs_nothing_however_large_they_are() -> Result<()> {
+    let tape = Tape::new();
+    let none = tape.input(&Tensor::zeros([0, 1 << 27, 1 << 27], DType::F64)?);
+    for y in [none.inv(), none.det(), none.qr().0, none.svdvals(), none.eigvalsh(), none.pinv(), none.matrix_exp()] {
+        assert!(y.value()?.is_empty());
+    }
+    Ok(())
+}

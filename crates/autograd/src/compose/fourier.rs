@@ -176,7 +176,7 @@ impl<'t> Var<'t> {
                 let size: usize = others.iter().filter_map(|&axis| shape.get(axis)).product();
                 let half = others.iter().fold(self, |y, &axis| y.then(Fft { axis, inverse: true }));
                 let y = half.then(Irfft { axis: last, size: n });
-                self.named(op, y.times(norm.factor(size * n, true)))
+                self.named(op, y.times(norm.factor(size.saturating_mul(n), true)))
             }
             Err(error) => self.reject(op, error),
         }
@@ -245,7 +245,7 @@ impl<'t> Var<'t> {
         }
         let axis = at as isize;
         let (n, m) = (self.dim(axis), kernel.dim(axis));
-        let whole = (n + m).saturating_sub(1);
+        let whole = n.saturating_add(m).saturating_sub(1);
         if n == 0 || m == 0 {
             return refuse(Error::value(format!("{n} elements and {m} of the kernel meet nowhere")));
         }
@@ -372,7 +372,8 @@ fn smooth(n: usize) -> usize {
         }
         n
     };
-    (n.max(1)..=n.max(1).next_power_of_two()).find(|&n| without(without(without(n, 2), 3), 5) == 1).unwrap_or(n)
+    let most = n.max(1).checked_next_power_of_two().unwrap_or(usize::MAX);
+    (n.max(1)..=most).find(|&n| without(without(without(n, 2), 3), 5) == 1).unwrap_or(n)
 }
 
 pub(super) fn entries() -> Vec<Entry> {

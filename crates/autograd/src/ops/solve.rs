@@ -75,6 +75,9 @@ impl Op for Solve {
 impl Kernel for Solve {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [a, factors, b] = views(inputs)?;
+        if out.shape().is_empty() {
+            return Ok(());
+        }
         let (n, k) = (a.shape().last().copied().unwrap_or(0), b.shape().last().copied().unwrap_or(0));
         let lower = Triangle { upper: false, transposed: self.transposed, unit: true };
         let upper = Triangle { upper: true, transposed: self.transposed, unit: false };
