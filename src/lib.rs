@@ -68,8 +68,8 @@
 //!
 //! # Features
 //!
-//! `fft` (Fourier transforms), `files` (CSV and safetensors), `linalg` (factorizations), `plot` (SVG charts) and `progress` (a bar on the
-//! terminal) are on by default.
+//! `files` (CSV and safetensors), `plot` (SVG charts) and `progress` (a bar on the terminal) are on by default; `linalg` (factorizations)
+//! and `fft` (Fourier transforms) are not, as they take minutes to build.
 #![forbid(unsafe_code)]
 
 pub use wengert_autograd as autograd;
