@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
-use wengert_tensor::dtype::{DType, Scalar};
+use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::layout::Layout;
 use wengert_tensor::random::Key;
@@ -515,63 +515,4 @@ pub(crate) fn pull_back<'t>(
     }
     let found = tape.sweep_all(&from, &ids);
     found.into_iter().zip(inputs).map(|(ct, input)| ct.unwrap_or_else(|| input.zeros_like())).collect()
-}
-
-/// Float results of one dtype, one behind the other in a flat tensor: an op has one result.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Packing {
-    pub(crate) dtype: DType,
-    pub(crate) parts: Vec<Part>,
-}
-
-/// One of the results of a packing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Part {
-    /// Which output of the body it is.
-    pub(crate) output: usize,
-    /// Its shape.
-    pub(crate) shape: Shape,
-    /// Where it starts.
-    pub(crate) at: usize,
-}
-
-impl Packing {
-    /// Those of the results that have this dtype.
-    pub(crate) fn new(dtype: DType, results: impl Iterator<Item = (usize, Meta)>) -> Result<Packing> {
-        let mut at = 0usize;
-        let mut parts = Vec::new();
-        for (output, meta) in results.filter(|(_, meta)| meta.dtype == dtype) {
-            let len = meta.shape.len();
-            parts.push(Part { output, shape: meta.shape, at });
-            at = at.checked_add(len).ok_or_else(|| Error::shape("the size of all results overflows"))?;
-        }
-        Ok(Packing { dtype, parts })
-    }
-
-    /// Elements of all parts.
-    pub(crate) fn len(&self) -> usize {
-        self.parts.last().map_or(0, |part| part.at + part.shape.len())
-    }
-
-    /// Shape and dtype of the packed result.
-    pub(crate) fn meta(&self) -> Result<Meta> {
-        Ok(Meta::new(Shape::new([self.len()])?, self.dtype))
-    }
-
-    /// A part of the packed value, or of its cotangent.
-    pub(crate) fn part<'t>(&self, packed: Var<'t>, part: &Part) -> Var<'t> {
-        packed.slice(0, part.at..part.at + part.shape.len()).reshape(part.shape.clone())
-    }
-
-    /// The bytes of each part.
-    pub(crate) fn split<'a>(&self, mut bytes: &'a mut [u8]) -> Vec<&'a mut [u8]> {
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let len = (part.shape.len() * self.dtype.size()).min(bytes.len());
-            let (head, tail) = bytes.split_at_mut(len);
-            parts.push(head);
-            bytes = tail;
-        }
-        parts
-    }
 }

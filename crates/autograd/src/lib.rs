@@ -51,8 +51,8 @@ mod lanes;
 mod matrices;
 mod naming;
 mod operators;
+mod packing;
 mod plan;
-#[cfg(any(feature = "fft", feature = "linalg"))]
 mod reals;
 mod spatial;
 mod sum_into;

@@ -5,6 +5,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
 /// Evaluates `$body` with `$T` bound to f32 or f64.
+#[cfg(any(feature = "fft", feature = "linalg"))]
 macro_rules! with_real {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {
@@ -20,9 +21,10 @@ macro_rules! with_real {
         }
     };
 }
+#[cfg(any(feature = "fft", feature = "linalg"))]
 pub(crate) use with_real;
 
-/// That there is no such factorization or transform for an element type.
+/// That there is no such kernel for an element type.
 pub(crate) fn unfit(dtype: DType) -> Error {
     Error::dtype(format!("computes in f32 and f64, not {dtype}")).help("convert first: .cast(DType::F32)")
 }

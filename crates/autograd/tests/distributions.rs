@@ -116,7 +116,7 @@ fn misuse_says_what_is_wrong() {
     );
     begins(
         say(&|tape| tape.random().bernoulli(tape.full([2], 1.0, DType::I64)), Tape::with_key(1)),
-        "bernoulli: draws for f32 or f64, not i64",
+        "bernoulli: computes in f32 and f64, not i64",
     );
     begins(say(&|tape| tape.random().integers([2], 3, 3), Tape::with_key(1)), "integers: a range from 3 to below 3");
 }

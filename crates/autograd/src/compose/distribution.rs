@@ -4,6 +4,7 @@ use crate::graph::{Tape, Var};
 use crate::ops::random::{Distribution, Random, no_key};
 use crate::ops::random_gamma::RandomGamma;
 use crate::ops::random_poisson::RandomPoisson;
+use crate::reals::reals;
 use crate::sample::{Entry, Sample};
 use std::cell::Cell;
 use std::f64::consts::FRAC_1_SQRT_2;
@@ -51,16 +52,6 @@ impl Tape {
     pub fn random_from(&self, key: Key) -> Draws<'_> {
         let key = self.slot(Shape::scalar(), Scalar::of(key.0 as i64));
         Draws { tape: self, key: Some(key), own: Some(Cell::new(0)) }
-    }
-}
-
-/// Whether a parameter is a float of 32 or 64 bits; the error names what it is for.
-fn check<'t>(x: Var<'t>) -> Result<()> {
-    match x.dtype() {
-        DType::F32 | DType::F64 => Ok(()),
-        other => {
-            Err(Error::dtype(format!("draws for f32 or f64, not {other}")).help("convert first: .cast(DType::F32)"))
-        }
     }
 }
 
@@ -122,7 +113,7 @@ impl<'t> Draws<'t> {
     #[track_caller]
     pub fn truncated_normal(&self, low: Var<'t>, high: Var<'t>) -> Var<'t> {
         const NAME: &str = "truncated_normal";
-        if let Err(error) = check(low) {
+        if let Err(error) = reals(&low.meta()) {
             return low.reject(NAME, error);
         }
         let start = self.tape.len();
@@ -165,7 +156,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn bernoulli(&self, p: Var<'t>) -> Var<'t> {
-        if let Err(error) = check(p) {
+        if let Err(error) = reals(&p.meta()) {
             return p.reject("bernoulli", error);
         }
         self.draw("bernoulli", Distribution::Uniform, Ok(p.shape()), p.dtype()).lt(p)
@@ -184,7 +175,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn categorical(&self, logits: Var<'t>, axis: isize) -> Var<'t> {
-        if let Err(error) = check(logits) {
+        if let Err(error) = reals(&logits.meta()) {
             return logits.reject("categorical", error);
         }
         let start = self.tape.len();

@@ -6,10 +6,11 @@
 //! * batches: one choice for all, or, where each example has its own, both functions and a `select`
 
 use crate::batch::{Batch, stacked};
-use crate::body::{Body, Input, Packing, Role, pull_back, trace};
+use crate::body::{Body, Input, Role, pull_back, trace};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
+use crate::packing::{Packing, record_packed, spare};
 use crate::sample::{Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
-use wengert_tensor::storage::Storage;
 use wengert_tensor::tensor::Tensor;
 
 /// Two functions of the same operands, with results of the same shapes and dtypes. Each reads its own values from outside behind
@@ -49,33 +49,13 @@ impl Fork {
     pub(crate) fn record<'t>(self: &Arc<Self>, tape: &'t Tape, operands: &[Var<'t>]) -> Vec<Var<'t>> {
         let [first, second] = &self.branches;
         let metas = first.metas();
-        let mut values = vec![tape.poison(); metas.len()];
         if metas != second.metas() {
             let list = |metas: &[Meta]| metas.iter().map(Meta::to_string).collect::<Vec<_>>().join(", ");
             let error = format!("one branch gives {}, the other {}", list(&metas), list(&second.metas()));
             tape.reject("cond", &[], Error::shape(error).help("both give values of the same shapes and dtypes"));
-            return values;
+            return vec![tape.poison(); metas.len()];
         }
-        let mut done: Vec<DType> = Vec::new();
-        for dtype in metas.iter().map(|meta| meta.dtype) {
-            if done.contains(&dtype) {
-                continue;
-            }
-            done.push(dtype);
-            match Packing::new(dtype, metas.iter().cloned().enumerate()) {
-                Ok(packing) => {
-                    let op = Cond { fork: Arc::clone(self), packing: packing.clone() };
-                    let packed = tape.record(op, operands);
-                    for part in &packing.parts {
-                        if let Some(value) = values.get_mut(part.output) {
-                            *value = packing.part(packed, part);
-                        }
-                    }
-                }
-                Err(error) => _ = tape.reject("cond", &[], error),
-            }
-        }
-        values
+        record_packed(tape, "cond", &metas, operands, |packing| Cond { fork: Arc::clone(self), packing }.into())
     }
 }
 
@@ -197,7 +177,7 @@ impl Op for Cond {
         let pick = |branch: usize| -> Vec<Var<'t>> {
             self.fork.operands(branch).filter_map(|at| x.operand(at + 1)).map(|(var, _)| var).collect()
         };
-        let results = if each {
+        let results: Vec<Var<'t>> = if each {
             let (first, second) = (through(0, &pick(0)), through(1, &pick(1)));
             let choose = |(a, b): (Var<'t>, Var<'t>)| {
                 let ones = vec![1; a.rank().saturating_sub(1)];
@@ -224,9 +204,7 @@ impl Op for Cond {
             let fork = Fork { branches: [first.body, second.body], given: self.fork.given };
             Arc::new(fork).record(tape, &operands)
         };
-        let part = |part: &crate::body::Part| Some(results.get(part.output)?.reshape([size, part.shape.len()]));
-        let parts: Vec<Var<'t>> = self.packing.parts.iter().map(part).collect::<Option<_>>()?;
-        Some(tape.concat(&parts, 1))
+        self.packing.batch(tape, size, &results)
     }
 }
 
@@ -238,17 +216,8 @@ impl Kernel for Cond {
         let body = self.fork.branches.get(branch).ok_or_else(lost)?;
         let read: SmallVec<[&[u8]; 16]> =
             self.fork.operands(branch).filter_map(|at| rest.get(at)).map(TensorView::bytes).collect();
-        let mut parts: Vec<Option<&mut [u8]>> = (0..body.outputs.len()).map(|_| None).collect();
-        for (part, bytes) in self.packing.parts.iter().zip(self.packing.split(out.bytes_mut())) {
-            if let Some(place) = parts.get_mut(part.output) {
-                *place = Some(bytes);
-            }
-        }
-        let spare = |(part, meta): (&Option<&mut [u8]>, Meta)| match part {
-            Some(_) => Storage::take(0),
-            None => Storage::take(meta.shape.len() * meta.dtype.size()),
-        };
-        let mut spares: Vec<Storage> = parts.iter().zip(body.metas()).map(spare).collect::<Result<_>>()?;
+        let parts = self.packing.places(out.bytes_mut(), body.outputs.len());
+        let mut spares = spare(&parts, &body.metas())?;
         let mut written: SmallVec<[&mut [u8]; 16]> = SmallVec::new();
         for (part, spare) in parts.into_iter().zip(&mut spares) {
             written.push(match part {

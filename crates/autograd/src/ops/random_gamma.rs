@@ -12,6 +12,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
+use crate::reals::reals;
 use crate::sample::{Entry, Sample};
 use std::ops::{Add, Div, Mul};
 use wengert_tensor::dtype::DType;
@@ -32,16 +33,6 @@ pub struct RandomGamma {
 /// dz/dα; the operands are α, z and the digamma function of α.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct GammaSlope;
-
-/// That elements are f32 or f64.
-pub(super) fn real(meta: &Meta) -> Result<()> {
-    match meta.dtype {
-        DType::F32 | DType::F64 => Ok(()),
-        other => {
-            Err(Error::dtype(format!("draws for f32 or f64, not {other}")).help("convert first: .cast(DType::F32)"))
-        }
-    }
-}
 
 /// Runs `f` over the elements of a result, with those of one operand.
 pub(super) fn each(
@@ -81,7 +72,7 @@ impl Op for RandomGamma {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [_key, alpha] = operands(inputs)?;
-        real(alpha)?;
+        reals(alpha)?;
         Ok(alpha.clone())
     }
 
@@ -162,7 +153,7 @@ impl Op for GammaSlope {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [alpha, z, digamma] = operands(inputs)?;
-        real(alpha)?;
+        reals(alpha)?;
         match alpha == z && z == digamma {
             true => Ok(alpha.clone()),
             false => Err(Error::shape(format!("{z} for the shapes {alpha}"))),

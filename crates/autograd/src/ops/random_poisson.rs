@@ -11,7 +11,8 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
-use crate::ops::random_gamma::{key, real};
+use crate::ops::random_gamma::key;
+use crate::reals::reals;
 use crate::sample::{Entry, Sample};
 use std::f64::consts::PI;
 use wengert_tensor::dtype::DType;
@@ -43,7 +44,7 @@ impl Op for RandomPoisson {
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [_key, rate] = operands(inputs)?;
-        real(rate)?;
+        reals(rate)?;
         Ok(rate.with_dtype(DType::I64))
     }
 

@@ -9,10 +9,11 @@
 //! * random ops of the step draw anew in every run
 
 use crate::batch::{Batch, stacked};
-use crate::body::{Body, Input, Packing, Role, pull_back, trace};
+use crate::body::{Body, Input, Role, pull_back, trace};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
+use crate::packing::{Packing, record_packed};
 use crate::sample::{Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
@@ -46,10 +47,10 @@ pub struct Scan {
 
 impl Frame {
     /// Shape and dtype of every result.
-    fn results(&self, history: &[bool]) -> Result<Vec<(usize, Meta)>> {
+    fn results(&self, history: &[bool]) -> Result<Vec<Meta>> {
         let result = |(i, meta): (usize, Meta)| match history.get(i) {
-            Some(false) => Ok((i, meta)),
-            _ => Ok((i, meta.with_shape(meta.shape.insert(0, self.length)?))),
+            Some(false) => Ok(meta),
+            _ => Ok(meta.with_shape(meta.shape.insert(0, self.length)?)),
         };
         self.body.metas().into_iter().enumerate().map(result).collect()
     }
@@ -57,36 +58,15 @@ impl Frame {
     /// Records the loop: one op for each dtype among the results. Gives all results.
     #[track_caller]
     pub(crate) fn record<'t>(self: &Arc<Self>, tape: &'t Tape, operands: &[Var<'t>], history: &[bool]) -> Vec<Var<'t>> {
-        let results = match self.results(history) {
-            Ok(results) => results,
+        match self.results(history) {
+            Ok(results) => record_packed(tape, "scan", &results, operands, |packing| {
+                Scan { frame: Arc::clone(self), history: history.into(), packing }.into()
+            }),
             Err(error) => {
                 tape.reject("scan", &[], error);
-                return vec![tape.poison(); self.body.outputs.len()];
-            }
-        };
-        let mut values = vec![tape.poison(); results.len()];
-        let mut done: Vec<DType> = Vec::new();
-        for dtype in results.iter().map(|(_, meta)| meta.dtype) {
-            if done.contains(&dtype) {
-                continue;
-            }
-            done.push(dtype);
-            let packing = match Packing::new(dtype, results.iter().cloned()) {
-                Ok(packing) => packing,
-                Err(error) => {
-                    tape.reject("scan", &[], error);
-                    return values;
-                }
-            };
-            let op = Scan { frame: Arc::clone(self), history: history.into(), packing: packing.clone() };
-            let packed = tape.record(op, operands);
-            for part in &packing.parts {
-                if let Some(value) = values.get_mut(part.output) {
-                    *value = packing.part(packed, part);
-                }
+                vec![tape.poison(); self.body.outputs.len()]
             }
         }
-        values
     }
 
     /// The place of the element that run `i` reads and writes.
@@ -255,16 +235,12 @@ impl Op for Scan {
         operands.extend(&traced.captured);
         let all = Frame { body: traced.body, ..*frame };
         let results = Arc::new(all).record(tape, &operands, &self.history);
-        let part = |part: &crate::body::Part| {
-            let result = results.get(part.output).copied()?;
-            let front = match self.history.get(part.output) {
-                Some(false) => result,
-                _ => result.moved_axis(1, 0),
-            };
-            Some(front.reshape([size, part.shape.len()]))
+        let front = |(i, result): (usize, Var<'t>)| match self.history.get(i) {
+            Some(false) => result,
+            _ => result.moved_axis(1, 0),
         };
-        let parts: Vec<Var<'t>> = self.packing.parts.iter().map(part).collect::<Option<_>>()?;
-        Some(tape.concat(&parts, 1))
+        let results: Vec<Var<'t>> = results.into_iter().enumerate().map(front).collect();
+        self.packing.batch(tape, size, &results)
     }
 }
 
@@ -281,12 +257,7 @@ impl Kernel for Scan {
         let frame = &*self.frame;
         let Frame { body, states, xs, length, reverse } = frame;
         let mut runner = body.runner()?;
-        let mut parts: Vec<Option<&mut [u8]>> = (0..body.outputs.len()).map(|_| None).collect();
-        for (part, bytes) in self.packing.parts.iter().zip(self.packing.split(out.bytes_mut())) {
-            if let Some(place) = parts.get_mut(part.output) {
-                *place = Some(bytes);
-            }
-        }
+        let parts = self.packing.places(out.bytes_mut(), body.outputs.len());
         let sizes: Vec<usize> = body.metas().iter().map(|meta| meta.shape.len() * meta.dtype.size()).collect();
         let mut lasts: Vec<(usize, &mut [u8])> = Vec::new();
         let mut tracks = Vec::with_capacity(sizes.len());

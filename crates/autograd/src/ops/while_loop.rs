@@ -7,15 +7,15 @@
 //! * batches: the step runs until no example goes on; those that are done keep their states
 
 use crate::batch::{Batch, stacked};
-use crate::body::{Body, Input, Packing, Role, trace};
+use crate::body::{Body, Input, Role, trace};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
+use crate::packing::{Packing, record_packed};
 use crate::sample::{Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
 use std::sync::Arc;
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::storage::Storage;
@@ -52,26 +52,7 @@ impl Turn {
     #[track_caller]
     pub(crate) fn record<'t>(self: &Arc<Self>, tape: &'t Tape, operands: &[Var<'t>]) -> Vec<Var<'t>> {
         let metas = self.step.metas();
-        let mut values = vec![tape.poison(); metas.len()];
-        let mut done: Vec<DType> = Vec::new();
-        for dtype in metas.iter().map(|meta| meta.dtype) {
-            if done.contains(&dtype) {
-                continue;
-            }
-            done.push(dtype);
-            match Packing::new(dtype, metas.iter().cloned().enumerate()) {
-                Ok(packing) => {
-                    let packed = tape.record(While { turn: Arc::clone(self), packing: packing.clone() }, operands);
-                    for part in &packing.parts {
-                        if let Some(value) = values.get_mut(part.output) {
-                            *value = packing.part(packed, part);
-                        }
-                    }
-                }
-                Err(error) => _ = tape.reject("while_loop", &[], error),
-            }
-        }
-        values
+        record_packed(tape, "while_loop", &metas, operands, |packing| While { turn: Arc::clone(self), packing }.into())
     }
 }
 
@@ -146,9 +127,7 @@ impl Op for While {
         operands.extend(&step.captured);
         let turn = Turn { condition: condition.body, step: step.body, states };
         let results = Arc::new(turn).record(tape, &operands);
-        let part = |part: &crate::body::Part| Some(results.get(part.output)?.reshape([size, part.shape.len()]));
-        let parts: Vec<Var<'t>> = self.packing.parts.iter().map(part).collect::<Option<_>>()?;
-        Some(tape.concat(&parts, 1))
+        self.packing.batch(tape, size, &results)
     }
 }
 

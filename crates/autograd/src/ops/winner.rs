@@ -7,8 +7,9 @@
 //! * shape: theirs, with the size of the axis as given; dtype: i64
 //! * derivative: none: it is an index
 
+use crate::batch::Batch;
 use crate::class::Class;
-use crate::graph::{Derivative, Op};
+use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
 use crate::sample::{Entry, Sample};
@@ -68,7 +69,7 @@ impl Op for Winner {
         Derivative::None("its result is an index")
     }
 
-    fn batch<'t>(&self, x: &crate::batch::Batch<'_, 't>) -> Option<crate::graph::Var<'t>> {
+    fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
         x.same(Winner { axis: self.axis + 1, ..*self })
     }
 }

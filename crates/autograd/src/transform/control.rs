@@ -11,8 +11,6 @@ use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
-type List<'t> = SmallVec<[Var<'t>; 4]>;
-
 /// How a step is repeated: [`Tape::scan`] with choices.
 ///
 /// ```
@@ -68,8 +66,7 @@ impl Loop {
         let length = match self.length_of(&elements) {
             Ok(length) => length,
             Err((operand, error)) => {
-                let operands: List<'t> = operand.into_iter().collect();
-                let operands: SmallVec<[_; 1]> = operands.iter().map(|&var| ("input", var)).collect();
+                let operands: SmallVec<[_; 1]> = operand.into_iter().map(|var| ("input", var)).collect();
                 tape.reject("scan", &operands, error);
                 0
             }
