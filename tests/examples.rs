@@ -1,18 +1,36 @@
 //! Every example runs, and ends with what it promises.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::Once;
+
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+/// Beside the tests lie the examples, as `cargo test` of the workspace has built them; what is missing or old is built now.
+fn program(example: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let profile = if cfg!(debug_assertions) { "test" } else { "release" };
+        let build = ["build", "--workspace", "--examples", "--profile", profile, "--quiet"];
+        said(&Command::new(env!("CARGO")).args(build).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap());
+    });
+    let tests = std::env::current_exe().unwrap();
+    tests
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples")
+        .join(format!("{example}{}", std::env::consts::EXE_SUFFIX))
+}
 
 fn output_of(example: &str, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--example", example, "--"])
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{example}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
-    text
+    said(&Command::new(program(example)).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap())
 }
 
 #[test]
