@@ -1,6 +1,7 @@
 //! Bytes of elements, shared by all who read them, and the pool that lends the same memory again.
 
 use crate::error::{Error, Result};
+use crate::kernels::huge::{HUGE, huge_pages};
 use bytemuck::Pod;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,6 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Every buffer begins at a multiple of this many bytes: a cache line, and the widest register.
 pub const ALIGN: usize = 64;
+
+/// Large buffers begin at one of this many places within a large page,
+const STREAMS: usize = 7;
+/// so many bytes apart.
+const STAGGER: usize = 9 * ALIGN;
 
 /// A run of bytes that begins at a multiple of [`ALIGN`].
 pub struct Buffer {
@@ -22,8 +28,17 @@ impl Buffer {
     /// Zeroed memory of a size class, if the system has it.
     fn allocate(class: usize) -> Option<Buffer> {
         // Zeroed pages of a large block are mapped when they are first touched, not here.
-        let memory: Vec<u8> = bytemuck::try_zeroed_vec(class_size(class) + ALIGN - 1).ok()?;
-        let start = memory.as_ptr().align_offset(ALIGN);
+        let size = class_size(class);
+        if size < 2 * HUGE {
+            let memory: Vec<u8> = bytemuck::try_zeroed_vec(size + ALIGN - 1).ok()?;
+            let start = memory.as_ptr().align_offset(ALIGN);
+            return Some(Buffer { memory, start, len: 0, class });
+        }
+        // Streams that are walked together must not fall on the same lines of the first-level cache.
+        let stagger = POOL.misses.load(Ordering::Relaxed) as usize % STREAMS * STAGGER;
+        let mut memory: Vec<u8> = bytemuck::try_zeroed_vec(size + HUGE + STREAMS * STAGGER).ok()?;
+        let start = memory.as_ptr().align_offset(HUGE) + stagger;
+        huge_pages(memory.get_mut(start - stagger..start + size)?);
         Some(Buffer { memory, start, len: 0, class })
     }
 

@@ -1,5 +1,6 @@
 //! The loops that touch data, and the only place with unsafe code.
 //!
+//! * `huge`: large pages for large buffers
 //! * `level`: which instructions this machine has
 //! * `scalar`: the table of scalar functions, and the tile kernel of each
 //! * `math`: the polynomials behind `exp`, `log`, `tanh` …
@@ -10,6 +11,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod huge;
 pub(crate) mod launch;
 pub mod level;
 pub mod loops;

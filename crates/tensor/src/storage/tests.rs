@@ -25,7 +25,7 @@ fn memory_that_cannot_be_had_is_an_error() {
 
 #[test]
 fn buffers_are_aligned_and_typed() {
-    for bytes in [0, 1, 63, 64, 65, 1000, 100_000] {
+    for bytes in [0, 1, 63, 64, 65, 1000, 100_000, 4 << 20, (4 << 20) + 1, 5_000_001] {
         let mut storage = Storage::zeroed(bytes).unwrap();
         assert!(storage.bytes().as_ptr().addr().is_multiple_of(ALIGN));
         assert_eq!((storage.len(), storage.is_empty()), (bytes, bytes == 0));
