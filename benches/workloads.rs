@@ -97,17 +97,21 @@ fn layernorm_softmax() -> Result<Step> {
 fn adam10m() -> Result<Step> {
     let n = 10_000_000;
     let gradient = normal([n])?;
-    let (mut p, mut m, mut v) = (normal([n])?, Tensor::zeros([n], DType::F32)?, Tensor::zeros([n], DType::F32)?);
+    let mut p = normal([n])?;
+    let mut state = vec![Tensor::zeros([n], DType::F32)?, Tensor::zeros([n], DType::F32)?];
     let (b1, b2, mut t) = (0.9f64, 0.999f64, 0);
     Ok(Box::new(move || {
         t += 1;
         let tape = Tape::new();
-        let [w, g, mean, square] = [&p, &gradient, &m, &v].map(|t| tape.input(t));
-        let mean = mean * b1 + g * (1.0 - b1);
-        let square = square * b2 + g * g * (1.0 - b2);
+        let [w, g, m, v] = [&p, &gradient, &state[0], &state[1]].map(|t| tape.input(t));
+        let mean = m * b1 + g * (1.0 - b1);
+        let square = v * b2 + g * g * (1.0 - b2);
         let (rate, scale) = (1e-3 / (1.0 - b1.powi(t)), 1.0 / (1.0 - b2.powi(t)).sqrt());
         let update = mean * rate / (square.sqrt() * scale + 1e-8);
-        [p, m, v] = tape.eval([w - update, mean, square])?;
+        // As in the library's own optimizers: the new state is written over the old one, the weights are not.
+        [m, v].into_iter().zip(state.drain(..)).for_each(|(input, own)| tape.donate(input, own));
+        let [weight, mean, square] = tape.eval([w - update, mean, square])?;
+        (p, state) = (weight, vec![mean, square]);
         Ok(0.0)
     }))
 }

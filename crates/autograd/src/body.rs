@@ -225,7 +225,7 @@ impl Body {
             });
         }
         graph.outputs = self.outputs.clone();
-        exec::plan(&graph, exec::fuses())
+        exec::plan(&graph, &[], exec::fuses())
     }
 }
 

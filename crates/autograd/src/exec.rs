@@ -11,10 +11,11 @@ use crate::plan::simplify::simplify;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use wengert_tensor::dtype::Scalar;
+use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads;
 use wengert_tensor::layout::Layout;
+use wengert_tensor::program::Bound;
 use wengert_tensor::storage::Storage;
 use wengert_tensor::tensor::Tensor;
 
@@ -102,6 +103,9 @@ pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
     for &id in outputs {
         mixer.wide(graph.node(id)?.hash);
     }
+    for &leaf in &graph.donated {
+        mixer.word(u64::from(leaf));
+    }
     let key = mixer.wide_finish();
     // The plan is taken out while it runs, so that a kernel may evaluate a tape of its own.
     let found = CACHE.with(|cache| {
@@ -114,9 +118,9 @@ pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
         Some(plan) => plan,
         None => Box::new(compile(&graph, outputs, fuse)?),
     };
-    let result = run(&graph, outputs, &mut plan);
-    CACHE.with(|cache| cache.borrow_mut().put(key, plan));
     drop(graph);
+    let result = run(tape, outputs, &mut plan);
+    CACHE.with(|cache| cache.borrow_mut().put(key, plan));
     result.map_err(|Failed { node, error }| match node {
         Some(id) => tape.frame(id, error),
         None => error,
@@ -136,10 +140,10 @@ impl Cache {
 }
 
 /// The program of a graph.
-pub(crate) fn plan(graph: &plan::graph::Graph, fuse: bool) -> Result<Emitted> {
+pub(crate) fn plan(graph: &plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let lowered = lower(&simplify(graph))?;
     let grouping = group(&lowered.items, &lowered.outputs, fuse);
-    emit(&lowered, &grouping)
+    emit(&lowered, &grouping, donated)
 }
 
 /// Whether plans of this thread fuse.
@@ -148,7 +152,7 @@ pub(crate) fn fuses() -> bool {
 }
 
 fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
-    let emitted = plan(&extract(graph, outputs)?, fuse)?;
+    let emitted = plan(&extract(graph, outputs)?, &graph.donated, fuse)?;
     CACHE.with(|cache| cache.borrow_mut().compiled += 1);
     let heavy = emitted.program.cost_ns() > ENTER_NS;
     Ok(Plan { emitted, used: 0, heavy })
@@ -166,14 +170,88 @@ impl From<Error> for Failed {
     }
 }
 
-fn run(graph: &Graph, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, Failed> {
-    let Emitted { program, tensors, scalars, outputs, origins } = &mut plan.emitted;
+/// An input whose memory an output takes over.
+struct Donated {
+    input: usize,
+    output: usize,
+    storage: Option<Storage>,
+    dtype: DType,
+    layout: Layout,
+}
+
+fn run(tape: &Tape, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, Failed> {
+    let donations = !tape.graph.borrow().donated.is_empty();
+    let mut donated: SmallVec<[Donated; 4]> = SmallVec::new();
+    if donations {
+        take_donated(&mut tape.graph.borrow_mut(), &plan.emitted, &mut donated);
+    }
+    let mut results: SmallVec<[Storage; 16]> = SmallVec::new();
+    let outcome = plan.emitted.program.buffers().outputs.iter().enumerate().try_for_each(|(output, &bytes)| {
+        let held = donated.iter_mut().find(|d| d.output == output).and_then(|d| d.storage.take());
+        results.push(held.map_or_else(|| Storage::take(bytes), Ok)?);
+        Ok(())
+    });
+    let outcome = outcome.and_then(|()| execute(&tape.graph.borrow(), plan, &mut results, &donated));
+    if donations {
+        for d in donated.iter_mut().filter(|d| d.storage.is_none()) {
+            d.storage = results.get(d.output).cloned();
+        }
+        settle(&mut tape.graph.borrow_mut(), &plan.emitted, donated, outcome.is_ok())?;
+    }
+    outcome?;
+    let graph = tape.graph.borrow();
+    let mut values = Vec::with_capacity(wanted.len());
+    for (&id, &output) in wanted.iter().zip(&plan.emitted.outputs) {
+        let meta = &graph.node(id)?.meta;
+        let storage = results.get(output).cloned().ok_or_else(|| Error::state("a plan without this output"))?;
+        values.push(Tensor::from_parts(storage, meta.dtype, Layout::contiguous(meta.shape.clone()))?);
+    }
+    Ok(values)
+}
+
+/// Takes the memory of donated inputs that an output may replace, where nobody else owns it.
+fn take_donated(graph: &mut Graph, emitted: &Emitted, donated: &mut SmallVec<[Donated; 4]>) {
+    for &(input, output) in emitted.program.replacements() {
+        let leaf = emitted.tensors.get(input).and_then(|&leaf| graph.leaves.get_mut(leaf as usize));
+        let Some(leaf) = leaf.filter(|leaf| matches!(leaf, Leaf::Tensor(_))) else { continue };
+        let Leaf::Tensor(tensor) = std::mem::replace(leaf, Leaf::Spent) else { continue };
+        let bytes = emitted.program.buffers().outputs.get(output);
+        let whole = tensor.is_contiguous() && tensor.layout().offset() == 0 && Some(&tensor.storage().len()) == bytes;
+        let (mut storage, dtype, layout) = tensor.into_parts();
+        if whole && storage.get_mut().is_some() {
+            donated.push(Donated { input, output, storage: Some(storage), dtype, layout });
+        } else if let Ok(tensor) = Tensor::from_parts(storage, dtype, layout) {
+            *leaf = Leaf::Tensor(tensor);
+        }
+    }
+}
+
+/// Ends the life of the donated inputs that were read, or gives them their memory back when the run failed.
+fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Donated; 4]>, done: bool) -> Result<()> {
+    let Graph { leaves, donated: waiting, .. } = graph;
+    if done {
+        waiting.retain(|leaf| {
+            let spent = emitted.tensors.contains(leaf);
+            if let (true, Some(leaf)) = (spent, leaves.get_mut(*leaf as usize)) {
+                *leaf = Leaf::Spent;
+            }
+            !spent
+        });
+        return Ok(());
+    }
+    for Donated { input, storage, dtype, layout, .. } in donated {
+        let leaf = emitted.tensors.get(input).and_then(|&leaf| leaves.get_mut(leaf as usize));
+        if let (Some(leaf), Some(storage)) = (leaf, storage) {
+            *leaf = Leaf::Tensor(Tensor::from_parts(storage, dtype, layout)?);
+        }
+    }
+    Ok(())
+}
+
+fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[Donated]) -> Result<(), Failed> {
+    let Emitted { program, tensors, scalars, origins, .. } = &mut plan.emitted;
     let stranger = || Error::state("a plan that asks for another leaf");
     let mut arena = Storage::take(program.buffers().arena)?;
-    let mut results: SmallVec<[Storage; 16]> = SmallVec::new();
-    for &bytes in &program.buffers().outputs {
-        results.push(Storage::take(bytes)?);
-    }
     let mut slots: SmallVec<[Scalar; 64]> = SmallVec::with_capacity(scalars.len());
     for &ordinal in scalars.iter() {
         match graph.leaves.get(ordinal as usize) {
@@ -181,33 +259,28 @@ fn run(graph: &Graph, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>,
             _ => return Err(stranger().into()),
         }
     }
-    let mut inputs: SmallVec<[&[u8]; 32]> = SmallVec::with_capacity(tensors.len());
-    for &ordinal in tensors.iter() {
-        match graph.leaves.get(ordinal as usize) {
-            Some(Leaf::Tensor(tensor)) => inputs.push(bound_bytes(tensor)),
+    let mut inputs: SmallVec<[Bound<'_>; 32]> = SmallVec::with_capacity(tensors.len());
+    for (input, &ordinal) in tensors.iter().enumerate() {
+        inputs.push(match graph.leaves.get(ordinal as usize) {
+            Some(Leaf::Tensor(tensor)) => Bound::Bytes(bound_bytes(tensor)),
+            Some(Leaf::Spent) => match donated.iter().find(|d| d.input == input) {
+                Some(d) => Bound::Output(d.output),
+                None => return Err(Leaf::spent().into()),
+            },
             _ => return Err(stranger().into()),
-        }
+        });
     }
-    {
-        let shared = || Error::state("a buffer of the pool is shared");
-        let arena = arena.get_mut().ok_or_else(shared)?.bytes_mut();
-        let mut targets: SmallVec<[&mut [u8]; 16]> = SmallVec::with_capacity(results.len());
-        for storage in &mut results {
-            targets.push(storage.get_mut().ok_or_else(shared)?.bytes_mut());
-        }
-        let go = || program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
-        let outcome = if plan.heavy { threads::enter(go) } else { go() };
-        if let Err(failure) = outcome {
-            let origin = failure.tag.and_then(|tag| origins.get(tag as usize)).copied();
-            let node = origin.and_then(|hash| graph.nodes.iter().position(|n| n.hash == hash));
-            return Err(Failed { node: node.map(|i| NodeId(i as u32)), error: failure.error });
-        }
+    let shared = || Error::state("a buffer of the pool is shared");
+    let arena = arena.get_mut().ok_or_else(shared)?.bytes_mut();
+    let mut targets: SmallVec<[&mut [u8]; 16]> = SmallVec::with_capacity(results.len());
+    for storage in results {
+        targets.push(storage.get_mut().ok_or_else(shared)?.bytes_mut());
     }
-    let mut values = Vec::with_capacity(wanted.len());
-    for (&id, &output) in wanted.iter().zip(outputs.iter()) {
-        let meta = &graph.node(id)?.meta;
-        let storage = results.get(output).cloned().ok_or_else(|| Error::state("a plan without this output"))?;
-        values.push(Tensor::from_parts(storage, meta.dtype, Layout::contiguous(meta.shape.clone()))?);
-    }
-    Ok(values)
+    let go = || program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
+    let outcome = if plan.heavy { threads::enter(go) } else { go() };
+    outcome.map_err(|failure| {
+        let origin = failure.tag.and_then(|tag| origins.get(tag as usize)).copied();
+        let node = origin.and_then(|hash| graph.nodes.iter().position(|n| n.hash == hash));
+        Failed { node: node.map(|i| NodeId(i as u32)), error: failure.error }
+    })
 }

@@ -238,6 +238,16 @@ pub(crate) enum Leaf {
     Tensor(Tensor),
     /// A number that fills its node's shape.
     Scalar(Scalar),
+    /// A tensor whose memory was given away and holds a result now.
+    Spent,
+}
+
+impl Leaf {
+    /// Why a leaf of memory that was given away has no value.
+    pub(crate) fn spent() -> Error {
+        Error::state("this input was donated, and the evaluation that read it has written over it")
+            .help("a donated input serves one evaluation: ask for all that depends on it together, or do not donate it")
+    }
 }
 
 /// An op applied to nodes.
@@ -276,6 +286,8 @@ pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) leaf_hashes: Vec<u128>,
+    /// Leaves whose memory the next evaluation that reads them may write to.
+    pub(crate) donated: Vec<u32>,
     /// In the order of their first use.
     pub(crate) parameters: Vec<(LeafId, NodeId)>,
     pub(crate) parameter_places: HashMap<LeafId, usize>,

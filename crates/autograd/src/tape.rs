@@ -101,6 +101,53 @@ impl Tape {
         self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), Location::caller())
     }
 
+    /// Gives the memory of an input away: the next evaluation that reads `input` may write one of its results there, which saves the
+    /// memory of that result and the way to it. `tensor` is the caller's own handle of the value.
+    ///
+    /// After that evaluation the input has no value, and what depends on it and was not computed is an error. An evaluation that fails
+    /// leaves it as it was. Memory that has other owners is never written: then all is computed as if nothing had been donated.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let mut mean = Tensor::from([1.0f32, 2.0]);
+    /// for _ in 0..3 {
+    ///     let tape = Tape::new();
+    ///     let m = tape.input(&mean);
+    ///     tape.donate(m, mean);
+    ///     mean = (m * 0.5).value()?;
+    ///     assert!((m + 1.0).value().is_err());
+    /// }
+    /// assert_eq!(mean.to_vec::<f32>()?, [0.125, 0.25]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    ///
+    /// `input` must be the leaf of that tensor.
+    #[track_caller]
+    pub fn donate<'t>(&'t self, input: Var<'t>, tensor: Tensor) {
+        if self.failed.get() {
+            return;
+        }
+        let leaf = match self.graph.borrow().nodes.get(input.id.index()) {
+            Some(node) if self.owns(input) && node.inputs.is_empty() => Some(node.leaf),
+            _ => None,
+        };
+        let mut graph = self.graph.borrow_mut();
+        match leaf.and_then(|at| Some((at, graph.leaves.get(at as usize)?))) {
+            Some((at, Leaf::Tensor(held))) if same_tensor(held, &tensor) => {
+                if !graph.donated.contains(&at) {
+                    graph.donated.push(at);
+                }
+            }
+            _ => {
+                drop(graph);
+                let error = Error::value("this is not the input of that tensor")
+                    .help("let m = tape.input(&mean); tape.donate(m, mean)");
+                self.reject("donate", &[("input", input)], error);
+            }
+        }
+    }
+
     /// The leaf of a parameter. Asked for again with the same value, it is the same node; its gradient is found by `id`.
     ///
     /// A parameter that changed its value while the tape was recorded gets a new node, and later gradients are of that.
@@ -337,6 +384,7 @@ impl Drop for Tape {
         graph.nodes.clear();
         graph.leaves.clear();
         graph.leaf_hashes.clear();
+        graph.donated.clear();
         graph.parameters.clear();
         graph.parameter_places.clear();
         graph.names.clear();
@@ -415,7 +463,7 @@ fn push(graph: &mut Graph, node: Node) -> Result<NodeId, (OpRef, Error)> {
 fn add_leaf(graph: &mut Graph, meta: &Meta, value: Leaf) -> (u32, u128) {
     let ordinal = graph.leaves.len() as u32;
     let mut mixer = Mixer::new(match value {
-        Leaf::Tensor(_) => HASH_TENSOR,
+        Leaf::Tensor(_) | Leaf::Spent => HASH_TENSOR,
         Leaf::Scalar(_) => HASH_SCALAR,
     });
     mixer.word(u64::from(ordinal));

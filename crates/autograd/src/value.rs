@@ -30,12 +30,15 @@ impl Tape {
         self.check()?;
         let vars = (vars.list(), vars);
         let mut missing: SmallVec<[NodeId; 8]> = SmallVec::new();
+        // A donated input that is asked for has an owner by that, and keeps its memory.
+        let mut known: SmallVec<[Option<Tensor>; 4]> = SmallVec::with_capacity(vars.0.len());
         for var in &vars.0 {
             if !self.owns(*var) {
                 return Err(foreign());
             }
-            let graph = self.graph.borrow();
-            if graph.node(var.id)?.leaf == Node::NO_LEAF {
+            let has_value = self.graph.borrow().node(var.id)?.leaf != Node::NO_LEAF;
+            known.push(has_value.then(|| self.kept(var.id)).transpose()?);
+            if !has_value {
                 missing.push(var.id);
             }
         }
@@ -47,7 +50,8 @@ impl Tape {
                 self.keep(*id, value);
             }
         }
-        let values = vars.0.iter().map(|var| self.kept(var.id)).collect::<Result<SmallVec<[Tensor; 4]>>>()?;
+        let values = vars.0.iter().zip(known).map(|(var, value)| value.map_or_else(|| self.kept(var.id), Ok));
+        let values = values.collect::<Result<SmallVec<[Tensor; 4]>>>()?;
         vars.1.collect(values.into_iter()).ok_or_else(|| Error::state("fewer values than were asked for"))
     }
 
@@ -57,6 +61,7 @@ impl Tape {
         match graph.value(id) {
             Some(Leaf::Tensor(value)) => Ok(value.clone()),
             Some(Leaf::Scalar(value)) => Tensor::full(&graph.node(id)?.meta.shape, *value),
+            Some(Leaf::Spent) => Err(Leaf::spent()),
             None => Err(Error::state("a value that was not computed")),
         }
     }

@@ -10,7 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use proptest::prelude::*;
-use wengert_autograd::{Tape, Var, plan_clear, reference, without_fusion};
+use wengert_autograd::{LeafId, Tape, Var, plan_clear, reference, without_fusion};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::kernels::threads::with_threads;
 use wengert_tensor::random::{Key, normal_f64};
@@ -49,7 +49,7 @@ impl Plan {
                 true => ((i * 7 + k * 3) % 9) as f64 - 4.0,
                 false => normal_f64(Key::new(k as u64), i as u64),
             };
-            tape.input(&Tensor::from_fn(*shape, value).and_then(|t| t.cast(self.dtype)).unwrap())
+            tape.parameter(LeafId(k as u64), &Tensor::from_fn(*shape, value).and_then(|t| t.cast(self.dtype)).unwrap())
         };
         shapes.iter().enumerate().map(leaf).collect()
     }
@@ -241,6 +241,17 @@ fn all_at_once(plan: &Plan, early: &[u8]) -> Vec<Tensor> {
     tape.eval(wanted).unwrap()
 }
 
+/// Results may lie where leaves were.
+fn over_leaves(plan: &Plan) -> Vec<Tensor> {
+    let tape = Tape::new();
+    let wanted = plan.wanted(&tape, &[]);
+    for (_, leaf) in tape.parameters() {
+        let own = leaf.value().unwrap();
+        tape.donate(leaf, own);
+    }
+    tape.eval(wanted).unwrap()
+}
+
 /// One output at a time, the last first: other groups, other plans.
 fn one_by_one(plan: &Plan) -> Vec<Tensor> {
     let tape = Tape::new();
@@ -283,6 +294,7 @@ proptest! {
         near(&oracle, &planned)?;
         near(&planned, &one_by_one(&plan))?;
         near(&planned, &without_fusion(|| all_at_once(&plan, &[])))?;
+        near(&planned, &over_leaves(&plan))?;
         plan_clear();
     }
 
@@ -294,6 +306,8 @@ proptest! {
         equal("early", &planned, &all_at_once(&plan, &early))?;
         equal("alone", &planned, &one_by_one(&plan))?;
         equal("unfused", &planned, &without_fusion(|| all_at_once(&plan, &[])))?;
+        equal("over leaves", &planned, &over_leaves(&plan))?;
+        equal("over leaves, unfused", &planned, &without_fusion(|| over_leaves(&plan)))?;
         if plan.scale > 1 {
             for threads in [1, 2, 3, 7, 16] {
                 equal("threads", &planned, &with_threads(threads, || all_at_once(&plan, &[])))?;

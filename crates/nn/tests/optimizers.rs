@@ -370,6 +370,57 @@ fn a_failed_step_leaves_everything_as_it_was() -> Result<()> {
     Ok(())
 }
 
+/// State of many megabytes is written over the old one; the numbers, and what a failed step leaves, are those of small state.
+#[test]
+fn large_state_stays_in_its_memory() -> Result<()> {
+    let n = 1_200_000;
+    let (start, target) = (Tensor::normal([n], DType::F32, 1)?, Tensor::normal([n], DType::F32, 2)?);
+    let train = |parts: usize| -> Result<Vec<f32>> {
+        // In parts, each of which is small enough to be computed beside the old one.
+        let mut all = Vec::new();
+        for part in 0..parts {
+            let range = part * n / parts..(part + 1) * n / parts;
+            let mut weight = Param::new(start.slice(0, range.clone())?);
+            let goal = target.slice(0, range)?;
+            let mut adam = Adam::new(0.1);
+            for _ in 0..4 {
+                let tape = Tape::new();
+                let loss = (weight.on(&tape) - &goal).square().sum();
+                adam.step(&mut weight, loss.backward())?;
+            }
+            all.extend(weight.value().to_vec::<f32>()?);
+        }
+        Ok(all)
+    };
+    assert_eq!(train(1)?, train(6)?);
+
+    let (mut weight, mut adam) = (Param::new(start.clone()), Adam::new(0.1));
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        let tape = Tape::new();
+        let loss = (weight.on(&tape) - &target).square().sum();
+        adam.step(&mut weight, loss.backward())?;
+        let state = adam.state(&weight);
+        places.push(state.iter().filter(|(_, t)| t.len() == n).map(|(_, t)| t.storage().id()).collect::<Vec<_>>());
+    }
+    assert_eq!(places[1], places[2]);
+
+    let (before, state) = (weight.value().clone(), adam.state(&weight));
+    let refused = || Err(wengert_tensor::error::Error::value("refused"));
+    for _ in 0..2 {
+        let tape = Tape::new();
+        let loss = (weight.on(&tape) * f64::NAN).sum();
+        assert!(adam.step_with(&mut weight, loss.backward(), &[], |_| refused()).is_err());
+        let tape = Tape::new();
+        let loss = (weight.on(&tape) - &target).square().sum()
+            + tape.input(&start).reshape([n, 1]).cross_entropy(Tensor::full([n], 1i64)?);
+        assert!(adam.step(&mut weight, loss.backward()).is_err());
+    }
+    assert!(weight.value().equals(&before));
+    assert!(adam.state(&weight).iter().zip(&state).all(|((a, x), (b, y))| a == b && x.equals(y)));
+    Ok(())
+}
+
 #[test]
 fn an_error_names_parameter_and_layer() {
     let (mut net, mut optimizer) = (net(), Adam::new(0.1));

@@ -81,9 +81,9 @@ fn softmax_spec(rows: usize, cols: usize) -> LoopSpec {
             value(Def::Map(ScalarFn::Log, [6, 6, 6])),
         ],
         stores: vec![
-            Store { value: 7, region: at(3, n) },
-            Store { value: 9, region: at(4, rows) },
-            Store { value: 8, region: at(5, cols) },
+            Store { value: 7, region: at(3, n), over: None },
+            Store { value: 9, region: at(4, rows), over: None },
+            Store { value: 8, region: at(5, cols), over: None },
         ],
     }
 }
@@ -136,9 +136,9 @@ fn one_long_row_is_reduced_in_blocks_whatever_the_threads() {
                 value(Def::RowReduce(ReduceFn::Max, 0)),
             ],
             stores: vec![
-                Store { value: 3, region: Region::new(2, 0, 4) },
-                Store { value: 4, region: Region::new(3, 0, 4) },
-                Store { value: 2, region: Region::new(4, 0, n * 4) },
+                Store { value: 3, region: Region::new(2, 0, 4), over: None },
+                Store { value: 4, region: Region::new(3, 0, 4), over: None },
+                Store { value: 2, region: Region::new(4, 0, n * 4), over: None },
             ],
         };
         let out = run(&spec, &[&x], &[1, 1, n], Level::Avx512);
@@ -169,7 +169,7 @@ fn operands_broadcast_transpose_and_step() {
             value(Def::Iota { extent: c, inner: 1 }),
             value(Def::Map(ScalarFn::Add, [4, 5, 4])),
         ],
-        stores: vec![Store { value: 6, region: Region::new(4, 0, r * c * 4) }],
+        stores: vec![Store { value: 6, region: Region::new(4, 0, r * c * 4), over: None }],
     };
     let out = run(&spec, &[&x, &row, &col], &[r * c], Level::Avx2);
     for i in 0..r {
@@ -185,7 +185,7 @@ fn a_load_outside_its_buffer_is_refused() {
         n: 10,
         cols: None,
         values: vec![load(1, 9, &[(10, 1)], Rank::Full), value(Def::Map(ScalarFn::Neg, [0, 0, 0]))],
-        stores: vec![Store { value: 1, region: Region::new(2, 0, 40) }],
+        stores: vec![Store { value: 1, region: Region::new(2, 0, 40), over: None }],
     };
     let code = compile_loop_at(&spec, Level::Baseline).unwrap();
     let buffers = Buffers { arena: 0, inputs: vec![36], outputs: vec![40], scalars: 0 };
@@ -198,7 +198,7 @@ fn a_store_onto_an_operand_is_refused() {
         n: 4,
         cols: None,
         values: vec![load(0, 4, &[(4, 1)], Rank::Full), value(Def::Map(ScalarFn::Neg, [0, 0, 0]))],
-        stores: vec![Store { value: 1, region: Region::new(0, 8, 16) }],
+        stores: vec![Store { value: 1, region: Region::new(0, 8, 16), over: None }],
     };
     let code = compile_loop_at(&spec, Level::Baseline).unwrap();
     let buffers = Buffers { arena: 64, ..Buffers::default() };
@@ -214,7 +214,7 @@ fn indices_become_16_bit_floats_by_one_rounding() {
         n,
         cols: None,
         values: vec![index, value(Def::Cast(0))],
-        stores: vec![Store { value: 1, region: Region::new(1, 0, n * 4) }],
+        stores: vec![Store { value: 1, region: Region::new(1, 0, n * 4), over: None }],
     };
     let out = run(&spec, &[], &[n], Level::Baseline);
     assert_eq!((out[0][n - 2], out[0][n - 1]), (16_777_216.0, 16_908_288.0));

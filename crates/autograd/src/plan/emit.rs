@@ -3,6 +3,7 @@
 use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
 use crate::plan::arena::{Arena, Block};
+use crate::plan::donate::Donated;
 use crate::plan::group::{Group, Grouping};
 use crate::plan::lower::{Item, Lowered, Operand, Work};
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use wengert_tensor::layout::Layout;
 use wengert_tensor::program::loops::{Def, Load, LoopSpec, Rank, Store, Value, ValueId};
 use wengert_tensor::program::region::{ARENA, Region};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
-use wengert_tensor::program::{Buffers, Program, Step, compile_loop};
+use wengert_tensor::program::{Buffers, Program, Step};
 
 /// A program, and what must be bound to it.
 #[derive(Debug)]
@@ -52,11 +53,11 @@ struct Emitter<'a> {
     scalars: Vec<u32>,
 }
 
-/// Builds the program of grouped items.
+/// Builds the program of grouped items. Results may be written over the leaves in `donated`.
 ///
 /// # Errors
 /// When an op breaks its contract; never by the values of leaves.
-pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping) -> Result<Emitted> {
+pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> Result<Emitted> {
     let items = &lowered.items;
     let mut order: Vec<u32> =
         (0..grouping.groups.len() as u32).filter(|&g| !grouping.groups[g as usize].members.is_empty()).collect();
@@ -75,6 +76,7 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping) -> Result<Emitted> {
     };
     let (tensors, inputs) = emitter.bind_tensors()?;
     let (outputs, output_bytes) = emitter.bind_outputs(&lowered.outputs, inputs.len());
+    let donated = Donated::new(donated, &tensors, &inputs);
     let last_use = emitter.last_uses(&order);
 
     let mut ending: Vec<Vec<usize>> = vec![Vec::new(); order.len()];
@@ -106,9 +108,9 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping) -> Result<Emitted> {
                 }
             }
             _ => {
-                let spec = emitter.spec(g, group)?;
+                let mut spec = emitter.spec(g, group)?;
                 if !spec.stores.is_empty() {
-                    let mut code = compile_loop(&spec)?;
+                    let mut code = donated.compile(&mut spec)?;
                     if code.workspace_bytes() > 0 {
                         let block = arena.take(code.workspace_bytes());
                         code.set_workspace(Region::new(ARENA, block.offset, code.workspace_bytes()));
@@ -302,7 +304,7 @@ impl Emitter<'_> {
             let rank = build.emitter.grouping.rank[m as usize];
             let value = build.item(m, rank)?;
             if let Some(region) = build.emitter.regions[m as usize] {
-                build.spec.stores.push(Store { value, region });
+                build.spec.stores.push(Store { value, region, over: None });
             }
         }
         Ok(build.spec)

@@ -114,6 +114,7 @@ fn leaf(
     let kind = match recorded.leaves.get(ordinal as usize) {
         Some(Leaf::Tensor(tensor)) => Kind::Tensor(ordinal, bound_layout(tensor)?),
         Some(Leaf::Scalar(_)) => Kind::Scalar(ordinal),
+        Some(Leaf::Spent) => return Err(Leaf::spent()),
         None => return Err(Error::state("a leaf without a value")),
     };
     graph.nodes.push(Node { kind, inputs: SmallVec::new(), meta: meta.clone(), origin });

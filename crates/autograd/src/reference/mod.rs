@@ -131,6 +131,7 @@ fn leaf_value(leaf: &Leaf, meta: &Meta) -> Result<Tensor> {
     match leaf {
         Leaf::Tensor(tensor) => Ok(tensor.clone()),
         Leaf::Scalar(value) => Tensor::full(&meta.shape, *value),
+        Leaf::Spent => Err(Leaf::spent()),
     }
 }
 

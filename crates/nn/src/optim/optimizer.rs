@@ -62,6 +62,9 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     fresh: Vec<(LeafId, Option<Tensor>)>,
 }
 
+/// State of at least this many bytes is written over, not beside.
+const LARGE: usize = 8 << 20;
+
 /// What is kept for one parameter.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -199,11 +202,27 @@ impl<R: Rule> Optimizer<R> {
             self.meet(model)?;
         }
         let named = |error| blame(explain(model, tape, error), here);
+        let number =
+            |loss: Option<&Tensor>| loss.and_then(|loss| loss.to_f64_vec().first().copied()).unwrap_or(f64::NAN);
+        let mut accept = Some(accept);
+        let large = self.state_bytes(model, &gradients).map_err(named)? >= LARGE;
+        if large {
+            // Once the step is accepted nobody needs the old state any more, and the new one may be written over it.
+            let values = tape.eval(judged(model, &gradients, also).as_slice()).map_err(named)?;
+            accept.take().map_or(Ok(()), |accept| accept(number(values.first())))?;
+        }
         let step = self.record(model, &gradients).map_err(named)?;
-        let mut values = tape.eval(step.wanted(also).as_slice()).map_err(named)?.into_iter();
+        if large {
+            self.donate(&step);
+        }
+        let values = tape.eval(step.wanted(also).as_slice()).map_err(|error| {
+            self.take_back(&step);
+            named(error)
+        })?;
+        let mut values = values.into_iter();
 
-        let loss = values.next().map_or(f64::NAN, |loss| loss.to_f64_vec().first().copied().unwrap_or(f64::NAN));
-        accept(loss)?;
+        let loss = number(values.next().as_ref());
+        accept.take().map_or(Ok(()), |accept| accept(loss))?;
         let others = values.by_ref().take(also.len()).collect();
         let ids = step.leaves.iter().map(|leaf| leaf.id).chain(step.updates.iter().map(|&(id, _)| id));
         let mut fresh = std::mem::take(&mut self.fresh);
@@ -237,6 +256,43 @@ impl<R: Rule> Optimizer<R> {
         self.fresh = fresh;
         self.steps += 1;
         outcome.map(|()| (loss, others))
+    }
+
+    /// The bytes of the state of all parameters that took part.
+    fn state_bytes<M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'_>) -> Result<usize> {
+        let (mut bytes, mut outcome) = (0, Ok(()));
+        each(model, &mut |_, param| {
+            if param.is_trainable() && gradients.get(param.id()).is_some() && outcome.is_ok() {
+                outcome = self.prepare(param);
+                let slots = self.held.get(&param.id()).into_iter().flat_map(|held| &held.slots);
+                bytes += slots.map(|state| state.value.len() * state.value.dtype().size()).sum::<usize>();
+            }
+        });
+        outcome.map(|()| bytes)
+    }
+
+    /// Lets the new state be written over the old one.
+    fn donate(&mut self, step: &Step<'_>) {
+        let empty = Tensor::from([0u8; 0]);
+        for leaf in &step.leaves {
+            let Some(held) = self.held.get_mut(&leaf.id) else { continue };
+            for (slot, state) in leaf.slots.iter().zip(&mut held.slots).filter(|(slot, _)| slot.next.is_some()) {
+                let own = std::mem::replace(&mut state.value, empty.clone());
+                slot.now.tape().donate(slot.now, own);
+            }
+        }
+    }
+
+    /// Takes the state back from a step that failed.
+    fn take_back(&mut self, step: &Step<'_>) {
+        for leaf in &step.leaves {
+            let Some(held) = self.held.get_mut(&leaf.id) else { continue };
+            for (slot, state) in leaf.slots.iter().zip(&mut held.slots) {
+                if let Ok(value) = slot.now.value() {
+                    state.value = value;
+                }
+            }
+        }
     }
 
     /// Everything that a step computes, as graph.
@@ -358,6 +414,17 @@ impl<R: Rule> Optimizer<R> {
         let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
         before.chain([&self.rule as &dyn Rule]).chain(after)
     }
+}
+
+/// What is computed before a step is accepted: the loss first, what else was asked for, the gradients, and the side results.
+fn judged<'t, M: Module + ?Sized>(model: &M, gradients: &Gradients<'t>, also: &[Var<'t>]) -> Vec<Var<'t>> {
+    let mut judged = vec![gradients.loss()];
+    judged.extend(also);
+    each(model, &mut |_, param| {
+        judged.extend(gradients.get(param.id()).filter(|_| param.is_trainable()));
+        judged.extend(gradients.tape().updated(param.id()));
+    });
+    judged
 }
 
 /// The dtype in which a parameter is moved.

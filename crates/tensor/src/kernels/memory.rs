@@ -16,7 +16,8 @@ pub struct Memory<'a> {
     _borrow: std::marker::PhantomData<&'a mut [u8]>,
 }
 
-// SAFETY: the pointers come from borrowed slices of plain bytes; kernels share them only for disjoint regions.
+// SAFETY: the pointers come from borrowed slices of plain bytes; kernels share them only for disjoint regions, or element by
+// element where a result replaces an operand.
 unsafe impl Send for Memory<'_> {}
 // SAFETY: as above; `Memory` itself is never changed while kernels run.
 unsafe impl Sync for Memory<'_> {}
@@ -44,6 +45,15 @@ impl<'a> Memory<'a> {
     /// Adds a buffer that may be written.
     pub fn write(&mut self, bytes: &'a mut [u8]) {
         self.bases.push(Base { ptr: bytes.as_mut_ptr(), len: bytes.len(), writable: true });
+    }
+
+    /// Makes `buffer`, which is only read, the memory of `other`.
+    pub fn share(&mut self, buffer: usize, other: usize) {
+        if let Some(base) = self.bases.get(other).copied()
+            && let Some(shared) = self.bases.get_mut(buffer)
+        {
+            *shared = Base { writable: false, ..base };
+        }
     }
 
     /// Gives the room back for the next run.

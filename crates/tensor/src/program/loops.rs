@@ -95,6 +95,9 @@ pub struct Store {
     pub value: ValueId,
     /// Where it goes: exactly its elements.
     pub region: Region,
+    /// What is loaded from this region is not needed behind this loop: the two may be one memory when the loop runs, if
+    /// [`Loop::may_replace`](crate::kernels::loops::Loop::may_replace).
+    pub over: Option<Region>,
 }
 
 /// One pass over `rows × cols` points.

@@ -5,6 +5,7 @@
 
 pub mod loops;
 pub mod region;
+mod replace;
 mod run;
 pub mod view;
 
@@ -16,6 +17,7 @@ use crate::kernels::matmul::MatMul;
 use crate::kernels::memory::Bindings;
 use crate::program::loops::{Def, LoopSpec, Rank};
 use crate::program::region::{ARENA, Region};
+use crate::program::replace::replacements;
 use crate::program::view::Kernel;
 use crate::shape::Shape;
 use std::sync::Arc;
@@ -92,7 +94,24 @@ pub struct Buffers {
 pub struct Program {
     buffers: Buffers,
     steps: Vec<Step>,
+    replacements: Vec<(usize, usize)>,
     bindings: Bindings,
+}
+
+/// What is bound to an input.
+#[derive(Clone, Copy, Debug)]
+pub enum Bound<'a> {
+    /// Its bytes.
+    Bytes(&'a [u8]),
+    /// The memory of this output, which holds the bytes of the input until the program writes the output: one of
+    /// [`Program::replacements`].
+    Output(usize),
+}
+
+impl<'a> From<&'a [u8]> for Bound<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Bound::Bytes(bytes)
+    }
 }
 
 /// A failed [`Step::Call`]: what it said, and its tag.
@@ -145,7 +164,14 @@ impl Program {
             Step::Loop(code) => Some(&mut **code),
             _ => None,
         }));
-        Ok(Self { buffers, steps, bindings: Bindings::default() })
+        let replacements = replacements(&steps, &buffers);
+        Ok(Self { buffers, steps, replacements, bindings: Bindings::default() })
+    }
+
+    /// Pairs of an input and an output that may be one memory: the program reads the one for the last time before it writes the other,
+    /// element by element, and cannot fail once it has begun to write.
+    pub fn replacements(&self) -> &[(usize, usize)] {
+        &self.replacements
     }
 
     /// The steps.

@@ -4,26 +4,40 @@ use crate::dtype::Scalar;
 use crate::error::Error;
 use crate::kernels::launch;
 use crate::kernels::memory::Memory;
-use crate::program::{Failure, Program};
+use crate::program::{Bound, Failure, Program};
+use smallvec::SmallVec;
 
 impl Program {
     /// Runs every step: reads `inputs` and `scalars`, writes `outputs`, uses `arena` for what lies between.
     ///
     /// # Errors
     /// When the sizes are not those that were planned, or a kernel refuses a value; outputs are then unspecified.
-    pub fn run<'a>(
+    pub fn run<'a, I: Into<Bound<'a>>>(
         &mut self,
         arena: &'a mut [u8],
-        inputs: impl Iterator<Item = &'a [u8]>,
+        inputs: impl Iterator<Item = I>,
         outputs: impl Iterator<Item = &'a mut [u8]>,
         scalars: &[Scalar],
     ) -> Result<(), Failure> {
         let mut bindings = std::mem::take(&mut self.bindings);
         let mut memory = Memory::new(&mut bindings);
         memory.write(arena);
-        inputs.for_each(|bytes| memory.read(bytes));
+        let mut shared: SmallVec<[(usize, usize); 8]> = SmallVec::new();
+        for (i, input) in inputs.enumerate() {
+            match input.into() {
+                Bound::Bytes(bytes) => memory.read(bytes),
+                Bound::Output(output) => {
+                    shared.push((i, output));
+                    memory.read(&[]);
+                }
+            }
+        }
         outputs.for_each(|bytes| memory.write(bytes));
-        let result = match self.fits(&memory, scalars) {
+        let may = shared.iter().all(|pair| self.replacements.contains(pair));
+        for (input, output) in shared {
+            memory.share(1 + input, 1 + self.buffers.inputs.len() + output);
+        }
+        let result = match may && self.fits(&memory, scalars) {
             true => launch::run(&self.steps, &memory, scalars),
             false => {
                 Err(Failure { error: Error::state("what is bound to a plan has other sizes than planned"), tag: None })

@@ -817,11 +817,11 @@ impl<'a> Builder<'a> {
                 Ok(dst)
             }
             Rank::Full => {
-                let direct = self.stores_of(id).next().map(|s| s.region);
+                let direct = self.stores_of(id).next();
                 let (first, last) = (self.infos[id].phase, self.infos[id].last);
                 let dst = match direct {
-                    Some(region) if !is_half(dtype) && !self.streams(id, &region) => {
-                        self.slot(Place::Flat(region, dtype.size()))?
+                    Some(store) if !is_half(dtype) && !self.streams(id, store) => {
+                        self.slot(Place::Flat(store.region, dtype.size()))?
                     }
                     _ if last > first && self.cols > self.tile => {
                         self.slot(Place::RowBuffer(0, register(dtype).size()))?
@@ -847,8 +847,13 @@ impl<'a> Builder<'a> {
         self.spec.stores.iter().filter(move |s| s.value as usize == id)
     }
 
-    fn streams(&self, id: usize, region: &Region) -> bool {
-        region.len >= STREAM_BYTES && region.offset.is_multiple_of(64) && self.infos[id].last <= self.infos[id].phase
+    fn streams(&self, id: usize, store: &Store) -> bool {
+        let region = store.region;
+        // Lines that were just read are in cache: to write past it would only drive them out.
+        store.over.is_none()
+            && region.len >= STREAM_BYTES
+            && region.offset.is_multiple_of(64)
+            && self.infos[id].last <= self.infos[id].phase
     }
 
     /// Writes a computed tile to memory, where its slot is not memory already.
@@ -864,7 +869,7 @@ impl<'a> Builder<'a> {
             let action = if is_half(dtype) {
                 let f = self.cast(DType::F32, dtype);
                 Action::Call { f, meaning: Meaning::Opaque, dst: to, a: dst, b: dst, c: dst }
-            } else if self.streams(id, &store.region) {
+            } else if self.streams(id, store) {
                 Action::Stream { dst: to, src: dst, size }
             } else {
                 Action::Copy { dst: to, src: dst, size }

@@ -12,6 +12,7 @@ mod compile;
 mod gather;
 mod geometry;
 mod native;
+mod replace;
 mod run;
 
 use crate::kernels::level::Level;

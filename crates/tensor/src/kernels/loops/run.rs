@@ -81,7 +81,7 @@ impl Loop {
     ///
     /// # Safety
     /// Every region of the loop lies within `memory`, its stores and workspace in writable buffers, disjoint from each other and from
-    /// its loads; every slot is within `scalars`.
+    /// its loads, unless a store may replace a load and both are one; every slot is within `scalars`.
     pub(crate) unsafe fn run(&self, memory: &Memory<'_>, scalars: &[Scalar]) {
         let workspace = match self.workspace_bytes {
             0 => std::ptr::null_mut(),

@@ -153,6 +153,26 @@ impl Line {
         self.ops.iter().filter_map(written).collect()
     }
 
+    /// Each slot that is read by an operation behind one that writes to another, with that one.
+    ///
+    /// A load is carried out where its value is used, so it is the uses that count.
+    pub(super) fn late(&self) -> SmallVec<[(SlotId, SlotId); 4]> {
+        let mut late = SmallVec::new();
+        for (at, op) in self.ops.iter().enumerate() {
+            let (Op::Store(to, ..) | Op::Stream(to, ..) | Op::StoreFlags(to, ..)) = *op else { continue };
+            for behind in &self.ops[at + 1..] {
+                for v in behind.operands() {
+                    if let Op::Load(from, ..) | Op::Uniform(from) = self.ops[v as usize] {
+                        late.push((from, to));
+                    }
+                }
+            }
+        }
+        late.sort_unstable();
+        late.dedup();
+        late
+    }
+
     /// The slots that it streams to.
     pub(super) fn streams(&self) -> SmallVec<[SlotId; 4]> {
         let streamed = |op: &Op| if let Op::Stream(slot, ..) = *op { Some(slot) } else { None };

@@ -24,7 +24,7 @@ use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, Phase, Place, SlotId};
 use line::Line;
 use pages::Pages;
-use run::Run;
+pub(super) use run::Run;
 use select::{Selection, Slots, expose, visit};
 use std::sync::{Arc, OnceLock};
 
@@ -47,7 +47,21 @@ pub(super) struct Linked {
     runs: Vec<Run>,
 }
 
+impl Native {
+    pub(super) fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+}
+
 impl Linked {
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
     /// Runs a line over `n` elements.
     ///
     /// # Safety

@@ -19,7 +19,7 @@ struct Stage([u8; 32]);
 
 /// Where the code of a line is, and what it needs.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(in super::super) struct Run {
     /// Offsets in the pages: over single vectors, over blocks, and over blocks with streams past the caches.
     single: usize,
     block: usize,
@@ -30,6 +30,8 @@ pub(super) struct Run {
     reads: SmallVec<[(SlotId, u8); 8]>,
     writes: SmallVec<[(SlotId, u8); 8]>,
     streams: SmallVec<[SlotId; 4]>,
+    /// Slots that are read behind the write of another: the two must not be one memory.
+    late: SmallVec<[(SlotId, SlotId); 4]>,
 }
 
 impl Run {
@@ -44,7 +46,23 @@ impl Run {
             reads: line.reads(),
             writes: line.writes(),
             streams: line.streams(),
+            late: line.late(),
         }
+    }
+
+    /// The slots that it reads along the tile.
+    pub(in super::super) fn reads(&self) -> impl Iterator<Item = SlotId> {
+        self.reads.iter().map(|slot| slot.0)
+    }
+
+    /// The slots that it writes along the tile.
+    pub(in super::super) fn writes(&self) -> impl Iterator<Item = SlotId> {
+        self.writes.iter().map(|slot| slot.0)
+    }
+
+    /// Whether it reads an element of `read` for the last time before it writes that of `write`.
+    pub(in super::super) fn reads_before(&self, read: SlotId, write: SlotId) -> bool {
+        !self.late.contains(&(read, write))
     }
 
     /// The slots that it reads and writes along the tile.

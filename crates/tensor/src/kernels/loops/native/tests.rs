@@ -6,11 +6,12 @@ use crate::kernels::loops::Loop;
 use crate::kernels::scalar::{ReduceFn, ScalarFn};
 use crate::program::loops::{BLOCK, Def, Dims, Load, LoopSpec, Rank, Store, Value};
 use crate::program::region::Region;
-use crate::program::{Buffers, Program, Step};
+use crate::program::{Bound, Buffers, Program, Step};
 use crate::storage::Storage;
 use proptest::prelude::*;
 
-/// The results of a loop over these inputs, as bytes; `native` tells whether it may run code of its own.
+/// The results of a loop over these inputs, as bytes; `native` tells whether it may run code of its own. Results that may replace an
+/// operand do.
 fn run(spec: &LoopSpec, inputs: &[Vec<u8>], native: bool) -> Vec<Vec<u8>> {
     let mut code = Loop::compile(spec, level()).expect("a loop");
     if !native {
@@ -33,15 +34,43 @@ fn run(spec: &LoopSpec, inputs: &[Vec<u8>], native: bool) -> Vec<Vec<u8>> {
     for (storage, input) in read.iter_mut().zip(inputs) {
         storage.get_mut().expect("an owner").bytes_mut().copy_from_slice(input);
     }
+    let replacements = program.replacements().to_vec();
+    for &(input, output) in &replacements {
+        written[output].get_mut().expect("an owner").bytes_mut().copy_from_slice(&inputs[input]);
+    }
     program
         .run(
             &mut bytemuck::cast_slice_mut(&mut arena)[..workspace],
-            read.iter().map(|s| s.bytes()),
+            read.iter().enumerate().map(|(i, storage)| match replacements.iter().find(|r| r.0 == i) {
+                Some(&(_, output)) => Bound::Output(output),
+                None => Bound::Bytes(storage.bytes()),
+            }),
             written.iter_mut().map(|s| s.get_mut().expect("an owner").bytes_mut()),
             &[Scalar::of(1.5f32)],
         )
         .expect("a run");
     written.iter().map(|s| s.bytes().to_vec()).collect()
+}
+
+/// The loop with each result over the first operand whose place it may take.
+fn replacing(spec: &LoopSpec) -> LoopSpec {
+    let mut spec = spec.clone();
+    let code = Loop::compile(&spec, level()).expect("a loop");
+    let mut free: Vec<Region> = spec
+        .values
+        .iter()
+        .filter_map(|v| match &v.def {
+            Def::Load(load) => Some(load.region),
+            _ => None,
+        })
+        .collect();
+    for store in &mut spec.stores {
+        let fits = |load: &Region| load.len == store.region.len && code.may_replace(load, &store.region);
+        if let Some(at) = free.iter().position(fits) {
+            store.over = Some(free.remove(at));
+        }
+    }
+    spec
 }
 
 /// Bytes with one bit pattern for NaN.
@@ -138,7 +167,7 @@ fn spec(float: DType, rows: usize, cols: usize, choices: &[Choice]) -> (LoopSpec
     let mut written = inputs.len() as u32;
     let mut store = |value: usize, bytes: usize| {
         written += 1;
-        stores.push(Store { value: value as u32, region: Region::new(written, 0, bytes) });
+        stores.push(Store { value: value as u32, region: Region::new(written, 0, bytes), over: None });
     };
     for &(f, a, b, c, kept) in choices {
         let pick = |wanted: DType, by: u16| {
@@ -200,12 +229,20 @@ fn spec(float: DType, rows: usize, cols: usize, choices: &[Choice]) -> (LoopSpec
 
 fn same(float: DType, rows: usize, cols: usize, choices: &[Choice]) {
     let (spec, inputs) = spec(float, rows, cols, choices);
-    let (with, without) = (run(&spec, &inputs, true), run(&spec, &inputs, false));
-    for (store, (with, without)) in spec.stores.iter().zip(with.iter().zip(&without)) {
-        let dtype = spec.values[store.value as usize].dtype;
-        let (with, without) = (canonical(with, dtype), canonical(without, dtype));
-        if let Some(i) = (0..with.len()).find(|&i| with[i] != without[i]) {
-            panic!("value {} element {i}: {:x} and {:x}\n{:#?}", store.value, with[i], without[i], spec.values);
+    let without = run(&spec, &inputs, false);
+    let replacing = replacing(&spec);
+    for (what, other) in [
+        ("native", run(&spec, &inputs, true)),
+        ("in place", run(&replacing, &inputs, false)),
+        ("native, in place", run(&replacing, &inputs, true)),
+    ] {
+        for (store, (with, without)) in replacing.stores.iter().zip(other.iter().zip(&without)) {
+            let dtype = spec.values[store.value as usize].dtype;
+            let (with, without) = (canonical(with, dtype), canonical(without, dtype));
+            if let Some(i) = (0..with.len()).find(|&i| with[i] != without[i]) {
+                let values = &spec.values;
+                panic!("{what}: {store:?} element {i}: {:x} and {:x}\n{values:#?}", with[i], without[i]);
+            }
         }
     }
 }
@@ -270,6 +307,34 @@ fn streams_have_the_bits_too() {
         same(DType::F32, rows, cols, &choices);
     }
     same(DType::F64, 1, 1_100_001, &choices);
+}
+
+/// x·y, and x·y + x: the product may take the place of y, the sum that of either.
+#[test]
+fn an_operand_that_is_still_needed_is_not_replaced() {
+    let n = 5000;
+    let [x, y, product, sum] = [1, 2, 3, 4].map(|buffer| Region::new(buffer, 0, 4 * n));
+    let value = |def| Value { def, dtype: DType::F32 };
+    let load =
+        |region| value(Def::Load(Load { region, offset: 0, dims: Dims::from_slice(&[(n, 1)]), rank: Rank::Full }));
+    let (mul, add) = (Def::Map(ScalarFn::Mul, [0, 1, 0]), Def::Map(ScalarFn::Add, [2, 0, 2]));
+    let store = |value, region| Store { value, region, over: None };
+    let spec = LoopSpec {
+        n,
+        cols: None,
+        values: vec![load(x), load(y), value(mul), value(add)],
+        stores: vec![store(2, product), store(3, sum)],
+    };
+    for native in [true, false] {
+        let mut code = Loop::compile(&spec, level()).expect("a loop");
+        if !native {
+            code.interpret();
+        }
+        let may = |load: &Region| [product, sum].map(|store| code.may_replace(load, &store));
+        assert_eq!([may(&x), may(&y)], [[false, true], [true, true]]);
+        // A part of an operand is not the operand.
+        assert!(!code.may_replace(&Region::new(2, 4, 4 * n - 4), &product));
+    }
 }
 
 #[test]
