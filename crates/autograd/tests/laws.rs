@@ -1,9 +1,11 @@
 //! The laws that every op obeys, as loops over the roll. A new op is tested by being in the roll.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod roll;
+
+use roll::{close, every_case, record, roll, text, weighed};
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use wengert_autograd::sample::{Entry, Sample};
+use wengert_autograd::sample::Sample;
 use wengert_autograd::{Tape, Var, compose, ops, plan_clear, reference, without_fusion};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
@@ -11,41 +13,6 @@ use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::kernels::threads::with_threads;
 use wengert_tensor::random::{Key, normal_f64};
 use wengert_tensor::tensor::Tensor;
-
-/// The ops, and what is composed of them.
-fn roll() -> impl Iterator<Item = Entry> {
-    ops::roll().into_iter().chain(compose::roll())
-}
-
-/// Runs a law on every case of the roll, and tells all that break it.
-fn every_case(law: impl Fn(&str, &Sample) -> Result<(), String>) {
-    let mut broken = Vec::new();
-    for entry in roll() {
-        for sample in &entry.samples {
-            let outcome = catch_unwind(AssertUnwindSafe(|| law(entry.op, sample)));
-            match outcome {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => broken.push(format!("{} ({}): {why}", entry.op, sample.name)),
-                Err(_) => broken.push(format!("{} ({}): panicked", entry.op, sample.name)),
-            }
-        }
-    }
-    assert!(broken.is_empty(), "{} cases break the law:\n{}", broken.len(), broken.join("\n"));
-}
-
-fn text<E: ToString>(error: E) -> String {
-    error.to_string()
-}
-
-fn record<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor]) -> (Vec<Var<'t>>, Var<'t>) {
-    let x: Vec<Var<'t>> = inputs.iter().map(|input| tape.input(input)).collect();
-    let y = (sample.run)(tape, &x);
-    (x, y)
-}
-
-fn close(a: f64, b: f64, tolerance: f64) -> bool {
-    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0)
-}
 
 /// The files of optional features, and whether these are on.
 const OPTIONAL: &[(bool, &[&str])] = &[
@@ -229,12 +196,6 @@ const EXACT: &[&str] = &[
     "windows",
     "xor",
 ];
-
-/// Σ weights · y with fixed weights, so that no part of the result can cancel another.
-fn weighed<'t>(tape: &'t Tape, y: Var<'t>) -> Var<'t> {
-    let weights = Tensor::from_fn(y.shape(), |i| 0.5 + normal_f64(Key::new(3), i as u64)).unwrap();
-    (y.cast(DType::F64) * tape.input(&weights)).sum()
-}
 
 /// What is differentiated: the case itself, or the slope of the case in a direction.
 fn slope<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor], order: u32) -> (Vec<Var<'t>>, Var<'t>) {

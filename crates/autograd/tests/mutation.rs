@@ -2,6 +2,9 @@
 //! doubled, or that of another operand, a mask that is forgotten. Each one that changes any number must break a law.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod roll;
+
+use roll::{close, record, weighed};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use wengert_autograd::sample::Sample;
@@ -126,31 +129,30 @@ fn direction(i: usize, input: &Tensor) -> Vec<f64> {
     (0..input.len()).map(|j| normal_f64(Key::new(7 + i as u64), j as u64)).collect()
 }
 
-/// Σ weights · y.
-fn weighed<'t>(tape: &'t Tape, y: Var<'t>) -> Var<'t> {
-    let weights = Tensor::from_fn(y.shape(), |i| 0.5 + normal_f64(Key::new(3), i as u64)).unwrap();
-    (y.cast(DType::F64) * tape.input(&weights)).sum()
-}
-
-/// The gradients of a case whose op `name` has a fault, if any of its rules was asked.
-fn gradients(sample: &Sample, name: &str, fault: Option<(usize, Fault)>) -> Result<Vec<Tensor>> {
-    let tape = Tape::with_key(1);
-    let x: Vec<Var<'_>> = sample.inputs.iter().map(|input| tape.input(input)).collect();
+/// Records a case whose op `name` has a fault, if it has one.
+fn faulty<'t>(tape: &'t Tape, sample: &Sample, name: &str, fault: Option<(usize, Fault)>) -> (Vec<Var<'t>>, Var<'t>) {
+    let x: Vec<Var<'t>> = sample.inputs.iter().map(|input| tape.input(input)).collect();
     let y = tape.rewrite(
         &x,
-        |x| (sample.run)(&tape, &x),
+        |x| (sample.run)(tape, &x),
         |op| match fault {
             Some((operand, fault)) if op.name() == name => Faulty { op: op.clone(), operand, fault }.into(),
             _ => op.clone(),
         },
     );
+    (x, y)
+}
+
+/// The gradients of a case whose op `name` has a fault, if any of its rules was asked.
+fn gradients(sample: &Sample, name: &str, fault: Option<(usize, Fault)>) -> Result<Vec<Tensor>> {
+    let tape = Tape::with_key(1);
+    let (x, y) = faulty(&tape, sample, name, fault);
     let floats: Vec<Var<'_>> = x.iter().copied().filter(|x| x.dtype().is_float()).collect();
     tape.eval(tape.grad(weighed(&tape, y), floats))
 }
 
 /// Whether the slopes are those that differences, or the convention of the case, say.
 fn lawful(sample: &Sample, slopes: &[Tensor]) -> bool {
-    let close = |a: f64, b: f64, step: f64| (a - b).abs() <= step * a.abs().max(b.abs()).max(1.0);
     let floats: Vec<(usize, &Tensor)> =
         sample.inputs.iter().enumerate().filter(|(_, input)| input.dtype().is_float()).collect();
     let along = |slopes: &[Tensor]| -> f64 {
@@ -171,8 +173,7 @@ fn lawful(sample: &Sample, slopes: &[Tensor]) -> bool {
             };
             let inputs: Vec<Tensor> = sample.inputs.iter().enumerate().map(move_one).collect();
             let tape = Tape::with_key(1);
-            let x: Vec<Var<'_>> = inputs.iter().map(|input| tape.input(input)).collect();
-            weighed(&tape, (sample.run)(&tape, &x)).item::<f64>().unwrap()
+            weighed(&tape, record(&tape, sample, &inputs).1).item::<f64>().unwrap()
         };
         let step = 1e-4;
         let wide = (moved(2.0 * step) - moved(-2.0 * step)) / (4.0 * step);
@@ -187,15 +188,7 @@ fn lawful(sample: &Sample, slopes: &[Tensor]) -> bool {
 fn conventional(sample: &Sample, name: &str, fault: Option<(usize, Fault)>) -> bool {
     let Some(expected) = &sample.gradient else { return true };
     let tape = Tape::with_key(1);
-    let x: Vec<Var<'_>> = sample.inputs.iter().map(|input| tape.input(input)).collect();
-    let y = tape.rewrite(
-        &x,
-        |x| (sample.run)(&tape, &x),
-        |op| match fault {
-            Some((operand, fault)) if op.name() == name => Faulty { op: op.clone(), operand, fault }.into(),
-            _ => op.clone(),
-        },
-    );
+    let (x, y) = faulty(&tape, sample, name, fault);
     let found = tape.grad(y.cast(DType::F64).sum(), x[0]).value().unwrap().to_f64_vec();
     found.iter().zip(expected).all(|(a, b)| a == b || (a - b).abs() <= 1e-12 * b.abs().max(1.0))
 }

@@ -1,33 +1,15 @@
 //! Functions of functions: the laws that bind forward mode, reverse mode and batches, over the roll, and how they nest.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod roll;
+
+use roll::{every_case, text};
 use wengert_autograd::sample::Sample;
-use wengert_autograd::{Randomness, Tape, Var, Vmap, compose, ops};
+use wengert_autograd::{Randomness, Tape, Var, Vmap};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::random::{Key, normal_f64};
 use wengert_tensor::tensor::Tensor;
-
-/// Runs a law on every case of the roll, and tells all that break it.
-fn every_case(law: impl Fn(&str, &Sample) -> Result<(), String>) {
-    let mut broken = Vec::new();
-    for entry in ops::roll().into_iter().chain(compose::roll()) {
-        for sample in &entry.samples {
-            let outcome = catch_unwind(AssertUnwindSafe(|| law(entry.op, sample)));
-            match outcome {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => broken.push(format!("{} ({}): {why}", entry.op, sample.name)),
-                Err(_) => broken.push(format!("{} ({}): panicked", entry.op, sample.name)),
-            }
-        }
-    }
-    assert!(broken.is_empty(), "{} cases break the law:\n{}", broken.len(), broken.join("\n"));
-}
-
-fn text<E: ToString>(error: E) -> String {
-    error.to_string()
-}
 
 /// Normal numbers of a shape, the same for the same stream.
 fn noise(like: &Tensor, stream: u64) -> Tensor {

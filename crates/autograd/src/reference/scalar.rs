@@ -61,7 +61,7 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Mul => a * b,
         ScalarFn::Div => a / b,
         ScalarFn::Rem => remainder(a, b),
-        ScalarFn::Fmod => a - b * (a / b).trunc(),
+        ScalarFn::Fmod => a % b,
         ScalarFn::Polygamma if (0.0..100.0).contains(&a) && a.fract() == 0.0 => polygamma(a as i32, b),
         ScalarFn::Polygamma => f64::NAN,
         ScalarFn::Pow => a.powf(b),
@@ -188,8 +188,12 @@ fn erfinv(y: f64) -> f64 {
 
 /// ln |Γ(x)| by Stirling's series far from 0, and Γ(x + 1) = x Γ(x).
 fn lgamma(x: f64) -> f64 {
-    if x <= 0.0 && x.fract() == 0.0 {
+    if x.is_infinite() || (x <= 0.0 && x.fract() == 0.0) {
         return f64::INFINITY;
+    }
+    if x < -100.0 {
+        // Γ(x) Γ(1 − x) = π / sin πx
+        return (PI / (PI * x.fract()).sin().abs()).ln() - lgamma(1.0 - x);
     }
     let (mut x, mut product) = (x, 1.0f64);
     while x < 12.0 {
@@ -204,8 +208,19 @@ fn lgamma(x: f64) -> f64 {
 
 /// ψ and its derivatives by their asymptotic series far from 0, and ψₙ(x + 1) = ψₙ(x) + (−1)ⁿ n! / xⁿ⁺¹.
 fn polygamma(n: i32, x: f64) -> f64 {
-    if x.fract() == 0.0 && (x < 0.0 || (x == 0.0 && n > 0)) {
-        return if x == 0.0 && n % 2 == 1 { f64::INFINITY } else { f64::NAN };
+    if x == 0.0 {
+        // The limit from the side of the sign.
+        return if n % 2 == 1 { f64::INFINITY } else { f64::NEG_INFINITY.copysign(-x) };
+    }
+    if x < 0.0 && x.fract() == 0.0 {
+        return f64::NAN;
+    }
+    if x == f64::INFINITY {
+        return if n == 0 { x } else { 0.0 };
+    }
+    if x < -1e6 {
+        // ψ(x) = ψ(1 − x) − π / tan πx; the sum for the others would have as many terms as x is large.
+        return if n == 0 { polygamma(0, 1.0 - x) - PI / (PI * x.fract()).tan() } else { f64::NAN };
     }
     let factorial = |n: i32| (1..=n).map(f64::from).product::<f64>();
     let sign = if n % 2 == 0 { 1.0 } else { -1.0 };
