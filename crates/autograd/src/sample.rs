@@ -2,6 +2,7 @@
 
 use crate::graph::{Tape, Var};
 use std::fmt;
+use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::tensor::Tensor;
 
 /// Records a case on a tape, from leaves for its inputs.
@@ -52,6 +53,23 @@ impl fmt::Debug for Sample {
     }
 }
 
+/// How far the result of an op may be from the exact one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Accuracy {
+    /// It is the number of its dtype that is nearest, or a move of numbers.
+    Nearest,
+    /// That of a scalar function: [`ScalarFn::ulps`] units in the last place.
+    Function(ScalarFn),
+    /// A sum of n products or numbers: n·ε times the sum of the sizes of its terms.
+    Sum,
+    /// A product of n factors: n·ε times its size.
+    Product,
+    /// What the ops of its body have.
+    Body,
+    /// As this says. The tests of the op check it against the definition.
+    Stated(&'static str),
+}
+
 /// A member of the roll.
 #[derive(Debug)]
 pub struct Entry {
@@ -59,6 +77,8 @@ pub struct Entry {
     pub op: &'static str,
     /// The file that holds all that is known of it.
     pub file: &'static str,
+    /// How close it is, in every dtype that it takes.
+    pub accuracy: Accuracy,
     /// Its cases.
     pub samples: Vec<Sample>,
 }
@@ -66,6 +86,11 @@ pub struct Entry {
 impl Entry {
     /// A member with its cases.
     pub fn new(op: &'static str, file: &'static str, samples: impl Into<Vec<Sample>>) -> Entry {
-        Entry { op, file, samples: samples.into() }
+        Entry { op, file, accuracy: Accuracy::Nearest, samples: samples.into() }
+    }
+
+    /// Says how close it is.
+    pub fn accuracy(self, accuracy: Accuracy) -> Entry {
+        Entry { accuracy, ..self }
     }
 }

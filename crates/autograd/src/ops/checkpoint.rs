@@ -10,7 +10,7 @@ use crate::body::{Body, Input, Role};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, NodeId, Op, Var};
 use crate::meta::{Meta, operands};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::{Checkpoint as Plan, fresh};
 use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
@@ -190,7 +190,8 @@ pub(super) fn entries() -> Vec<Entry> {
                     })
                 }),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Body),
         Entry::new(
             "kept",
             "checkpoint.rs",

@@ -16,7 +16,7 @@ use crate::matrices::{called, example, finite, square};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -103,20 +103,23 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let known = [Tensor::from([[4.0f64, 2.0], [2.0, 5.0]])];
     let batch = || [example(&[2, 3, 3], 0.3)];
-    vec![Entry::new(
-        "cholesky",
-        "cholesky.rs",
-        vec![
-            Sample::new("known", known, |_, x| x[0].cholesky())
-                .gives([2., 0., 1., 2.])
-                .slopes([0.1875, 0.125, 0.125, 0.25]),
-            Sample::new("its symmetric part", [Tensor::from([[4.0f64, 3.0], [1.0, 5.0]])], |_, x| x[0].cholesky())
-                .gives([2., 0., 1., 2.]),
-            Sample::new("batch", batch(), |_, x| x[0].matmul(x[0].t()).cholesky()),
-            Sample::new("size 1", [Tensor::from([[9.0f64]])], |_, x| x[0].cholesky()).gives([3.]),
-            Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).cholesky()).gives([]),
-            Sample::new("empty batch", batch(), |_, x| x[0].slice(0, ..0).cholesky()).gives([]),
-            Sample::new("f32", batch(), |_, x| x[0].matmul(x[0].t()).cast(DType::F32).cholesky()).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "cholesky",
+            "cholesky.rs",
+            vec![
+                Sample::new("known", known, |_, x| x[0].cholesky())
+                    .gives([2., 0., 1., 2.])
+                    .slopes([0.1875, 0.125, 0.125, 0.25]),
+                Sample::new("its symmetric part", [Tensor::from([[4.0f64, 3.0], [1.0, 5.0]])], |_, x| x[0].cholesky())
+                    .gives([2., 0., 1., 2.]),
+                Sample::new("batch", batch(), |_, x| x[0].matmul(x[0].t()).cholesky()),
+                Sample::new("size 1", [Tensor::from([[9.0f64]])], |_, x| x[0].cholesky()).gives([3.]),
+                Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).cholesky()).gives([]),
+                Sample::new("empty batch", batch(), |_, x| x[0].slice(0, ..0).cholesky()).gives([]),
+                Sample::new("f32", batch(), |_, x| x[0].matmul(x[0].t()).cast(DType::F32).cholesky()).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: L·Lᵀ is A to n·ε of the norm of A")),
+    ]
 }

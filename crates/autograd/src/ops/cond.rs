@@ -11,7 +11,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
 use crate::packing::{Packing, record_packed, spare};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -231,26 +231,29 @@ impl Kernel for Cond {
 
 pub(super) fn entries() -> Vec<Entry> {
     let x = || [Tensor::from([0.3f64, -1.2, 0.8])];
-    vec![Entry::new(
-        "cond",
-        "cond.rs",
-        vec![
-            Sample::new("first", x(), |tape, x| tape.cond(x[0].sum().lt(5.0), x[0], |x| x.square(), |x| x.sqrt()))
-                .gives([0.09, 1.44, 0.64])
-                .slopes([0.6, -2.4, 1.6]),
-            Sample::new("second", x(), |tape, x| tape.cond(x[0].sum().gt(5.0), x[0], |x| x.log(), |x| x * 3.0))
-                .gives([0.9, -3.6, 2.4])
-                .slopes([3., 3., 3.]),
-            Sample::new("several, with values from outside", x(), |tape, x| {
-                let outer = x[0].exp();
-                let (a, n) = tape.cond(
-                    x[0].at(0, 1).lt(0.0),
-                    (x[0].sin(), tape.scalar(2.0, DType::I64)),
-                    |(x, n)| (x * outer, n + 1),
-                    |(x, n)| (x + outer.sum(), n),
-                );
-                a * n.cast(DType::F64)
-            }),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "cond",
+            "cond.rs",
+            vec![
+                Sample::new("first", x(), |tape, x| tape.cond(x[0].sum().lt(5.0), x[0], |x| x.square(), |x| x.sqrt()))
+                    .gives([0.09, 1.44, 0.64])
+                    .slopes([0.6, -2.4, 1.6]),
+                Sample::new("second", x(), |tape, x| tape.cond(x[0].sum().gt(5.0), x[0], |x| x.log(), |x| x * 3.0))
+                    .gives([0.9, -3.6, 2.4])
+                    .slopes([3., 3., 3.]),
+                Sample::new("several, with values from outside", x(), |tape, x| {
+                    let outer = x[0].exp();
+                    let (a, n) = tape.cond(
+                        x[0].at(0, 1).lt(0.0),
+                        (x[0].sin(), tape.scalar(2.0, DType::I64)),
+                        |(x, n)| (x * outer, n + 1),
+                        |(x, n)| (x + outer.sum(), n),
+                    );
+                    a * n.cast(DType::F64)
+                }),
+            ],
+        )
+        .accuracy(Accuracy::Body),
+    ]
 }

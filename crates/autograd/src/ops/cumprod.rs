@@ -14,7 +14,7 @@ use crate::kernel::{Blocks, views, with_type};
 use crate::lanes::scan;
 use crate::meta::{Meta, operands};
 use crate::ops::linear_scan::LinearScan;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
@@ -124,23 +124,28 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let x = || [Tensor::from([[1.0f64, -2.0, 3.0], [0.5, 1.5, 2.0]])];
     let row = |row: [f64; 5]| [Tensor::from(row)];
-    vec![Entry::new(
-        "cumprod",
-        "cumprod.rs",
-        vec![
-            Sample::new("rows", x(), |_, x| x[0].cumprod(-1))
-                .gives([1., -2., -6., 0.5, 0.75, 1.5])
-                .slopes([-7., 4., -2., 5.5, 1.5, 0.75]),
-            Sample::new("columns", x(), |_, x| x[0].cumprod(0).exp()),
-            Sample::new("one zero", row([1., 2., 0., 3., 4.]), |_, x| x[0].cumprod(0)).slopes([3., 1., 32., 0., 0.]),
-            Sample::new("two zeros", row([1., 0., 0., 3., 4.]), |_, x| x[0].cumprod(0)).slopes([1., 1., 0., 0., 0.]),
-            Sample::new("two zeros, of higher order", row([1., 0., 0., 3., 4.]), |_, x| x[0].cumprod(0).exp()),
-            Sample::new("ends of the numbers", row([2., f64::INFINITY, 3., f64::NAN, 0.]), |_, x| x[0].cumprod(0))
-                .kinked(),
-            Sample::new("nothing", x(), |_, x| x[0].slice(0, ..0).cumprod(0)).gives([]).slopes([0.0; 6]),
-            Sample::new("size 1", x(), |_, x| x[0].slice(1, ..1).cumprod(1).square()).gives([1., 0.25]),
-            Sample::new("i64", [Tensor::from([2i64, 3, -4])], |_, x| x[0].cumprod(0)).gives([2., 6., -24.]),
-            Sample::new("f16", x(), |_, x| x[0].cast(DType::F16).cumprod(1)).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "cumprod",
+            "cumprod.rs",
+            vec![
+                Sample::new("rows", x(), |_, x| x[0].cumprod(-1))
+                    .gives([1., -2., -6., 0.5, 0.75, 1.5])
+                    .slopes([-7., 4., -2., 5.5, 1.5, 0.75]),
+                Sample::new("columns", x(), |_, x| x[0].cumprod(0).exp()),
+                Sample::new("one zero", row([1., 2., 0., 3., 4.]), |_, x| x[0].cumprod(0))
+                    .slopes([3., 1., 32., 0., 0.]),
+                Sample::new("two zeros", row([1., 0., 0., 3., 4.]), |_, x| x[0].cumprod(0))
+                    .slopes([1., 1., 0., 0., 0.]),
+                Sample::new("two zeros, of higher order", row([1., 0., 0., 3., 4.]), |_, x| x[0].cumprod(0).exp()),
+                Sample::new("ends of the numbers", row([2., f64::INFINITY, 3., f64::NAN, 0.]), |_, x| x[0].cumprod(0))
+                    .kinked(),
+                Sample::new("nothing", x(), |_, x| x[0].slice(0, ..0).cumprod(0)).gives([]).slopes([0.0; 6]),
+                Sample::new("size 1", x(), |_, x| x[0].slice(1, ..1).cumprod(1).square()).gives([1., 0.25]),
+                Sample::new("i64", [Tensor::from([2i64, 3, -4])], |_, x| x[0].cumprod(0)).gives([2., 6., -24.]),
+                Sample::new("f16", x(), |_, x| x[0].cast(DType::F16).cumprod(1)).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Product),
+    ]
 }

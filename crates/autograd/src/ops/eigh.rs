@@ -21,7 +21,7 @@ use crate::kernel::views;
 use crate::matrices::{called, example, finite, resized, square};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -145,29 +145,34 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[2.0f64, 1.0], [1.0, 2.0]])];
     let batch = || [example(&[2, 3, 3], 0.3)];
-    vec![Entry::new(
-        "eigh",
-        "eigh.rs",
-        vec![
-            Sample::new("eigenvalues", known(), |_, x| x[0].eigh().0.square()).gives([1., 9.]).slopes([4., 2., 2., 4.]),
-            Sample::new("vectors", batch(), |_, x| x[0].eigh().1),
-            Sample::new("the matrix again", known(), |_, x| {
-                let (w, v) = x[0].eigh();
-                v.mul(w.unsqueeze(-2)).matmul(v.t())
-            })
-            .gives([2., 1., 1., 2.])
-            .slopes([1., 1., 1., 1.]),
-            Sample::new("both", batch(), |_, x| {
-                let (w, v) = x[0].eigh();
-                v.mul(w.exp().unsqueeze(-2)).matmul(v)
-            }),
-            Sample::new("ties", [Tensor::from([[1.0f64, 0.0], [0.0, 1.0]])], |_, x| x[0].eigh().0.exp())
-                .kinked()
-                .gives([1f64.exp(), 1f64.exp()])
-                .slopes([1f64.exp(), 0., 0., 1f64.exp()]),
-            Sample::new("size 1", [Tensor::from([[-3.0f64]])], |_, x| x[0].eigh().1).gives([1.]).slopes([0.]),
-            Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).eigvalsh()).gives([]),
-            Sample::new("f32", batch(), |_, x| x[0].cast(DType::F32).eigvalsh()).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "eigh",
+            "eigh.rs",
+            vec![
+                Sample::new("eigenvalues", known(), |_, x| x[0].eigh().0.square())
+                    .gives([1., 9.])
+                    .slopes([4., 2., 2., 4.]),
+                Sample::new("vectors", batch(), |_, x| x[0].eigh().1),
+                Sample::new("the matrix again", known(), |_, x| {
+                    let (w, v) = x[0].eigh();
+                    v.mul(w.unsqueeze(-2)).matmul(v.t())
+                })
+                .gives([2., 1., 1., 2.])
+                .slopes([1., 1., 1., 1.]),
+                Sample::new("both", batch(), |_, x| {
+                    let (w, v) = x[0].eigh();
+                    v.mul(w.exp().unsqueeze(-2)).matmul(v)
+                }),
+                Sample::new("ties", [Tensor::from([[1.0f64, 0.0], [0.0, 1.0]])], |_, x| x[0].eigh().0.exp())
+                    .kinked()
+                    .gives([1f64.exp(), 1f64.exp()])
+                    .slopes([1f64.exp(), 0., 0., 1f64.exp()]),
+                Sample::new("size 1", [Tensor::from([[-3.0f64]])], |_, x| x[0].eigh().1).gives([1.]).slopes([0.]),
+                Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).eigvalsh()).gives([]),
+                Sample::new("f32", batch(), |_, x| x[0].cast(DType::F32).eigvalsh()).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: V·Λ·Vᵀ is A to n·ε of the norm of A")),
+    ]
 }

@@ -6,13 +6,14 @@
 //!
 //! * shape: all operands have the same shape, and so has the result. The methods insert the broadcasting.
 //! * dtypes: those of the function; all operands have the same. bf16 and f16 are computed in f32 and rounded once.
+//! * accuracy: that of [`ScalarFn::ulps`]
 //! * derivative: partials, by the row.
 
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Partial, Var};
 use crate::meta::Meta;
 use crate::ops::{binary, compare, select, unary};
-use crate::sample::Entry;
+use crate::sample::{Accuracy, Entry};
 use crate::table::{Elementwise, Row, Rule};
 use std::sync::LazyLock;
 use wengert_tensor::dtype::DType;
@@ -109,5 +110,6 @@ fn unsupported(function: ScalarFn, dtype: DType) -> Error {
 
 /// One entry for each function.
 pub(super) fn entries() -> Vec<Entry> {
-    rows().map(|row| Entry::new(row.function.name(), row.file, (row.samples)())).collect()
+    let entry = |row: &Row| Entry::new(row.function.name(), row.file, (row.samples)());
+    rows().map(|row| entry(row).accuracy(Accuracy::Function(row.function))).collect()
 }

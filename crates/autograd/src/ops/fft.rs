@@ -18,7 +18,7 @@ use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views};
 use crate::meta::{Meta, operands};
 use crate::reals::{reals, with_real};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::fourier::Wave;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -207,7 +207,8 @@ pub(super) fn entries() -> Vec<Entry> {
     let wave = |dims: &[usize]| {
         Tensor::from_fn(dims, |i| (i as f64 * 1.7 + 0.3).sin()).unwrap_or_else(|_| Tensor::from(0.0f64))
     };
-    let entry = |op, samples| Entry::new(op, "fft.rs", samples);
+    let accuracy = Accuracy::Stated("ε·log₂ n of the norm of the input");
+    let entry = |op, samples| Entry::new(op, "fft.rs", samples).accuracy(accuracy);
     let known = || [Tensor::from([[1.0f64, 0.0], [2.0, 1.0], [0.0, 0.0], [0.0, -1.0]])];
     vec![
         entry(

@@ -14,7 +14,7 @@ use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
 use crate::operand::{Like, Operand};
 use crate::ops::check_index::CheckIndex;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::sum_into::sum_into;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
@@ -309,6 +309,7 @@ pub(super) fn entries() -> Vec<Entry> {
                 })
                 .kinked(),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Sum),
     ]
 }

@@ -14,7 +14,7 @@ use crate::body::{Body, Input, pull_back, trace};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::fresh;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
@@ -170,29 +170,32 @@ impl View for Implicit {
 }
 
 pub(super) fn entries() -> Vec<Entry> {
-    vec![Entry::new(
-        "implicit",
-        "implicit.rs",
-        vec![
-            Sample::new("a square root", [Tensor::from([2.0f64, 3.0])], |tape, x| {
-                tape.root(x[0].stop_gradient().sqrt(), |z| z * z - x[0])
-            })
-            .gives([std::f64::consts::SQRT_2, 3f64.sqrt()])
-            .slopes([0.5 / std::f64::consts::SQRT_2, 0.5 / 3f64.sqrt()]),
-            Sample::new(
-                "a linear system",
-                [Tensor::from([[3.0f64, 1.0], [-1.0, 2.0]]), Tensor::from([1.0f64, 0.5])],
-                |tape, x| {
-                    let (a, b) = (x[0].stop_gradient(), x[1].stop_gradient());
-                    let det = a.at(0, 0).at(0, 0) * a.at(0, 1).at(0, 1) - a.at(0, 0).at(0, 1) * a.at(0, 1).at(0, 0);
-                    let first = (b.at(0, 0) * a.at(0, 1).at(0, 1) - a.at(0, 0).at(0, 1) * b.at(0, 1)) / det;
-                    let second = (a.at(0, 0).at(0, 0) * b.at(0, 1) - b.at(0, 0) * a.at(0, 1).at(0, 0)) / det;
-                    tape.root(tape.stack(&[first, second], 0), |z| x[0].matmul(z) - x[1])
-                },
-            ),
-            Sample::new("a fixed point", [Tensor::from([0.5f64, -1.0])], |tape, x| {
-                tape.fixed_point(x[0].zeros_like(), |z| (z * 0.5 + x[0]).sin() * 0.8)
-            }),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "implicit",
+            "implicit.rs",
+            vec![
+                Sample::new("a square root", [Tensor::from([2.0f64, 3.0])], |tape, x| {
+                    tape.root(x[0].stop_gradient().sqrt(), |z| z * z - x[0])
+                })
+                .gives([std::f64::consts::SQRT_2, 3f64.sqrt()])
+                .slopes([0.5 / std::f64::consts::SQRT_2, 0.5 / 3f64.sqrt()]),
+                Sample::new(
+                    "a linear system",
+                    [Tensor::from([[3.0f64, 1.0], [-1.0, 2.0]]), Tensor::from([1.0f64, 0.5])],
+                    |tape, x| {
+                        let (a, b) = (x[0].stop_gradient(), x[1].stop_gradient());
+                        let det = a.at(0, 0).at(0, 0) * a.at(0, 1).at(0, 1) - a.at(0, 0).at(0, 1) * a.at(0, 1).at(0, 0);
+                        let first = (b.at(0, 0) * a.at(0, 1).at(0, 1) - a.at(0, 0).at(0, 1) * b.at(0, 1)) / det;
+                        let second = (a.at(0, 0).at(0, 0) * b.at(0, 1) - b.at(0, 0) * a.at(0, 1).at(0, 0)) / det;
+                        tape.root(tape.stack(&[first, second], 0), |z| x[0].matmul(z) - x[1])
+                    },
+                ),
+                Sample::new("a fixed point", [Tensor::from([0.5f64, -1.0])], |tape, x| {
+                    tape.fixed_point(x[0].zeros_like(), |z| (z * 0.5 + x[0]).sin() * 0.8)
+                }),
+            ],
+        )
+        .accuracy(Accuracy::Body),
+    ]
 }

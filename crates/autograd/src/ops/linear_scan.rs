@@ -15,7 +15,7 @@ use crate::kernel::{Blocks, views, with_type};
 use crate::lanes::scan;
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
@@ -159,31 +159,35 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let x = || Tensor::from([[1.0f64, -2.0, 3.0], [0.5, 1.5, 2.0]]);
     let decay = || Tensor::from([[0.3f64, 0.5, -0.7], [2.0, 0.0, 1.1]]);
-    vec![Entry::new(
-        "linear_scan",
-        "linear_scan.rs",
-        vec![
-            Sample::new("rows", [x(), decay()], |_, x| x[0].linear_scan(x[1], -1))
-                .gives([1., -1.5, 4.05, 0.5, 1.5, 3.65])
-                .slopes([1.15, 0.3, 1., 1., 2.1, 1.]),
-            Sample::new("columns", [x(), decay()], |_, x| x[0].linear_scan(x[1], 0).exp()),
-            Sample::new("from the end", [x(), decay()], |tape, x| {
-                tape.record(LinearScan { axis: 1, reverse: true }, &[x[0], x[1]]).square()
-            }),
-            Sample::new("a number", [x()], |_, x| x[0].linear_scan(0.5, 1)).gives([1., -1.5, 2.25, 0.5, 1.75, 2.875]),
-            Sample::new("one", [x(), decay()], |_, x| x[0].slice(1, ..1).linear_scan(x[1].slice(1, ..1), 1))
-                .gives([1., 0.5]),
-            Sample::new("nothing", [x(), decay()], |_, x| x[0].slice(1, ..0).linear_scan(x[1].slice(1, ..0), 1))
-                .gives([])
-                .slopes([0.0; 6]),
-            Sample::new("zero stays", [Tensor::from([0.0f64, 0.0, 1.0])], |_, x| {
-                x[0].linear_scan(Tensor::from([1.0f64, f64::INFINITY, f64::NAN]), 0)
-            })
-            .kinked()
-            .gives([0., 0., 1.]),
-            Sample::new("i32", [Tensor::from([1i32, 2, 3])], |_, x| x[0].linear_scan(2, 0)).gives([1., 4., 11.]),
-            Sample::new("f16", [x(), decay()], |_, x| x[0].cast(DType::F16).linear_scan(x[1].cast(DType::F16), 1))
-                .kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "linear_scan",
+            "linear_scan.rs",
+            vec![
+                Sample::new("rows", [x(), decay()], |_, x| x[0].linear_scan(x[1], -1))
+                    .gives([1., -1.5, 4.05, 0.5, 1.5, 3.65])
+                    .slopes([1.15, 0.3, 1., 1., 2.1, 1.]),
+                Sample::new("columns", [x(), decay()], |_, x| x[0].linear_scan(x[1], 0).exp()),
+                Sample::new("from the end", [x(), decay()], |tape, x| {
+                    tape.record(LinearScan { axis: 1, reverse: true }, &[x[0], x[1]]).square()
+                }),
+                Sample::new("a number", [x()], |_, x| x[0].linear_scan(0.5, 1))
+                    .gives([1., -1.5, 2.25, 0.5, 1.75, 2.875]),
+                Sample::new("one", [x(), decay()], |_, x| x[0].slice(1, ..1).linear_scan(x[1].slice(1, ..1), 1))
+                    .gives([1., 0.5]),
+                Sample::new("nothing", [x(), decay()], |_, x| x[0].slice(1, ..0).linear_scan(x[1].slice(1, ..0), 1))
+                    .gives([])
+                    .slopes([0.0; 6]),
+                Sample::new("zero stays", [Tensor::from([0.0f64, 0.0, 1.0])], |_, x| {
+                    x[0].linear_scan(Tensor::from([1.0f64, f64::INFINITY, f64::NAN]), 0)
+                })
+                .kinked()
+                .gives([0., 0., 1.]),
+                Sample::new("i32", [Tensor::from([1i32, 2, 3])], |_, x| x[0].linear_scan(2, 0)).gives([1., 4., 11.]),
+                Sample::new("f16", [x(), decay()], |_, x| x[0].cast(DType::F16).linear_scan(x[1].cast(DType::F16), 1))
+                    .kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Sum),
+    ]
 }

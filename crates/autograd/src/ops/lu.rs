@@ -18,7 +18,7 @@ use crate::matrices::{example, finite, resized, square};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
@@ -147,28 +147,33 @@ pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[1.0f64, 2.0], [4.0, 4.0]])];
     let rows = || [example(&[2, 3, 3], 0.3)];
     let exchanged = || [example(&[3, 3], 0.3)];
-    vec![Entry::new(
-        "lu",
-        "lu.rs",
-        vec![
-            Sample::new("known", known(), |_, x| x[0].then(Lu)).gives([4., 4., 1., -1., 0.25, 1., 0., 1.]),
-            Sample::new("the matrix again", known(), |_, x| {
-                let (p, l, u) = x[0].lu();
-                p.matmul(l).matmul(u)
-            })
-            .gives([1., 2., 4., 4.])
-            .slopes([1.; 4]),
-            Sample::new("lower", rows(), |_, x| x[0].lu().1.square()),
-            Sample::new("upper", rows(), |_, x| x[0].lu().2.square()),
-            Sample::new("rows in another order", exchanged(), |_, x| {
-                let (_, l, u) = x[0].roll(1, 0).lu();
-                l.matmul(u.t())
-            }),
-            Sample::new("singular", [Tensor::from([[1.0f64, 2.0], [2.0, 4.0]])], |_, x| x[0].stop_gradient().lu().2)
+    vec![
+        Entry::new(
+            "lu",
+            "lu.rs",
+            vec![
+                Sample::new("known", known(), |_, x| x[0].then(Lu)).gives([4., 4., 1., -1., 0.25, 1., 0., 1.]),
+                Sample::new("the matrix again", known(), |_, x| {
+                    let (p, l, u) = x[0].lu();
+                    p.matmul(l).matmul(u)
+                })
+                .gives([1., 2., 4., 4.])
+                .slopes([1.; 4]),
+                Sample::new("lower", rows(), |_, x| x[0].lu().1.square()),
+                Sample::new("upper", rows(), |_, x| x[0].lu().2.square()),
+                Sample::new("rows in another order", exchanged(), |_, x| {
+                    let (_, l, u) = x[0].roll(1, 0).lu();
+                    l.matmul(u.t())
+                }),
+                Sample::new("singular", [Tensor::from([[1.0f64, 2.0], [2.0, 4.0]])], |_, x| {
+                    x[0].stop_gradient().lu().2
+                })
                 .kinked()
                 .gives([2., 4., 0., 0.]),
-            Sample::new("nothing", rows(), |_, x| x[0].slice(1, ..0).slice(2, ..0).lu().1).gives([]),
-            Sample::new("f32", rows(), |_, x| x[0].cast(DType::F32).lu().2).kinked(),
-        ],
-    )]
+                Sample::new("nothing", rows(), |_, x| x[0].slice(1, ..0).slice(2, ..0).lu().1).gives([]),
+                Sample::new("f32", rows(), |_, x| x[0].cast(DType::F32).lu().2).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: P·L·U is A to n·ε of the norm of A")),
+    ]
 }

@@ -11,7 +11,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -181,26 +181,29 @@ pub(super) fn entries() -> Vec<Entry> {
     };
     let pair = || [matrix(2, 3), matrix(3, 4)];
     let ones = Tensor::from([[1.0f64, 2.0], [3.0, 4.0]]);
-    vec![Entry::new(
-        "matmul",
-        "matmul.rs",
-        vec![
-            Sample::new("by heart", [ones.clone(), ones], |_, x| x[0].matmul(x[1])).gives([7., 10., 15., 22.]),
-            Sample::new("plain", pair(), |_, x| x[0].matmul(x[1])),
-            Sample::new("transposed", pair(), |_, x| x[1].t().matmul(x[0].t())),
-            Sample::new("f32", pair(), |_, x| x[0].cast(DType::F32).matmul(x[1].cast(DType::F32))).kinked(),
-            Sample::new("bf16", pair(), |_, x| x[0].cast(DType::BF16).matmul(x[1].cast(DType::BF16))).kinked(),
-            Sample::new("rows of a batch", pair(), |_, x| x[0].reshape([2, 1, 3]).matmul(x[1])),
-            Sample::new("batch", pair(), |_, x| {
-                x[0].reshape([2, 1, 1, 3]).broadcast_to([2, 2, 1, 3]).matmul(x[1].reshape([2, 3, 2]))
-            }),
-            Sample::new("i64", pair(), |_, x| {
-                x[0].scaled(9.0).cast(DType::I64).matmul(x[1].scaled(9.0).cast(DType::I64))
-            }),
-            Sample::new("vectors", [matrix(1, 3), matrix(3, 1)], |_, x| x[0].flatten().matmul(x[1].flatten())),
-            Sample::new("vector and matrix", [matrix(1, 3), matrix(3, 2)], |_, x| x[0].flatten().matmul(x[1])),
-            Sample::new("matrix and vector", [matrix(2, 3), matrix(3, 1)], |_, x| x[0].matmul(x[1].flatten())),
-            Sample::new("empty sum", pair(), |_, x| x[0].slice(1, ..0).matmul(x[1].slice(0, ..0))).gives([0.0; 8]),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "matmul",
+            "matmul.rs",
+            vec![
+                Sample::new("by heart", [ones.clone(), ones], |_, x| x[0].matmul(x[1])).gives([7., 10., 15., 22.]),
+                Sample::new("plain", pair(), |_, x| x[0].matmul(x[1])),
+                Sample::new("transposed", pair(), |_, x| x[1].t().matmul(x[0].t())),
+                Sample::new("f32", pair(), |_, x| x[0].cast(DType::F32).matmul(x[1].cast(DType::F32))).kinked(),
+                Sample::new("bf16", pair(), |_, x| x[0].cast(DType::BF16).matmul(x[1].cast(DType::BF16))).kinked(),
+                Sample::new("rows of a batch", pair(), |_, x| x[0].reshape([2, 1, 3]).matmul(x[1])),
+                Sample::new("batch", pair(), |_, x| {
+                    x[0].reshape([2, 1, 1, 3]).broadcast_to([2, 2, 1, 3]).matmul(x[1].reshape([2, 3, 2]))
+                }),
+                Sample::new("i64", pair(), |_, x| {
+                    x[0].scaled(9.0).cast(DType::I64).matmul(x[1].scaled(9.0).cast(DType::I64))
+                }),
+                Sample::new("vectors", [matrix(1, 3), matrix(3, 1)], |_, x| x[0].flatten().matmul(x[1].flatten())),
+                Sample::new("vector and matrix", [matrix(1, 3), matrix(3, 2)], |_, x| x[0].flatten().matmul(x[1])),
+                Sample::new("matrix and vector", [matrix(2, 3), matrix(3, 1)], |_, x| x[0].matmul(x[1].flatten())),
+                Sample::new("empty sum", pair(), |_, x| x[0].slice(1, ..0).matmul(x[1].slice(0, ..0))).gives([0.0; 8]),
+            ],
+        )
+        .accuracy(Accuracy::Sum),
+    ]
 }

@@ -17,7 +17,7 @@ use crate::kernel::views;
 use crate::matrices::{example, finite, square};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
@@ -100,24 +100,25 @@ pub(super) fn entries() -> Vec<Entry> {
     let turn = [Tensor::from([[0.0f64, -0.5], [0.5, 0.0]])];
     let (sin, cos) = (0.5f64.sin(), 0.5f64.cos());
     let batch = || [example(&[2, 3, 3], 0.3)];
-    vec![Entry::new(
-        "matrix_exp",
-        "matrix_exp.rs",
-        vec![
-            Sample::new("a turn", turn, |_, x| x[0].matrix_exp()).gives([cos, -sin, sin, cos]),
-            Sample::new("a diagonal", [Tensor::from([[1.0f64, 0.0], [0.0, -2.0]])], |_, x| x[0].matrix_exp()).gives([
-                1f64.exp(),
-                0.,
-                0.,
-                (-2f64).exp(),
-            ]),
-            Sample::new("equal eigenvalues", [Tensor::from([[0.0f64, 0.0], [0.0, 0.0]])], |_, x| x[0].matrix_exp())
-                .gives([1., 0., 0., 1.])
-                .slopes([1.; 4]),
-            Sample::new("batch", batch(), |_, x| x[0].scaled(0.3).matrix_exp()),
-            Sample::new("scaled and squared", [example(&[2, 2], 0.3)], |_, x| x[0].scaled(-3.0).matrix_exp()),
-            Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).matrix_exp()).gives([]),
-            Sample::new("f32", batch(), |_, x| x[0].cast(DType::F32).scaled(0.3).matrix_exp()).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "matrix_exp",
+            "matrix_exp.rs",
+            vec![
+                Sample::new("a turn", turn, |_, x| x[0].matrix_exp()).gives([cos, -sin, sin, cos]),
+                Sample::new("a diagonal", [Tensor::from([[1.0f64, 0.0], [0.0, -2.0]])], |_, x| x[0].matrix_exp())
+                    .gives([1f64.exp(), 0., 0., (-2f64).exp()]),
+                Sample::new("equal eigenvalues", [Tensor::from([[0.0f64, 0.0], [0.0, 0.0]])], |_, x| x[0].matrix_exp())
+                    .gives([1., 0., 0., 1.])
+                    .slopes([1.; 4]),
+                Sample::new("batch", batch(), |_, x| x[0].scaled(0.3).matrix_exp()),
+                Sample::new("scaled and squared", [example(&[2, 2], 0.3)], |_, x| x[0].scaled(-3.0).matrix_exp()),
+                Sample::new("nothing", batch(), |_, x| x[0].slice(1, ..0).slice(2, ..0).matrix_exp()).gives([]),
+                Sample::new("f32", batch(), |_, x| x[0].cast(DType::F32).scaled(0.3).matrix_exp()).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated(
+            "n·ε of the norm of the result for normal A; scaling and squaring may lose more for others",
+        )),
+    ]
 }

@@ -16,7 +16,7 @@ use crate::kernel::views;
 use crate::matrices::{called, example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
@@ -167,7 +167,8 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("nothing", tall(), |_, x| x[0].slice(2, ..0).pinv()).gives([]),
                 Sample::new("f32", tall(), |_, x| x[0].cast(DType::F32).pinv()).kinked(),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Stated("n·ε of the condition of A")),
         Entry::new(
             "lstsq",
             "pinv.rs",
@@ -180,6 +181,7 @@ pub(super) fn entries() -> Vec<Entry> {
                 .gives([1., 2.]),
                 Sample::new("wide", [example(&[2, 3], 0.3), example(&[2, 2], 0.9)], |_, x| x[0].lstsq(x[1])),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Stated("n·ε of the square of the condition of A")),
     ]
 }

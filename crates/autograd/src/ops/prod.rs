@@ -11,7 +11,7 @@ use crate::batch::{Batch, shifted};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use smallvec::SmallVec;
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::scalar::ReduceFn;
@@ -129,18 +129,21 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let x = || [Tensor::from([[[1.0f64, -2.0, 3.0], [0.5, 1.5, 2.0]]])];
     let row = |row: [f64; 5]| [Tensor::from(row)];
-    vec![Entry::new(
-        "prod",
-        "prod.rs",
-        vec![
-            Sample::new("all", x(), |_, x| x[0].prod()).gives([-9.0]),
-            Sample::new("last, kept", x(), |_, x| x[0].prod_keep(-1).square()),
-            Sample::new("outer two", x(), |_, x| x[0].prod_axes([0, 1]).exp()),
-            Sample::new("one zero", row([1., 2., 0., 3., 4.]), |_, x| x[0].prod()).slopes([0., 0., 24., 0., 0.]),
-            Sample::new("two zeros", row([1., 0., 0., 3., 4.]), |_, x| x[0].prod()).slopes([0.; 5]),
-            Sample::new("two zeros, squared", row([1., 0., 0., 3., 4.]), |_, x| x[0].prod().exp()),
-            Sample::new("of nothing", x(), |_, x| x[0].slice(0, ..0).prod()).gives([1.0]).slopes([0.0; 6]),
-            Sample::new("i64", [Tensor::from([1i64, 2, 3])], |_, x| x[0].prod()).gives([6.0]),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "prod",
+            "prod.rs",
+            vec![
+                Sample::new("all", x(), |_, x| x[0].prod()).gives([-9.0]),
+                Sample::new("last, kept", x(), |_, x| x[0].prod_keep(-1).square()),
+                Sample::new("outer two", x(), |_, x| x[0].prod_axes([0, 1]).exp()),
+                Sample::new("one zero", row([1., 2., 0., 3., 4.]), |_, x| x[0].prod()).slopes([0., 0., 24., 0., 0.]),
+                Sample::new("two zeros", row([1., 0., 0., 3., 4.]), |_, x| x[0].prod()).slopes([0.; 5]),
+                Sample::new("two zeros, squared", row([1., 0., 0., 3., 4.]), |_, x| x[0].prod().exp()),
+                Sample::new("of nothing", x(), |_, x| x[0].slice(0, ..0).prod()).gives([1.0]).slopes([0.0; 6]),
+                Sample::new("i64", [Tensor::from([1i64, 2, 3])], |_, x| x[0].prod()).gives([6.0]),
+            ],
+        )
+        .accuracy(Accuracy::Product),
+    ]
 }

@@ -20,7 +20,7 @@ use crate::matrices::{example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
@@ -127,23 +127,26 @@ pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[3.0f64, 1.0], [4.0, 3.0]])];
     let tall = || [example(&[2, 3, 2], 0.3)];
     let wide = || [example(&[2, 4], 0.3)];
-    vec![Entry::new(
-        "qr",
-        "qr.rs",
-        vec![
-            Sample::new("known", known(), |_, x| x[0].then(Qr)).gives([0.6, 0.8, 5., 3., -0.8, 0.6, 0., 1.]),
-            Sample::new("the matrix again", known(), |_, x| {
-                let (q, r) = x[0].qr();
-                q.matmul(r)
-            })
-            .gives([3., 1., 4., 3.])
-            .slopes([1.; 4]),
-            Sample::new("left, tall", tall(), |_, x| x[0].qr().0),
-            Sample::new("right, tall", tall(), |_, x| x[0].qr().1.square()),
-            Sample::new("left, wide", wide(), |_, x| x[0].qr().0),
-            Sample::new("right, wide", wide(), |_, x| x[0].qr().1.square()),
-            Sample::new("nothing", tall(), |_, x| x[0].slice(2, ..0).qr().0).gives([]),
-            Sample::new("f32", tall(), |_, x| x[0].cast(DType::F32).qr().1).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "qr",
+            "qr.rs",
+            vec![
+                Sample::new("known", known(), |_, x| x[0].then(Qr)).gives([0.6, 0.8, 5., 3., -0.8, 0.6, 0., 1.]),
+                Sample::new("the matrix again", known(), |_, x| {
+                    let (q, r) = x[0].qr();
+                    q.matmul(r)
+                })
+                .gives([3., 1., 4., 3.])
+                .slopes([1.; 4]),
+                Sample::new("left, tall", tall(), |_, x| x[0].qr().0),
+                Sample::new("right, tall", tall(), |_, x| x[0].qr().1.square()),
+                Sample::new("left, wide", wide(), |_, x| x[0].qr().0),
+                Sample::new("right, wide", wide(), |_, x| x[0].qr().1.square()),
+                Sample::new("nothing", tall(), |_, x| x[0].slice(2, ..0).qr().0).gives([]),
+                Sample::new("f32", tall(), |_, x| x[0].cast(DType::F32).qr().1).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: Q·R is A to n·ε of the norm of A")),
+    ]
 }

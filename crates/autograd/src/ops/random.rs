@@ -12,7 +12,7 @@ use crate::batch::{Batch, stacked};
 use crate::class::{Class, IndexFn};
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::{Meta, floats, operands};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::{IntoShape, Shape};
@@ -157,6 +157,7 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("f32", [], |tape, _| tape.normal([3, 5], DType::F32)),
                 Sample::new("f64", [], |tape, _| tape.normal([7], DType::F64)),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Stated("a draw: within 3 units in the last place of Box and Muller's formula")),
     ]
 }

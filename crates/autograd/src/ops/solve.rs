@@ -17,7 +17,7 @@ use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
 use crate::ops::lu::Lu;
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::{Real, Triangle};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -202,7 +202,8 @@ pub(super) fn entries() -> Vec<Entry> {
                     .gives([]),
                 Sample::new("f32", pair(), |_, x| x[0].cast(DType::F32).solve(x[1].cast(DType::F32))).kinked(),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Stated("backward stable: A·X is B to n·ε of the norms of A and X")),
         Entry::new(
             "inv",
             "solve.rs",
@@ -212,6 +213,7 @@ pub(super) fn entries() -> Vec<Entry> {
                     .slopes([0., 0., -0.1875, 0.125]),
                 Sample::new("batch", [example(&[2, 2, 2], 0.7)], |_, x| x[0].inv()),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Stated("backward stable: A·A⁻¹ is the unit matrix to n·ε of the condition of A")),
     ]
 }

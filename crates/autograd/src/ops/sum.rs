@@ -11,7 +11,7 @@ use crate::batch::{Batch, shifted};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::meta::{Meta, operands};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::scalar::ReduceFn;
 use wengert_tensor::shape::Axes;
@@ -96,20 +96,23 @@ impl<'t> Var<'t> {
 
 pub(super) fn entries() -> Vec<Entry> {
     let x = || [Tensor::from([[[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]], [[7.0, 8.0, 9.0], [1.5, 2.5, 3.5]]])];
-    vec![Entry::new(
-        "sum",
-        "sum.rs",
-        vec![
-            Sample::new("all", x(), |_, x| x[0].sum()).gives([52.5]).slopes([1.0; 12]),
-            Sample::new("last", x(), |_, x| x[0].sum_axes(-1).square()),
-            Sample::new("first", x(), |_, x| x[0].sum_axes(0).exp()),
-            Sample::new("middle", x(), |_, x| x[0].sum_axes(1)).gives([5., 7., 9., 8.5, 10.5, 12.5]),
-            Sample::new("two, kept", x(), |_, x| x[0].sum_keep([0, 2]) * x[0]),
-            Sample::new("no axis", x(), |_, x| x[0].sum_axes([])),
-            Sample::new("of nothing", x(), |_, x| x[0].slice(1, ..0).sum_axes(1)).gives([0.0; 6]).slopes([0.0; 12]),
-            Sample::new("i64", [Tensor::from([1i64, 2, 3])], |_, x| x[0].sum()).gives([6.0]),
-            Sample::new("long", [], |tape, _| tape.iota([1000], 0, wengert_tensor::dtype::DType::F32).sum())
-                .gives([499500.0]),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "sum",
+            "sum.rs",
+            vec![
+                Sample::new("all", x(), |_, x| x[0].sum()).gives([52.5]).slopes([1.0; 12]),
+                Sample::new("last", x(), |_, x| x[0].sum_axes(-1).square()),
+                Sample::new("first", x(), |_, x| x[0].sum_axes(0).exp()),
+                Sample::new("middle", x(), |_, x| x[0].sum_axes(1)).gives([5., 7., 9., 8.5, 10.5, 12.5]),
+                Sample::new("two, kept", x(), |_, x| x[0].sum_keep([0, 2]) * x[0]),
+                Sample::new("no axis", x(), |_, x| x[0].sum_axes([])),
+                Sample::new("of nothing", x(), |_, x| x[0].slice(1, ..0).sum_axes(1)).gives([0.0; 6]).slopes([0.0; 12]),
+                Sample::new("i64", [Tensor::from([1i64, 2, 3])], |_, x| x[0].sum()).gives([6.0]),
+                Sample::new("long", [], |tape, _| tape.iota([1000], 0, wengert_tensor::dtype::DType::F32).sum())
+                    .gives([499500.0]),
+            ],
+        )
+        .accuracy(Accuracy::Sum),
+    ]
 }

@@ -21,7 +21,7 @@ use crate::matrices::{called, example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::ops::eigh::masked_recip;
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -146,30 +146,31 @@ pub(super) fn entries() -> Vec<Entry> {
     let unit = || [Tensor::from([[1.0f64, 0.0], [0.0, 1.0]])];
     let tall = || [example(&[2, 3, 2], 0.3)];
     let wide = || [example(&[2, 3], 0.3)];
-    vec![Entry::new(
-        "svd",
-        "svd.rs",
-        vec![
-            Sample::new("singular values", known(), |_, x| x[0].svdvals().square())
-                .gives([45., 5.])
-                .slopes([6., 0., 8., 10.]),
-            Sample::new("left, square", [example(&[3, 3], 0.3)], |_, x| x[0].svd().0),
-            Sample::new("left, tall", tall(), |_, x| x[0].svd().0),
-            Sample::new("right, tall", tall(), |_, x| x[0].svd().2),
-            Sample::new("left, wide", wide(), |_, x| x[0].svd().0),
-            Sample::new("right, wide", wide(), |_, x| x[0].svd().2),
-            Sample::new("all", tall(), |_, x| {
-                let (u, s, vt) = x[0].svd();
-                u.mul(s.exp().unsqueeze(-2)).matmul(vt)
-            }),
-            Sample::new("ties", unit(), |_, x| x[0].svdvals().exp()).kinked().gives([1f64.exp(), 1f64.exp()]).slopes([
-                1f64.exp(),
-                0.,
-                0.,
-                1f64.exp(),
-            ]),
-            Sample::new("nothing", tall(), |_, x| x[0].slice(2, ..0).svdvals()).gives([]),
-            Sample::new("f32", tall(), |_, x| x[0].cast(DType::F32).svdvals()).kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "svd",
+            "svd.rs",
+            vec![
+                Sample::new("singular values", known(), |_, x| x[0].svdvals().square())
+                    .gives([45., 5.])
+                    .slopes([6., 0., 8., 10.]),
+                Sample::new("left, square", [example(&[3, 3], 0.3)], |_, x| x[0].svd().0),
+                Sample::new("left, tall", tall(), |_, x| x[0].svd().0),
+                Sample::new("right, tall", tall(), |_, x| x[0].svd().2),
+                Sample::new("left, wide", wide(), |_, x| x[0].svd().0),
+                Sample::new("right, wide", wide(), |_, x| x[0].svd().2),
+                Sample::new("all", tall(), |_, x| {
+                    let (u, s, vt) = x[0].svd();
+                    u.mul(s.exp().unsqueeze(-2)).matmul(vt)
+                }),
+                Sample::new("ties", unit(), |_, x| x[0].svdvals().exp())
+                    .kinked()
+                    .gives([1f64.exp(), 1f64.exp()])
+                    .slopes([1f64.exp(), 0., 0., 1f64.exp()]),
+                Sample::new("nothing", tall(), |_, x| x[0].slice(2, ..0).svdvals()).gives([]),
+                Sample::new("f32", tall(), |_, x| x[0].cast(DType::F32).svdvals()).kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: U·S·Vᵀ is A to n·ε of the norm of A")),
+    ]
 }

@@ -15,7 +15,7 @@ use crate::matrices::{called, example, finite, system};
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
 use crate::reals::with_real;
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::{self, Real};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -173,34 +173,37 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let pair = || [example(&[3, 3], 0.3), example(&[3, 2], 1.1)];
     let known = || [Tensor::from([[2.0f64, 7.0], [1.0, 4.0]]), Tensor::from([4.0f64, 8.0])];
-    vec![Entry::new(
-        "triangular_solve",
-        "triangular_solve.rs",
-        vec![
-            Sample::new("known", known(), |_, x| x[0].triangular_solve(x[1], Triangle::lower()))
-                .gives([2., 1.5])
-                .slopes([-0.75, 0., -0.5, -0.375]),
-            Sample::new("lower", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::lower())),
-            Sample::new("upper", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::upper())),
-            Sample::new("lower, transposed", pair(), |_, x| {
-                x[0].triangular_solve(x[1], Triangle::lower().transposed())
-            }),
-            Sample::new("upper, transposed", pair(), |_, x| {
-                x[0].triangular_solve(x[1], Triangle::upper().transposed())
-            }),
-            Sample::new("unit", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::lower().unit())),
-            Sample::new("unit upper, transposed", pair(), |_, x| {
-                x[0].triangular_solve(x[1], Triangle::upper().unit().transposed())
-            }),
-            Sample::new("batch", [example(&[2, 1, 2, 2], 0.3), example(&[3, 2, 1], 1.1)], |_, x| {
-                x[0].triangular_solve(x[1], Triangle::upper())
-            }),
-            Sample::new("nothing", pair(), |_, x| x[0].triangular_solve(x[1].slice(1, ..0), Triangle::lower()))
-                .gives([]),
-            Sample::new("f32", pair(), |_, x| {
-                x[0].cast(DType::F32).triangular_solve(x[1].cast(DType::F32), Triangle::lower())
-            })
-            .kinked(),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "triangular_solve",
+            "triangular_solve.rs",
+            vec![
+                Sample::new("known", known(), |_, x| x[0].triangular_solve(x[1], Triangle::lower()))
+                    .gives([2., 1.5])
+                    .slopes([-0.75, 0., -0.5, -0.375]),
+                Sample::new("lower", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::lower())),
+                Sample::new("upper", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::upper())),
+                Sample::new("lower, transposed", pair(), |_, x| {
+                    x[0].triangular_solve(x[1], Triangle::lower().transposed())
+                }),
+                Sample::new("upper, transposed", pair(), |_, x| {
+                    x[0].triangular_solve(x[1], Triangle::upper().transposed())
+                }),
+                Sample::new("unit", pair(), |_, x| x[0].triangular_solve(x[1], Triangle::lower().unit())),
+                Sample::new("unit upper, transposed", pair(), |_, x| {
+                    x[0].triangular_solve(x[1], Triangle::upper().unit().transposed())
+                }),
+                Sample::new("batch", [example(&[2, 1, 2, 2], 0.3), example(&[3, 2, 1], 1.1)], |_, x| {
+                    x[0].triangular_solve(x[1], Triangle::upper())
+                }),
+                Sample::new("nothing", pair(), |_, x| x[0].triangular_solve(x[1].slice(1, ..0), Triangle::lower()))
+                    .gives([]),
+                Sample::new("f32", pair(), |_, x| {
+                    x[0].cast(DType::F32).triangular_solve(x[1].cast(DType::F32), Triangle::lower())
+                })
+                .kinked(),
+            ],
+        )
+        .accuracy(Accuracy::Stated("backward stable: A·X is B to n·ε of the norms of A and X")),
+    ]
 }

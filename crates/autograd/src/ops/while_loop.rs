@@ -12,7 +12,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
 use crate::packing::{Packing, record_packed};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -172,30 +172,33 @@ impl Kernel for While {
 }
 
 pub(super) fn entries() -> Vec<Entry> {
-    vec![Entry::new(
-        "while_loop",
-        "while_loop.rs",
-        vec![
-            Sample::new("Newton's square root", [Tensor::from(2.0f64)], |tape, x| {
-                let x = x[0].stop_gradient();
-                tape.while_loop(x, |y| (y * y - x).abs().gt(1e-13), |y| (y + x / y) * 0.5)
-            })
-            .kinked()
-            .gives([std::f64::consts::SQRT_2]),
-            Sample::new("no turn", [Tensor::from([2.0f64, 3.0])], |tape, x| {
-                tape.while_loop(x[0].stop_gradient(), |y| y.sum().lt(0.0), |y| y * 2.0)
-            })
-            .kinked()
-            .gives([2., 3.]),
-            Sample::new("Collatz", [Tensor::from(27i64)], |tape, x| {
-                tape.while_loop(
-                    (x[0], x[0].zeros_like()),
-                    |(n, _)| n.gt(1),
-                    |(n, count)| ((n / 2).select(n.rem(2).eq(0), n * 3 + 1), count + 1),
-                )
-                .1
-            })
-            .gives([111.]),
-        ],
-    )]
+    vec![
+        Entry::new(
+            "while_loop",
+            "while_loop.rs",
+            vec![
+                Sample::new("Newton's square root", [Tensor::from(2.0f64)], |tape, x| {
+                    let x = x[0].stop_gradient();
+                    tape.while_loop(x, |y| (y * y - x).abs().gt(1e-13), |y| (y + x / y) * 0.5)
+                })
+                .kinked()
+                .gives([std::f64::consts::SQRT_2]),
+                Sample::new("no turn", [Tensor::from([2.0f64, 3.0])], |tape, x| {
+                    tape.while_loop(x[0].stop_gradient(), |y| y.sum().lt(0.0), |y| y * 2.0)
+                })
+                .kinked()
+                .gives([2., 3.]),
+                Sample::new("Collatz", [Tensor::from(27i64)], |tape, x| {
+                    tape.while_loop(
+                        (x[0], x[0].zeros_like()),
+                        |(n, _)| n.gt(1),
+                        |(n, count)| ((n / 2).select(n.rem(2).eq(0), n * 3 + 1), count + 1),
+                    )
+                    .1
+                })
+                .gives([111.]),
+            ],
+        )
+        .accuracy(Accuracy::Body),
+    ]
 }

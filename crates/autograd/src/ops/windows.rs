@@ -14,7 +14,7 @@ use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views};
 use crate::meta::{Meta, operands};
-use crate::sample::{Entry, Sample};
+use crate::sample::{Accuracy, Entry, Sample};
 use crate::sum_into::sum_into;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
@@ -345,6 +345,7 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("u8", [Tensor::from([[200u8, 100], [100, 1]])], |_, x| x[0].fold_windows(0, 3, 1, 1))
                     .gives([200., 200., 1.]),
             ],
-        ),
+        )
+        .accuracy(Accuracy::Sum),
     ]
 }

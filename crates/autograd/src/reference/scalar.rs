@@ -35,13 +35,13 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Tanh => a.tanh(),
         ScalarFn::Asinh => a.asinh(),
         ScalarFn::Acosh => a.acosh(),
-        ScalarFn::Atanh => a.atanh(),
+        ScalarFn::Atanh => 0.5 * (a.ln_1p() - (-a).ln_1p()),
         ScalarFn::Sigmoid if a < 0.0 => a.exp() / (1.0 + a.exp()),
         ScalarFn::Sigmoid => 1.0 / (1.0 + (-a).exp()),
         ScalarFn::Softplus => a.max(0.0) + (-a.abs()).exp().ln_1p() + if a.is_nan() { a } else { 0.0 },
         ScalarFn::Erf => erf(a),
-        ScalarFn::Erfc if a < 2.0 => 1.0 - erf(a),
-        ScalarFn::Erfc if a < 28.0 => (-a * a).exp() / PI.sqrt() / tail(a),
+        ScalarFn::Erfc if a < 1.0 => 1.0 - erf(a),
+        ScalarFn::Erfc if a < 28.0 => gauss(a) / PI.sqrt() / tail(a),
         ScalarFn::Erfc if a.is_nan() => a,
         ScalarFn::Erfc => 0.0,
         ScalarFn::Erfinv => erfinv(a),
@@ -149,7 +149,7 @@ fn erf(a: f64) -> f64 {
     let x = a.abs();
     let value = match x {
         _ if x.is_nan() => x,
-        _ if x < 3.0 => {
+        _ if x < 1.0 => {
             // All terms are positive: 2/√π · exp(−x²) · Σ 2ⁿ x²ⁿ⁺¹ / (1·3·5⋯(2n+1))
             let (mut term, mut sum, mut n) = (x, x, 0.0);
             while term > sum * 1e-17 {
@@ -157,20 +157,26 @@ fn erf(a: f64) -> f64 {
                 term *= 2.0 * x * x / (2.0 * n + 1.0);
                 sum += term;
             }
-            2.0 / PI.sqrt() * (-x * x).exp() * sum
+            2.0 / PI.sqrt() * gauss(x) * sum
         }
         _ if x < 6.0 => {
             // exp(−x²)/√π · 1/(x + ½/(x + 1/(x + 3/2/(x + …))))
-            1.0 - (-x * x).exp() / PI.sqrt() / tail(x)
+            1.0 - gauss(x) / PI.sqrt() / tail(x)
         }
         _ => 1.0,
     };
     value.copysign(a)
 }
 
-/// x + ½/(x + 1/(x + 3/2/(x + …))), for x ≥ 2.
+/// exp(−x²), whose exponent keeps what its square loses by rounding.
+fn gauss(x: f64) -> f64 {
+    let square = x * x;
+    (-square).exp() * (-x.mul_add(x, -square)).exp()
+}
+
+/// x + ½/(x + 1/(x + 3/2/(x + …))), for x ≥ 1.
 fn tail(x: f64) -> f64 {
-    (1..=120).rev().fold(x, |tail, n| x + f64::from(n) / 2.0 / tail)
+    (1..=400).rev().fold(x, |tail, n| x + f64::from(n) / 2.0 / tail)
 }
 
 /// By halving an interval.
@@ -178,10 +184,15 @@ fn erfinv(y: f64) -> f64 {
     if y.is_nan() || y.abs() >= 1.0 {
         return if y.abs() == 1.0 { y / 0.0 } else { f64::NAN };
     }
+    // Beside 1, erf has no digits left: there it is 1 − y, which is exact, that erfc must reach.
+    let below = |x: f64| match y.abs() > 0.9 {
+        true => (if x < 1.0 { 1.0 - erf(x) } else { gauss(x) / PI.sqrt() / tail(x) }) > 1.0 - y.abs(),
+        false => erf(x) < y.abs(),
+    };
     let (mut low, mut high) = (0.0, 6.0);
     for _ in 0..100 {
         let middle = 0.5 * (low + high);
-        if erf(middle) < y.abs() { low = middle } else { high = middle }
+        if below(middle) { low = middle } else { high = middle }
     }
     low.copysign(y)
 }
@@ -191,9 +202,9 @@ fn lgamma(x: f64) -> f64 {
     if x.is_infinite() || (x <= 0.0 && x.fract() == 0.0) {
         return f64::INFINITY;
     }
-    if x < -100.0 {
+    if x < 0.0 {
         // Γ(x) Γ(1 − x) = π / sin πx
-        return (PI / (PI * x.fract()).sin().abs()).ln() - lgamma(1.0 - x);
+        return (PI / (PI * (x - x.round())).sin().abs()).ln() - lgamma(1.0 - x);
     }
     let (mut x, mut product) = (x, 1.0f64);
     while x < 12.0 {
@@ -218,9 +229,13 @@ fn polygamma(n: i32, x: f64) -> f64 {
     if x == f64::INFINITY {
         return if n == 0 { x } else { 0.0 };
     }
+    if n == 0 && x < 0.0 {
+        // ψ(x) = ψ(1 − x) − π / tan πx
+        return polygamma(0, 1.0 - x) - PI / (PI * (x - x.round())).tan();
+    }
     if x < -1e6 {
-        // ψ(x) = ψ(1 − x) − π / tan πx; the sum for the others would have as many terms as x is large.
-        return if n == 0 { polygamma(0, 1.0 - x) - PI / (PI * x.fract()).tan() } else { f64::NAN };
+        // The sum would have as many terms as x is large.
+        return f64::NAN;
     }
     let factorial = |n: i32| (1..=n).map(f64::from).product::<f64>();
     let sign = if n % 2 == 0 { 1.0 } else { -1.0 };

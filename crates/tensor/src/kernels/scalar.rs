@@ -284,6 +284,31 @@ pub enum ReduceFn {
     Min,
 }
 
+impl ScalarFn {
+    /// How far a float result may be from the exact one, in units in the last place of the result; 0 where it is the nearest number.
+    ///
+    /// The 16-bit floats are computed in f32 and rounded once more. Where `lgamma`, `digamma`, `polygamma` and `erfinv` are below 1, as they
+    /// are near their zeros, the units are those of 1.
+    ///
+    /// ```
+    /// use wengert_tensor::{dtype::DType, kernels::scalar::ScalarFn};
+    /// assert_eq!(ScalarFn::Sqrt.ulps(DType::F32), 0.0);
+    /// assert_eq!(ScalarFn::Exp.ulps(DType::F32), 2.0);
+    /// ```
+    pub fn ulps(self, dtype: DType) -> f64 {
+        use ScalarFn::*;
+        match self {
+            Neg | Abs | Sign | Recip | Square | Sqrt | Floor | Ceil | Round | Trunc | Relu | Add | Sub | Mul | Div
+            | Maximum | Minimum | CopySign | MulMasked | Select => 0.0,
+            _ if !dtype.is_float() => 0.0,
+            Erf if dtype == DType::F64 => 8.0,
+            Lgamma | Digamma | Polygamma | Erfinv if dtype == DType::F64 => 32.0,
+            _ if dtype == DType::F64 => 3.0,
+            _ => 2.0,
+        }
+    }
+}
+
 impl ReduceFn {
     /// Every fold.
     pub const ALL: [ReduceFn; 4] = [ReduceFn::Sum, ReduceFn::Prod, ReduceFn::Max, ReduceFn::Min];

@@ -232,20 +232,6 @@ pub(super) fn is_polynomial(f: ScalarFn, dtype: DType) -> bool {
     both.contains(&f) || (dtype == DType::F32 && single.contains(&f))
 }
 
-/// How many units in the last place a float function may be off.
-pub(super) fn bound(f: ScalarFn, dtype: DType) -> f64 {
-    use ScalarFn::*;
-    match f {
-        Neg | Abs | Sign | Recip | Square | Sqrt | Floor | Ceil | Round | Trunc | Relu | Add | Sub | Mul | Div
-        | Maximum | Minimum | CopySign | MulMasked | Select => 0.0,
-        // The reference itself loses a few digits of exp(−x²).
-        Erf if dtype == DType::F64 => 8.0,
-        // The references are f64 functions themselves.
-        _ if dtype == DType::F64 => 3.0,
-        _ => 2.0,
-    }
-}
-
 /// The distance in units in the last place; 0 between equal values and between NaNs, also for signs of zero unequal: 1.
 pub(super) fn ulps(dtype: DType, found: f64, wanted: f64) -> f64 {
     if found.is_nan() && wanted.is_nan() {
