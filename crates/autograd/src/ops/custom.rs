@@ -1,6 +1,7 @@
-//! `custom_vjp`: a derivative rule of the user's own, in place of the one that follows from the ops.
+//! `custom_vjp` and `custom_jvp`: a derivative rule of the user's own, in place of the one that follows from the ops.
 //!
-//! y = f(x), but the cotangent of x is g(x, y, ct), whatever f is made of.
+//! y = f(x), but the cotangent of x is g(x, y, ct), whatever f is made of. A rule for forward mode, h(x, y, v), is linear in v: its
+//! transpose is the rule g.
 //!
 //! * shape, dtype: those of y
 //! * derivative: the user's; it is recorded, so it may be differentiated again. Forward mode is its transpose: g must be linear in
@@ -126,6 +127,38 @@ impl<'t> Var<'t> {
         let y = f(self);
         self.tape.record(CustomVjp { rule: Arc::new(rule), batches: 0 }, &[y, self])
     }
+
+    /// As [`Var::custom_vjp`], with a rule for forward mode: `rule` takes the operand, the result and a tangent of the operand, and gives
+    /// the tangent of the result. It is linear in the tangent; reverse mode is its transpose.
+    ///
+    /// ```
+    /// # use wengert_autograd::{Tape, Var};
+    /// # use wengert_tensor::tensor::Tensor;
+    /// /// ln (1 + eˣ), whose slope is known to be the sigmoid.
+    /// fn f(x: Var<'_>) -> Var<'_> {
+    ///     x.custom_jvp(|x| (x.exp() + 1.0).log(), |x, _y, v| v * x.sigmoid())
+    /// }
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([0.0f64, 1.0]));
+    /// let (_, change) = tape.jvp(f, x, x.ones_like());
+    /// let [dx] = tape.grad(f(x).sum(), [x]);
+    /// assert_eq!(change.value()?.to_vec::<f64>()?, dx.value()?.to_vec::<f64>()?);
+    /// # assert_eq!(dx.value()?.to_vec::<f64>()?[0], 0.5);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn custom_jvp(
+        self,
+        f: impl FnOnce(Var<'t>) -> Var<'t>,
+        rule: impl for<'s> Fn(Var<'s>, Var<'s>, Var<'s>) -> Var<'s> + Send + Sync + 'static,
+    ) -> Var<'t> {
+        self.custom_vjp(f, move |x, y, ct| {
+            // A leaf of its own to differentiate by; what is linear does not ask for its value.
+            let v = x.tape.full(x.shape(), 0.0, x.dtype());
+            let [cotangent] = x.tape.grad_with(rule(x, y, v), ct, [v]);
+            cotangent
+        })
+    }
 }
 
 pub(super) fn entries() -> Vec<Entry> {
@@ -142,6 +175,21 @@ pub(super) fn entries() -> Vec<Entry> {
                 .kinked()
                 .gives([-1., 1., 1.])
                 .slopes([0., 1., 0.]),
+            ],
+        )
+        .accuracy(Accuracy::Body),
+        Entry::new(
+            "custom_jvp",
+            "custom.rs",
+            vec![
+                Sample::new("right", x(), |_, x| x[0].custom_jvp(|x| x.exp(), |_, y, v| v * y)),
+                Sample::new("of another shape", x(), |_, x| {
+                    x[0].custom_jvp(|x| x.square().sum(), |x, _, v| (x * v).sum() * 2.0)
+                }),
+                Sample::new("straight through", x(), |_, x| x[0].custom_jvp(|x| x.sign(), |_, _, v| v))
+                    .kinked()
+                    .gives([-1., 1., 1.])
+                    .slopes([1., 1., 1.]),
             ],
         )
         .accuracy(Accuracy::Body),
