@@ -1,31 +1,12 @@
 //! What the functions are made of: polynomials, nearest integers, powers of two.
 
 use crate::kernels::tile::lane::Machine;
-use std::ops::{Add, Mul};
-
-/// A float that can fuse a product and a sum.
-pub(crate) trait Real: Copy + Mul<Output = Self> + Add<Output = Self> {
-    fn fused(self, b: Self, c: Self) -> Self;
-}
-
-impl Real for f32 {
-    #[inline(always)]
-    fn fused(self, b: f32, c: f32) -> f32 {
-        self.mul_add(b, c)
-    }
-}
-
-impl Real for f64 {
-    #[inline(always)]
-    fn fused(self, b: f64, c: f64) -> f64 {
-        self.mul_add(b, c)
-    }
-}
+use num_traits::Float;
 
 /// a · b + c, with one rounding where the machine has the instruction.
 #[inline(always)]
-pub(crate) fn fma<M: Machine, T: Real>(a: T, b: T, c: T) -> T {
-    if M::FUSED { a.fused(b, c) } else { a * b + c }
+pub(crate) fn fma<M: Machine, T: Float>(a: T, b: T, c: T) -> T {
+    if M::FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// c₀ + c₁x + c₂x² + …
@@ -33,7 +14,7 @@ pub(crate) fn fma<M: Machine, T: Real>(a: T, b: T, c: T) -> T {
 /// Neighbours are joined first: (c₀ + c₁x) + x² · (c₂ + c₃x) + …. One coefficient after the other (Horner's scheme)
 /// would be a chain of operations twice as long, and the machine would wait for it.
 #[inline(always)]
-pub(crate) fn polynomial<M: Machine, T: Real, const N: usize>(x: T, c: [T; N]) -> T {
+pub(crate) fn polynomial<M: Machine, T: Float, const N: usize>(x: T, c: [T; N]) -> T {
     let square = x * x;
     let last = (N - 1) / 2 * 2;
     let mut y = if N % 2 == 1 { c[last] } else { fma::<M, T>(c[N - 1], x, c[last]) };
