@@ -170,8 +170,8 @@ impl From<Error> for Failed {
     }
 }
 
-/// An input whose memory an output takes over.
-struct Donated {
+/// A donated input whose memory an output takes over.
+struct Taken {
     input: usize,
     output: usize,
     storage: Option<Storage>,
@@ -181,7 +181,7 @@ struct Donated {
 
 fn run(tape: &Tape, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, Failed> {
     let donations = !tape.graph.borrow().donated.is_empty();
-    let mut donated: SmallVec<[Donated; 4]> = SmallVec::new();
+    let mut donated: SmallVec<[Taken; 4]> = SmallVec::new();
     if donations {
         take_donated(&mut tape.graph.borrow_mut(), &plan.emitted, &mut donated);
     }
@@ -210,7 +210,7 @@ fn run(tape: &Tape, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, F
 }
 
 /// Takes the memory of donated inputs that an output may replace, where nobody else owns it.
-fn take_donated(graph: &mut Graph, emitted: &Emitted, donated: &mut SmallVec<[Donated; 4]>) {
+fn take_donated(graph: &mut Graph, emitted: &Emitted, donated: &mut SmallVec<[Taken; 4]>) {
     for &(input, output) in emitted.program.replacements() {
         let leaf = emitted.tensors.get(input).and_then(|&leaf| graph.leaves.get_mut(leaf as usize));
         let Some(leaf) = leaf.filter(|leaf| matches!(leaf, Leaf::Tensor(_))) else { continue };
@@ -219,7 +219,7 @@ fn take_donated(graph: &mut Graph, emitted: &Emitted, donated: &mut SmallVec<[Do
         let whole = tensor.is_contiguous() && tensor.layout().offset() == 0 && Some(&tensor.storage().len()) == bytes;
         let (mut storage, dtype, layout) = tensor.into_parts();
         if whole && storage.get_mut().is_some() {
-            donated.push(Donated { input, output, storage: Some(storage), dtype, layout });
+            donated.push(Taken { input, output, storage: Some(storage), dtype, layout });
         } else if let Ok(tensor) = Tensor::from_parts(storage, dtype, layout) {
             *leaf = Leaf::Tensor(tensor);
         }
@@ -227,7 +227,7 @@ fn take_donated(graph: &mut Graph, emitted: &Emitted, donated: &mut SmallVec<[Do
 }
 
 /// Ends the life of the donated inputs that were read, or gives them their memory back when the run failed.
-fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Donated; 4]>, done: bool) -> Result<()> {
+fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Taken; 4]>, done: bool) -> Result<()> {
     let Graph { leaves, donated: waiting, .. } = graph;
     if done {
         waiting.retain(|leaf| {
@@ -239,7 +239,7 @@ fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Donated; 4]>,
         });
         return Ok(());
     }
-    for Donated { input, storage, dtype, layout, .. } in donated {
+    for Taken { input, storage, dtype, layout, .. } in donated {
         let leaf = emitted.tensors.get(input).and_then(|&leaf| leaves.get_mut(leaf as usize));
         if let (Some(leaf), Some(storage)) = (leaf, storage) {
             *leaf = Leaf::Tensor(Tensor::from_parts(storage, dtype, layout)?);
@@ -248,7 +248,7 @@ fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Donated; 4]>,
     Ok(())
 }
 
-fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[Donated]) -> Result<(), Failed> {
+fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[Taken]) -> Result<(), Failed> {
     let Emitted { program, tensors, scalars, origins, .. } = &mut plan.emitted;
     let stranger = || Error::state("a plan that asks for another leaf");
     let mut arena = Storage::take(program.buffers().arena)?;

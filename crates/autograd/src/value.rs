@@ -31,13 +31,16 @@ impl Tape {
         let vars = (vars.list(), vars);
         let mut missing: SmallVec<[NodeId; 8]> = SmallVec::new();
         // A donated input that is asked for has an owner by that, and keeps its memory.
-        let mut known: SmallVec<[Option<Tensor>; 4]> = SmallVec::with_capacity(vars.0.len());
+        let mut known: SmallVec<[Option<Tensor>; 4]> = SmallVec::new();
+        let donations = !self.graph.borrow().donated.is_empty();
         for var in &vars.0 {
             if !self.owns(*var) {
                 return Err(foreign());
             }
             let has_value = self.graph.borrow().node(var.id)?.leaf != Node::NO_LEAF;
-            known.push(has_value.then(|| self.kept(var.id)).transpose()?);
+            if donations {
+                known.push(has_value.then(|| self.kept(var.id)).transpose()?);
+            }
             if !has_value {
                 missing.push(var.id);
             }
@@ -50,7 +53,8 @@ impl Tape {
                 self.keep(*id, value);
             }
         }
-        let values = vars.0.iter().zip(known).map(|(var, value)| value.map_or_else(|| self.kept(var.id), Ok));
+        let mut held = known.into_iter();
+        let values = vars.0.iter().map(|var| held.next().flatten().map_or_else(|| self.kept(var.id), Ok));
         let values = values.collect::<Result<SmallVec<[Tensor; 4]>>>()?;
         vars.1.collect(values.into_iter()).ok_or_else(|| Error::state("fewer values than were asked for"))
     }

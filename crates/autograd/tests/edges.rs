@@ -4,7 +4,7 @@
 
 mod roll;
 
-use roll::{close, record, roll};
+use roll::{bits, close, record, roll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wengert_autograd::sample::Sample;
@@ -221,10 +221,6 @@ fn scattered(input: &Tensor) -> Tensor {
 
 #[test]
 fn the_layout_of_an_input_changes_no_bit() {
-    let bits = |values: &[Tensor]| -> Vec<u64> {
-        let numbers = values.iter().flat_map(Tensor::to_f64_vec);
-        numbers.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }).collect()
-    };
     let moved = |inputs: &[Tensor]| vec![("scattered".to_string(), inputs.iter().map(scattered).collect())];
     let counts = every_variant(moved, |sample, inputs| {
         let there = outcome(sample, inputs)?.ok_or("refused")?.0;

@@ -58,6 +58,27 @@ fn transforms_are_what_they_are_defined_to_be() -> Result<()> {
     Ok(())
 }
 
+/// What the roll states: ε·log₂ 2n, of the norm of the input.
+#[test]
+fn errors_grow_as_the_logarithm_of_the_length() -> Result<()> {
+    let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let apart = |a: &[f64], b: &[f64]| norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>());
+    for n in SIZES.into_iter().chain([1000, 4096, 10_007]) {
+        let tape = Tape::new();
+        let x = tape.input(&noise(&[n, 2], 5).cast(DType::F32)?);
+        let narrow = x.fft(0, FftNorm::Ortho).value()?.to_f64_vec();
+        let wide = x.cast(DType::F64).fft(0, FftNorm::Ortho);
+        let there = wide.value()?.to_f64_vec();
+        let back = wide.ifft(0, FftNorm::Ortho).value()?.to_f64_vec();
+        let x = x.value()?.to_f64_vec();
+        let levels = (2.0 * n as f64).log2() * norm(&x);
+        let units =
+            [apart(&narrow, &there) / levels / f64::from(f32::EPSILON), apart(&back, &x) / levels / f64::EPSILON / 2.0];
+        assert!(units.iter().all(|units| *units <= 1.0), "{n}: {units:?}");
+    }
+    Ok(())
+}
+
 #[test]
 fn an_orthogonal_transform_keeps_lengths() -> Result<()> {
     let tape = Tape::new();

@@ -3,7 +3,7 @@
 
 mod roll;
 
-use roll::{close, every_case, record, roll, text, weighed};
+use roll::{bits, close, every_case, record, roll, text, weighed};
 use std::collections::BTreeSet;
 use wengert_autograd::sample::Sample;
 use wengert_autograd::{Tape, Var, compose, ops, plan_clear, reference, without_fusion};
@@ -209,10 +209,6 @@ fn bits_do_not_depend_on_how_they_are_computed() {
                 true => wanted.iter().map(|var| var.value().map_err(text)).collect(),
                 false => tape.eval(wanted).map_err(text),
             }
-        };
-        let bits = |values: &[Tensor]| -> Vec<u64> {
-            let numbers = values.iter().flat_map(Tensor::to_f64_vec);
-            numbers.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }).collect()
         };
         plan_clear();
         let cold = bits(&compute(false)?);

@@ -74,6 +74,60 @@ fn factors_give_the_matrix_again() {
     }
 }
 
+fn size(x: Var<'_>) -> f64 {
+    x.cast(DType::F64).square().sum().sqrt().item::<f64>().unwrap()
+}
+
+fn product<'t>(x: Var<'t>, y: Var<'t>) -> Var<'t> {
+    x.cast(DType::F64).matmul(y.cast(DType::F64))
+}
+
+/// What the roll states of factorizations: residuals in units of n·ε and of the norms (Frobenius) that are named there.
+#[test]
+fn residuals_are_as_small_as_the_ops_state() -> Result<()> {
+    for (dtype, epsilon) in [(DType::F64, f64::EPSILON), (DType::F32, f64::from(f32::EPSILON))] {
+        for n in SIZES {
+            let tape = Tape::new();
+            let made =
+                |dims: &[usize], stream: u64| -> Result<Var<'_>> { Ok(tape.input(&noise(dims, stream).cast(dtype)?)) };
+            let unit = tape.eye(n, DType::F64);
+            let a = made(&[n, n], 1)?;
+            let definite = a.matmul(a.t()) + tape.eye(n, dtype);
+            let symmetric = a + a.t();
+            let tall = made(&[2 * n + 3, n], 2)?;
+            let b = made(&[n, 3], 3)?;
+            let ((p, l, u), root, (w, v)) = (a.lu(), definite.cholesky(), symmetric.eigh());
+            let ((q, r), (left, s, right)) = (tall.qr(), tall.svd());
+            let (x, inverse) = (a.solve(b), a.inv());
+            let y = root.triangular_solve(b, Triangle::lower());
+            let pseudo = tall.pinv();
+            let right_side = made(&[2 * n + 3, 2], 4)?;
+            let least = tall.lstsq(right_side);
+            let normal = size(product(tall.t(), product(tall, least) - right_side.cast(DType::F64)));
+            let (grown, shrunk) = (a.matrix_exp(), (-a).matrix_exp());
+            let condition = size(a) * size(inverse);
+            let parts = [
+                ("cholesky", size(product(root, root.t()) - definite.cast(DType::F64)) / size(definite)),
+                ("lu", size(product(p, l).matmul(u.cast(DType::F64)) - a.cast(DType::F64)) / size(a)),
+                ("qr", size(product(q, r) - tall.cast(DType::F64)) / size(tall)),
+                ("eigh", size(product(v.mul(w.unsqueeze(0)), v.t()) - symmetric.cast(DType::F64)) / size(symmetric)),
+                ("svd", size(product(left.mul(s.unsqueeze(0)), right) - tall.cast(DType::F64)) / size(tall)),
+                ("solve", size(product(a, x) - b.cast(DType::F64)) / (size(a) * size(x))),
+                ("inv", size(product(a, inverse) - unit) / condition),
+                ("triangular_solve", size(product(root, y) - b.cast(DType::F64)) / (size(root) * size(y))),
+                ("lstsq", normal / (size(tall) * (size(tall) * size(least) + size(right_side)))),
+                ("matrix_exp", size(product(grown, shrunk) - unit) / (size(grown) * size(shrunk))),
+                ("pinv", size(product(pseudo, tall) - unit) / (size(tall) * size(pseudo))),
+            ];
+            for (what, part) in parts {
+                let units = part / (n as f64 * epsilon);
+                assert!(units <= 4.0, "{what} of size {n} in {dtype}: {units} n·ε");
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn f32_is_as_exact_as_it_can_be() -> Result<()> {
     for n in [2usize, 7, 40] {

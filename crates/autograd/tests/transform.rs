@@ -3,7 +3,7 @@
 
 mod roll;
 
-use roll::{every_case, text};
+use roll::{bits, every_case, text};
 use wengert_autograd::sample::Sample;
 use wengert_autograd::{Randomness, Tape, Var, Vmap};
 use wengert_tensor::dtype::DType;
@@ -88,11 +88,6 @@ fn stack(parts: &[Tensor]) -> Tensor {
     tape.stack(&parts, 0).value().unwrap()
 }
 
-fn bits(tensor: &Tensor) -> Vec<u64> {
-    // All NaNs are one.
-    tensor.to_f64_vec().iter().map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() }).collect()
-}
-
 /// Checks a function of one example for all examples together against each by itself, to the bit. Inputs in `fixed` are the same
 /// for all.
 fn batched(
@@ -120,7 +115,9 @@ fn batched(
         alone.push(f(&tape, &x).value().map_err(text)?);
     }
     let alone = stack(&alone);
-    match together.shape() == alone.shape() && bits(&together) == bits(&alone) {
+    match together.shape() == alone.shape()
+        && bits(std::slice::from_ref(&together)) == bits(std::slice::from_ref(&alone))
+    {
         true => Ok(()),
         false => Err(format!("together\n{together:?}\nalone\n{alone:?}")),
     }

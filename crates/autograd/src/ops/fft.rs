@@ -207,7 +207,7 @@ pub(super) fn entries() -> Vec<Entry> {
     let wave = |dims: &[usize]| {
         Tensor::from_fn(dims, |i| (i as f64 * 1.7 + 0.3).sin()).unwrap_or_else(|_| Tensor::from(0.0f64))
     };
-    let accuracy = Accuracy::Stated("ε·log₂ n of the norm of the input");
+    let accuracy = Accuracy::Stated("ε·log₂ 2n of the norm of the input");
     let entry = |op, samples| Entry::new(op, "fft.rs", samples).accuracy(accuracy);
     let known = || [Tensor::from([[1.0f64, 0.0], [2.0, 1.0], [0.0, 0.0], [0.0, -1.0]])];
     vec![

@@ -270,7 +270,7 @@ pub(super) fn entries() -> Vec<Entry> {
                 .kinked(),
             ],
         )
-        .accuracy(Accuracy::Stated("a draw: exact but for the rounding of its formula")),
+        .accuracy(Accuracy::Stated("a draw: of the distribution, computed in f64")),
         Entry::new(
             "gamma_slope",
             "random_gamma.rs",

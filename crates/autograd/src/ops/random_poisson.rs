@@ -159,6 +159,6 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("f32", [Tensor::from([[0.5f32, 20.0]])], |tape, x| tape.random().poisson(x[0])),
             ],
         )
-        .accuracy(Accuracy::Stated("a draw: exact but for the rounding of its formula")),
+        .accuracy(Accuracy::Stated("a draw: a whole number of the distribution")),
     ]
 }

@@ -204,6 +204,6 @@ pub(super) fn entries() -> Vec<Entry> {
                 .kinked(),
             ],
         )
-        .accuracy(Accuracy::Stated("backward stable: A·X is B to n·ε of the norms of A and X")),
+        .accuracy(Accuracy::Stated("backward stable: A·X is B to 4·n·ε of the norms of A and X")),
     ]
 }

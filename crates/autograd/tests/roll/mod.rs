@@ -32,6 +32,12 @@ pub(crate) fn text<E: ToString>(error: E) -> String {
     error.to_string()
 }
 
+/// The bits of all numbers in turn, where all NaNs are one.
+pub(crate) fn bits(values: &[Tensor]) -> Vec<u64> {
+    let numbers = values.iter().flat_map(Tensor::to_f64_vec);
+    numbers.map(|x| if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }).collect()
+}
+
 pub(crate) fn record<'t>(tape: &'t Tape, sample: &Sample, inputs: &[Tensor]) -> (Vec<Var<'t>>, Var<'t>) {
     let x: Vec<Var<'t>> = inputs.iter().map(|input| tape.input(input)).collect();
     let y = (sample.run)(tape, &x);
