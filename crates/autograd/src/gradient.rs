@@ -236,7 +236,7 @@ fn contribution<'t>(op: &OpRef, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>
     }
 }
 
-/// A cotangent times a partial derivative. Where the cotangent is 0 the product is 0, whatever the partial is.
+/// A cotangent times a partial derivative. Where either is 0 the product is 0, whatever the other is.
 fn times<'t>(ct: Var<'t>, partial: Partial<'t>) -> Option<Var<'t>> {
     match partial {
         Partial::Zero => None,
@@ -244,7 +244,6 @@ fn times<'t>(ct: Var<'t>, partial: Partial<'t>) -> Option<Var<'t>> {
         Partial::MinusOne => Some(-ct),
         Partial::Where(mask) => Some(ct.select(mask, ct.filled(0.0))),
         Partial::Unless(mask) => Some(ct.filled(0.0).select(mask, ct)),
-        Partial::Finite(factor) => Some(ct.mul(factor)),
         Partial::Times(factor) => Some(ct.mul_masked(factor)),
     }
 }

@@ -132,7 +132,7 @@ pub enum Derivative {
     None(&'static str),
 }
 
-/// ∂y/∂x at every element. The engine multiplies, so that a zero cotangent stays zero whatever the factor is.
+/// ∂y/∂x at every element. The engine multiplies, and lets a zero win on either side.
 #[derive(Clone, Copy, Debug)]
 pub enum Partial<'t> {
     /// 0.
@@ -145,9 +145,7 @@ pub enum Partial<'t> {
     Where(Var<'t>),
     /// 0 where the mask is true, else 1.
     Unless(Var<'t>),
-    /// A factor that is finite whatever the operands are, so that 0 times it is 0.
-    Finite(Var<'t>),
-    /// A factor that may be infinite or NaN where the cotangent is zero.
+    /// A factor. Where it or the cotangent is 0 so is their product, though the other be infinite or NaN.
     Times(Var<'t>),
 }
 

@@ -43,11 +43,12 @@ fn bounds(accuracy: Accuracy, sample: &Sample, inputs: &[Tensor], result: &Tenso
     Some(match accuracy {
         Accuracy::Nearest => vec![0.0; values.len()],
         Accuracy::Function(f) => {
-            use ScalarFn::{Digamma, Erf, Erfc, Erfinv, Lgamma, Polygamma};
+            use ScalarFn::{Digamma, Erf, Erfc, Erfinv, I0e, I1e, Igamma, Igammac, Lgamma, Polygamma};
             let near_zero = matches!(f, Lgamma | Digamma | Polygamma | Erfinv);
+            let others = matches!(f, Erf | Erfc | I0e | I1e | Igamma | Igammac);
             let size = |x: f64| if near_zero { x.abs().max(1.0) } else { x };
             // The reference is a function of f64 itself, and rounds; its series of these lose more.
-            let series = if near_zero || matches!(f, Erf | Erfc) { 4e-15 } else { 0.0 };
+            let series = if near_zero || others { 4e-15 } else { 0.0 };
             let ulps = f.ulps(dtype);
             let bound = |&x: &f64| if ulps == 0.0 { 0.0 } else { (ulps + 1.0) * ulp(dtype, size(x)) + series };
             values.iter().map(bound).collect()
@@ -142,7 +143,13 @@ fn functions_are_as_close_as_they_say_everywhere() {
             continue;
         };
         for dtype in [DType::F64, DType::F32, DType::BF16, DType::F16] {
-            let input = |i: usize| Tensor::new(numbers(N, i as u64), [N]).unwrap().cast(dtype).unwrap();
+            // The reference integrates these, and cannot where a is large; mpmath's values of large ones stand in the kernel's tests.
+            let moderate = matches!(function, ScalarFn::Igamma | ScalarFn::Igammac);
+            let within = |x: f64| if moderate { x % 100.0 } else { x };
+            let input = |i: usize| {
+                let numbers: Vec<f64> = numbers(N, i as u64).into_iter().map(within).collect();
+                Tensor::new(numbers, [N]).unwrap().cast(dtype).unwrap()
+            };
             let inputs: Vec<Tensor> = (0..sample.inputs.len()).map(input).collect();
             if inputs.len() == function.arity()
                 && let Err(why) = check(entry.accuracy, sample, &inputs)

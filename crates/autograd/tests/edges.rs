@@ -7,7 +7,7 @@ mod roll;
 use roll::{bits, close, record, roll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use wengert_autograd::sample::Sample;
+use wengert_autograd::sample::{Accuracy, Sample};
 use wengert_autograd::{Tape, Var, reference};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::layout::Layout;
@@ -178,6 +178,68 @@ fn every_variant(
 fn every_dtype_that_is_accepted_is_computed() {
     let counts = every_variant(dtypes, agree);
     assert!(counts.0 > 2000 && counts.1 > 1000, "{counts:?}");
+}
+
+/// A zero factor wins on either side, so the modes agree though they meet the factors from both ends.
+#[test]
+fn forward_and_reverse_agree_at_special_values() {
+    let ends =
+        [f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 0.0, -0.0, 1.0, -1.0, 300.0, 1e20, -1e20, 1e160, 5e-324, 1e-40];
+    let mut apart = Vec::new();
+    let mut compared = 0;
+    for entry in roll() {
+        let by_element =
+            matches!(entry.accuracy, Accuracy::Function(_)) || ["activation.rs", "scalar.rs"].contains(&entry.file);
+        let alone = |sample: &&Sample| sample.inputs.len() == 1 && sample.inputs[0].dtype() == DType::F64 && by_element;
+        for (sample, dtype) in
+            entry.samples.iter().filter(alone).flat_map(|s| [(s, DType::F64), (s, DType::F32), (s, DType::F16)])
+        {
+            let n = sample.inputs[0].len();
+            for chunk in ends.chunks(n).filter(|chunk| chunk.len() == n) {
+                let input = Tensor::new(chunk.to_vec(), sample.inputs[0].shape()).unwrap().cast(dtype).unwrap();
+                let tape = Tape::with_key(1);
+                let (x, y) = record(&tape, sample, &[input]);
+                if tape.check().is_err() || y.shape() != x[0].shape() || !y.dtype().is_float() {
+                    continue;
+                }
+                let reverse = tape.grad(y.sum(), x[0]);
+                let (_, forward) = tape.jvp(|x| (sample.run)(&tape, &[x]), x[0], x[0].ones_like());
+                let [reverse, forward] = [reverse, forward].map(|slope| slope.value().unwrap().to_f64_vec());
+                compared += 1;
+                if !reverse.iter().zip(&forward).all(|(a, b)| close(*a, *b, 1e-3)) {
+                    apart.push(format!(
+                        "{} ({}) {dtype} at {chunk:?}: {reverse:?} and {forward:?}",
+                        entry.op, sample.name
+                    ));
+                }
+            }
+        }
+    }
+    assert!(apart.is_empty() && compared > 100, "{} of {compared}:\n{}", apart.len(), apart.join("\n"));
+}
+
+/// A branch that was masked away sends back 0, to any order.
+#[test]
+fn masked_branches_stay_zero_in_every_order() {
+    type Branch = for<'t> fn(Var<'t>) -> Var<'t>;
+    let branches: [(&str, Branch); 6] = [
+        ("sqrt", |x| x.sqrt()),
+        ("log", |x| x.log()),
+        ("recip", |x| x.recip()),
+        ("x / x", |x| x / x),
+        ("cbrt", |x| x.cbrt()),
+        ("norm", |x| (x * x).sqrt()),
+    ];
+    for (name, branch) in branches {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from([4.0f64, 0.0]));
+        let mut y = branch(x).select(x.gt(0.0), 0.0);
+        for order in 1..=4 {
+            y = tape.grad(y.sum(), x);
+            let values = y.value().unwrap().to_f64_vec();
+            assert!(values[0].is_finite() && values[1] == 0.0, "{name}, order {order}: {values:?}");
+        }
+    }
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Op for Faulty {
             Partial::MinusOne => -ones(),
             Partial::Where(mask) => ones().select(mask, 0.0),
             Partial::Unless(mask) => (ones() * 0.0).select(mask, ones()),
-            Partial::Finite(factor) | Partial::Times(factor) => factor,
+            Partial::Times(factor) => factor,
         };
         match self.fault {
             Fault::Sign => Partial::Times(-factor(right)),

@@ -184,7 +184,7 @@ impl<'t> Draws<'t> {
     }
 
     /// p(z) = z^(α−1) e⁻ᶻ / Γ(α), for shapes α > 0, element by element. Gradients flow to α, by implicit reparameterisation (Figurnov et
-    /// al. 2018), to first order. Divide by a rate for another scale.
+    /// al. 2018), to any order. Divide by a rate for another scale.
     #[track_caller]
     pub fn gamma(&self, alpha: Var<'t>) -> Var<'t> {
         match self.next("gamma") {

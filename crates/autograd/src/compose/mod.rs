@@ -23,6 +23,7 @@ pub mod pool;
 pub mod product;
 mod random;
 pub mod resize;
+mod scalar;
 mod scatter;
 mod softmax;
 mod statistic;
@@ -66,6 +67,7 @@ pub fn roll() -> Vec<Entry> {
         product::entries(),
         random::entries(),
         resize::entries(),
+        scalar::entries(),
         scatter::entries(),
         softmax::entries(),
         statistic::entries(),

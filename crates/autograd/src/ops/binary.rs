@@ -1,10 +1,12 @@
 //! Functions of two numbers. A row is: formula and derivatives in words, the method, sample points, the partials.
 
-use crate::graph::Partial::{Finite, MinusOne, One, Times, Zero};
+use crate::graph::Partial::{MinusOne, One, Times, Zero};
 use crate::graph::{OpRef, Var};
+use crate::operand::{Like, Operand};
 use crate::sample::Sample;
 use crate::table::Rule::Partials;
 use crate::table::{Elementwise, Row, binary};
+use wengert_tensor::error::Error;
 use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::tensor::Tensor;
 
@@ -40,10 +42,21 @@ binary! { "binary.rs" f64
     pow = Pow at [(1.5, 2.0), (0.5, 0.3), (2.5, -1.5)] gives 2.25, Partials(|i, x, y| Times(power(i, x, y)));
 
     /// The larger of the two; NaN when either is. Its derivative belongs to the larger; a tie gives each a half.
-    maximum = Maximum at [(1.5, 2.0), (-0.5, -1.3)] gives 2.0, Partials(|i, x, _| Finite(share(x[i].gt(x[1 - i]), x)));
+    maximum = Maximum at [(1.5, 2.0), (-0.5, -1.3)] gives 2.0, Partials(|i, x, _| Times(share(x[i].gt(x[1 - i]), x)));
 
     /// The smaller of the two; NaN when either is. Its derivative belongs to the smaller; a tie gives each a half.
-    minimum = Minimum at [(1.5, 2.0), (-0.5, -1.3)] gives 1.5, Partials(|i, x, _| Finite(share(x[i].lt(x[1 - i]), x)));
+    minimum = Minimum at [(1.5, 2.0), (-0.5, -1.3)] gives 1.5, Partials(|i, x, _| Times(share(x[i].lt(x[1 - i]), x)));
+
+    /// P(a, x) = ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt / Γ(a), the regularised lower incomplete gamma function, where `self` is a. The derivative by x is the
+    /// density xᵃ⁻¹ e⁻ˣ / Γ(a), that by a is computed with the function itself, to any order. NaN for a negative operand.
+    igamma = Igamma at [(2.5, 1.5), (0.4, 0.3), (12.0, 14.0)] gives 0.3000141641213724, Partials(|i, x, _| Times(incomplete(i, x)));
+
+    /// Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function, accurate where it is small. The derivatives are those of
+    /// [`Var::igamma`], negated.
+    igammac = Igammac at [(2.5, 1.5), (0.4, 0.3), (12.0, 14.0)] gives 0.6999858358786276, Partials(|i, x, _| Times(-incomplete(i, x)));
+
+    /// The float next to x in the direction of y; y itself where they are equal. For f32 and f64. The derivatives are 1 and 0.
+    nextafter = NextAfter at [(1.0, 2.0), (-0.5, -1.3)] gives 1.0000000000000002, Partials(|i, _, _| if i == 0 { One } else { Zero });
 
     /// The angle of the point (y, x), where `self` is the height. The derivatives are y / r² and −x / r².
     atan2 = Atan2 at [(1.0, 1.0), (-0.5, -1.3), (0.4, -0.3)] gives 0.7853981633974483, Partials(|i, x, _| {
@@ -62,8 +75,9 @@ binary! { "binary.rs" f64
         _ => Zero,
     });
 
-    /// x · y, but 0 where x is 0, whatever y is. The product by which the engine multiplies cotangents: a masked branch
-    /// never makes NaN out of a zero. Its derivatives are those of the plain product.
+    /// x · y, but 0 where either is 0, whatever the other is. The product by which the engine multiplies cotangents: a masked branch never
+    /// makes NaN out of a zero, and reverse and forward mode, which meet the factors from both ends, agree. Its derivatives are those of
+    /// the plain product.
     mul_masked = MulMasked at [(1.5, 2.0), (-0.5, 0.3)] gives 3.0, Partials(|i, x, _| Times(x[1 - i]));
 }
 
@@ -100,6 +114,90 @@ impl<'t> Var<'t> {
     pub fn polygamma(self, n: u32) -> Var<'t> {
         self.filled(f64::from(n)).with(OpRef::Static(&Elementwise(ScalarFn::Polygamma)), self)
     }
+}
+
+/// ζ(s, q). By s it has no derivative that is known in closed form.
+pub(super) const ZETA: Row = Row {
+    function: ScalarFn::Zeta,
+    file: "binary.rs",
+    rule: Partials(|i, x, _| match i {
+        0 => {
+            let error = Error::value("has no derivative by its exponent s").help("stop it: .stop_gradient()");
+            Times(x[0].tape.reject("zeta", &[("s", x[0]), ("q", x[1])], error))
+        }
+        _ => Times(-x[0] * x[0].shifted(1.0).zeta(x[1])),
+    }),
+    samples: || {
+        let x = || [Tensor::from([1.0f64, 0.3, 2.5])];
+        let known = [1.6449340668482264, 12.245364546107732, 0.4903577561002349];
+        vec![
+            Sample::new("2", x(), |tape, x| tape.full([], 2.0, x[0].dtype()).zeta(x[0])).gives(known),
+            Sample::new("1.5", x(), |tape, x| tape.full([], 1.5, x[0].dtype()).zeta(x[0])),
+            Sample::new("f32", [Tensor::from([0.7f32])], |_, x| x[0].filled(3.0).zeta(x[0])),
+        ]
+    },
+};
+
+/// x · 2ⁿ. The exponent is whole, so no derivative is compared along it.
+pub(super) const LDEXP: Row = Row {
+    function: ScalarFn::Ldexp,
+    file: "binary.rs",
+    rule: Partials(|i, x, _| match i {
+        0 => Times(x[0].filled(1.0).ldexp(x[1])),
+        _ => Zero,
+    }),
+    samples: || {
+        let x = || [Tensor::from([1.5f64, -0.3, 0.0])];
+        vec![
+            Sample::new("whole", x(), |_, x| x[0].ldexp(3)).gives([12.0, -2.4, 0.0]).slopes([8.0; 3]),
+            Sample::new("of i32", x(), |tape, x| x[0].square().ldexp(&tape.input(&Tensor::from([1i32, -1, -2000]))))
+                .gives([4.5, 0.045, 0.0]),
+            Sample::new("f32", [Tensor::from([0.7f32])], |_, x| x[0].ldexp(-2)),
+        ]
+    },
+};
+
+impl<'t> Var<'t> {
+    /// ζ(s, q) = Σ (q + k)⁻ˢ for k = 0, 1, 2, …, where `self` is s: Hurwitz's zeta function, and Riemann's at q = 1.
+    ///
+    /// +∞ at s = 1 and at q = 0, −1, −2, …; NaN for s < 1, and for q < 0 where s is no whole number. The derivative by q is −s ζ(s + 1, q);
+    /// by s there is none, and to ask for it is an error.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([2.0f64]).apply(|s| s.zeta(1.0))?;
+    /// assert!((y.item::<f64>()? - std::f64::consts::PI.powi(2) / 6.0).abs() < 1e-12);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn zeta(self, q: impl Operand<'t>) -> Var<'t> {
+        self.with(OpRef::Static(&Elementwise(ScalarFn::Zeta)), q)
+    }
+
+    /// x · 2ⁿ, rounded once, for whole n (others are rounded toward zero); n may be an integer. The derivative by x is 2ⁿ, that by n is 0.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([0.75f32, -1.0]).apply(|x| x.ldexp(4))?;
+    /// assert_eq!(y.to_vec::<f32>()?, [12.0, -16.0]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn ldexp(self, n: impl Operand<'t>) -> Var<'t> {
+        let n = n.into_var(self.tape, Like::of(self));
+        let n = if n.dtype().is_float() { n } else { n.cast(self.dtype()) };
+        self.with(OpRef::Static(&Elementwise(ScalarFn::Ldexp)), n)
+    }
+}
+
+/// The derivatives of P(a, x) by a and by x.
+fn incomplete<'t>(i: usize, x: &[Var<'t>]) -> Var<'t> {
+    let (a, x) = (x[0], x[1]);
+    // 0 · ln 0 is 0 where a is 1.
+    let density = (a.shifted(-1.0).mul_masked(x.log()) - x - a.lgamma()).exp();
+    if i == 0 { density * a.gamma_slope(x, 1) } else { density }
 }
 
 fn power<'t>(i: usize, x: &[Var<'t>], y: Var<'t>) -> Var<'t> {

@@ -50,13 +50,19 @@ mod logic {
         /// x · 2ʸ: the bits move up. 0 where y is negative or as large as the width.
         shift_left = Shl at [(6, 3), (-1, 5), (1, 64)] gives 48, LOGIC;
 
+        /// The bits move down, and zeros come in above, whatever the sign. 0 where y is negative or as large as the width.
+        shift_right_logical = ShrLogical at [(6, 1), (-1, 60), (-1, 64)] gives 3, LOGIC;
+
+        /// The greatest common divisor, which is not negative; that of 0 and 0 is 0.
+        gcd = Gcd at [(12, 18), (-7, 0), (5, 3)] gives 6, LOGIC;
+
         /// ⌊x / 2ʸ⌋: the bits move down and the sign is kept. 0 where y is negative.
         shift_right = Shr at [(6, 1), (-9, 2), (-1, 70)] gives 3, LOGIC;
     }
 }
 
 /// The rows of this file.
-pub(super) const ROWS: [&[Row]; 3] = [order::ROWS, logic::ROWS, &[NOT, BIT_NOT]];
+pub(super) const ROWS: [&[Row]; 3] = [order::ROWS, logic::ROWS, &[NOT, BIT_NOT, POPCOUNT, CLZ]];
 
 const NOT: Row = Row {
     function: ScalarFn::Not,
@@ -80,7 +86,60 @@ const BIT_NOT: Row = Row {
     },
 };
 
+const POPCOUNT: Row = Row {
+    function: ScalarFn::Popcount,
+    file: "compare.rs",
+    rule: LOGIC,
+    samples: || {
+        vec![
+            Sample::new("i64", [Tensor::from([0i64, 6, -1])], |_, x| x[0].population_count()).gives([0.0, 2.0, 64.0]),
+            Sample::new("u8", [Tensor::from([0u8, 255])], |_, x| x[0].population_count()).gives([0.0, 8.0]),
+        ]
+    },
+};
+
+const CLZ: Row = Row {
+    function: ScalarFn::Clz,
+    file: "compare.rs",
+    rule: LOGIC,
+    samples: || {
+        vec![
+            Sample::new("i64", [Tensor::from([0i64, 6, -1])], |_, x| x[0].count_leading_zeros())
+                .gives([64.0, 61.0, 0.0]),
+            Sample::new("i32", [Tensor::from([0i32, 1])], |_, x| x[0].count_leading_zeros()).gives([32.0, 31.0]),
+        ]
+    },
+};
+
 impl<'t> Var<'t> {
+    /// How many bits are set.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([6u8, 255]).apply(|x| x.population_count())?;
+    /// assert_eq!(y.to_vec::<u8>()?, [2, 8]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn population_count(self) -> Var<'t> {
+        self.then(OpRef::Static(&Elementwise(ScalarFn::Popcount)))
+    }
+
+    /// How many bits are above the highest that is set: the width for 0, and 0 for negative numbers.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let y = Tensor::from([0i32, 1, -1]).apply(|x| x.count_leading_zeros())?;
+    /// assert_eq!(y.to_vec::<i32>()?, [32, 31, 0]);
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn count_leading_zeros(self) -> Var<'t> {
+        self.then(OpRef::Static(&Elementwise(ScalarFn::Clz)))
+    }
+
     /// All bits turned over; for masks: not x.
     ///
     /// ```

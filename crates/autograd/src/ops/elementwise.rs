@@ -22,7 +22,10 @@ use wengert_tensor::kernels::scalar::ScalarFn;
 
 /// All rows.
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [unary::ROWS, binary::ROWS, &[binary::POLYGAMMA], select::ROWS].into_iter().chain(compare::ROWS).flatten()
+    [unary::ROWS, binary::ROWS, &[binary::POLYGAMMA, binary::ZETA, binary::LDEXP], select::ROWS]
+        .into_iter()
+        .chain(compare::ROWS)
+        .flatten()
 }
 
 /// The rule of a function.
@@ -101,10 +104,13 @@ impl Op for Elementwise {
 
 fn unsupported(function: ScalarFn, dtype: DType) -> Error {
     let error = Error::dtype(format!("is not defined for {dtype}"));
-    match (function.supports(DType::F32), function.supports(DType::I64)) {
-        (true, _) => error.help("convert first: .cast(DType::F32)"),
-        (false, true) => error.help("it takes integers and bool: .cast(DType::I64)"),
-        (false, false) => error.help("it takes bool; compare first, as in x.gt(0.0)"),
+    let takes = |dtype| function.supports(dtype);
+    match (takes(DType::F32), takes(DType::I64), takes(DType::Bool)) {
+        (true, ..) if takes(DType::F16) => error.help("convert first: .cast(DType::F32)"),
+        (true, ..) => error.help("it takes f32 and f64: .cast(DType::F32)"),
+        (_, true, true) => error.help("it takes integers and bool: .cast(DType::I64)"),
+        (_, true, false) => error.help("it takes integers: .cast(DType::I64)"),
+        (_, false, _) => error.help("it takes bool; compare first, as in x.gt(0.0)"),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod after;
 pub mod arg_cumulative;
 pub mod argmax;
 pub mod argsort;
+pub mod betainc;
 pub mod binary;
 pub mod broadcast;
 pub mod cast;
@@ -27,6 +28,7 @@ pub mod extremum;
 #[cfg(feature = "fft")]
 pub mod fft;
 pub mod flip;
+pub mod gamma_slope;
 pub mod gather;
 pub mod implicit;
 pub mod iota;
@@ -113,6 +115,8 @@ pub fn roll() -> Vec<Entry> {
         #[cfg(feature = "linalg")]
         qr::entries(),
         random::entries(),
+        betainc::entries(),
+        gamma_slope::entries(),
         random_gamma::entries(),
         random_poisson::entries(),
         reshape::entries(),

@@ -111,11 +111,27 @@ unary! { "unary.rs"
     /// ψ(x), the derivative of ln Γ(x). Its derivatives are the polygamma functions.
     digamma = Digamma at [1.0, 0.3, 2.5] gives -0.5772156649015329, Partials(|_, x, _| Times(x[0].polygamma(1)));
 
+    /// e^(−|x|) I₀(x), the scaled modified Bessel function of order 0. Its derivative is that of order 1 less sign(x) y.
+    bessel_i0e = I0e at [0.5, -1.3, 30.0] gives 0.6450352704491501, Partials(|_, x, y| Times(x[0].bessel_i1e() - x[0].sign() * y));
+
+    /// e^(−|x|) I₁(x), the scaled modified Bessel function of order 1. Its derivative is that of order 0 less (sign(x) + 1/x) y, and ½ at 0.
+    bessel_i1e = I1e at [0.5, -1.3, 30.0] gives 0.1564208031848717, Partials(|_, x, y| {
+        // Around 0, y/x is its series: a subnormal y has few digits.
+        let square = x[0].square();
+        let series = square.scaled(1.0 / 9216.0).shifted(1.0 / 192.0) * square;
+        let series = (series.shifted(0.125) * square).shifted(1.0).scaled(0.5) * (-x[0].abs()).exp();
+        let ratio = series.select(square.lt(square.filled(1e-4)), y / x[0]);
+        Times(x[0].bessel_i0e() - x[0].sign() * y - ratio)
+    });
+
     /// The largest integer that is not above x. Gradients through it are zero.
     floor = Floor at [1.7, -0.5, 2.2] gives 1.0, Flat(STEPS);
 
     /// The smallest integer that is not below x. Gradients through it are zero.
     ceil = Ceil at [1.2, -0.5, 2.2] gives 2.0, Flat(STEPS);
+
+    /// The n with x = m · 2ⁿ and ½ ≤ |m| < 1, as a float; 0 for 0, ±∞ and NaN. Gradients through it are zero.
+    exponent = Exponent at [12.0, -0.3, 1.7] gives 4.0, Flat(STEPS);
 
     /// The nearest integer; ties go to the even one. Gradients through it are zero.
     round = Round at [2.4, -0.6, 1.7] gives 2.0, Flat(STEPS);

@@ -205,6 +205,7 @@ fn compute(op: &OpRef, meta: &Meta, operands: &[Tensor]) -> Result<Tensor> {
 fn map(function: ScalarFn, meta: &Meta, operands: &[Tensor]) -> Result<Tensor> {
     let elements = operands.iter().map(Elements::of).collect::<Result<Vec<_>>>()?;
     let n = meta.shape.len();
+    let dtype = operands.first().map_or(meta.dtype, Tensor::dtype);
     match elements.as_slice() {
         [Elements::Integers(c), Elements::Floats(a), Elements::Floats(b)] => {
             Elements::Floats(pick(c, a, b)).store(meta)
@@ -218,7 +219,7 @@ fn map(function: ScalarFn, meta: &Meta, operands: &[Tensor]) -> Result<Tensor> {
                 _ => a,
             };
             // Half floats are computed in f32: rounding through it is part of storing them.
-            let values = (0..n).map(|i| scalar::float(function, at(a, i), at(b, i)));
+            let values = (0..n).map(|i| scalar::float(function, dtype, at(a, i), at(b, i)));
             Elements::Floats(values.collect::<Result<_>>()?).store(meta)
         }
         [Elements::Integers(a), rest @ ..] => {
@@ -226,8 +227,7 @@ fn map(function: ScalarFn, meta: &Meta, operands: &[Tensor]) -> Result<Tensor> {
                 Some(Elements::Integers(b)) => b,
                 _ => a,
             };
-            let mask = operands.first().is_some_and(|x| x.dtype() == DType::Bool);
-            let values = (0..n).map(|i| scalar::integer(function, at(a, i), at(b, i), mask));
+            let values = (0..n).map(|i| scalar::integer(function, dtype, at(a, i), at(b, i)));
             Elements::Integers(values.collect::<Result<_>>()?).store(meta)
         }
         [] => Err(Error::state("a function without operands")),
@@ -274,7 +274,7 @@ fn reduce(kind: ReduceFn, axes: &[usize], meta: &Meta, x: &Tensor) -> Result<Ten
             let mut folded = vec![start; n];
             for (value, place) in values.into_iter().zip(places) {
                 if let Some(to) = folded.get_mut(place) {
-                    *to = scalar::float(kind.scalar(), *to, value)?;
+                    *to = scalar::float(kind.scalar(), x.dtype(), *to, value)?;
                 }
             }
             Elements::Floats(folded).store(meta)
@@ -302,7 +302,7 @@ fn reduce(kind: ReduceFn, axes: &[usize], meta: &Meta, x: &Tensor) -> Result<Ten
             let mut folded = vec![start; n];
             for (value, place) in values.into_iter().zip(places) {
                 if let Some(to) = folded.get_mut(place) {
-                    *to = scalar::integer(kind.scalar(), *to, value, mask)?;
+                    *to = scalar::integer(kind.scalar(), x.dtype(), *to, value)?;
                 }
             }
             Elements::Integers(folded).store(meta)

@@ -1,11 +1,12 @@
 //! Every scalar function, for one element, written as its definition says.
 
 use std::f64::consts::PI;
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::scalar::ScalarFn;
 
 /// A function of floats; masks are 0 and 1.
-pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
+pub(super) fn float(function: ScalarFn, dtype: DType, a: f64, b: f64) -> Result<f64> {
     let truth = |is: bool| f64::from(u8::from(is));
     Ok(match function {
         ScalarFn::Neg => -a,
@@ -64,6 +65,25 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Fmod => a % b,
         ScalarFn::Polygamma if (0.0..100.0).contains(&a) && a.fract() == 0.0 => polygamma(a as i32, b),
         ScalarFn::Polygamma => f64::NAN,
+        ScalarFn::Zeta => zeta(a, b),
+        ScalarFn::Igamma => incomplete_gamma(a, b).0,
+        ScalarFn::Igammac => incomplete_gamma(a, b).1,
+        ScalarFn::I0e => bessel(a, |_| 1.0),
+        ScalarFn::I1e if a.is_infinite() => 0.0,
+        ScalarFn::I1e => a * bessel(a, |angle| angle.sin().powi(2)),
+        ScalarFn::Exponent if a == 0.0 || !a.is_finite() => 0.0,
+        // Subnormal numbers are scaled up first.
+        ScalarFn::Exponent => parts(a).1,
+        ScalarFn::Ldexp if b.is_nan() => b,
+        ScalarFn::Ldexp if a == 0.0 || !a.is_finite() => a,
+        ScalarFn::Ldexp => {
+            let (m, e) = parts(a);
+            // Only the last product may round.
+            let n = (e + b.trunc()).clamp(-3000.0, 3000.0) as i32;
+            let first = n.clamp(-1000, 1000);
+            m * 2f64.powi(first) * 2f64.powi(n - first)
+        }
+        ScalarFn::NextAfter => next(dtype, a, b),
         ScalarFn::Pow => a.powf(b),
         ScalarFn::Maximum | ScalarFn::Minimum if a.is_nan() || b.is_nan() => f64::NAN,
         ScalarFn::Maximum => a.max(b),
@@ -71,7 +91,7 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
         ScalarFn::Atan2 => a.atan2(b),
         ScalarFn::Hypot => a.hypot(b),
         ScalarFn::CopySign => a.copysign(b),
-        ScalarFn::MulMasked if a == 0.0 => 0.0,
+        ScalarFn::MulMasked if a == 0.0 || b == 0.0 => 0.0,
         ScalarFn::MulMasked => a * b,
         ScalarFn::Eq => truth(a == b),
         ScalarFn::Ne => truth(a != b),
@@ -83,8 +103,12 @@ pub(super) fn float(function: ScalarFn, a: f64, b: f64) -> Result<f64> {
     })
 }
 
-/// A function of integers or, when `mask`, of truth values; the result is wrapped by whoever stores it.
-pub(super) fn integer(function: ScalarFn, a: i64, b: i64, mask: bool) -> Result<i64> {
+/// A function of integers or of truth values; the result is wrapped by whoever stores it.
+pub(super) fn integer(function: ScalarFn, dtype: DType, a: i64, b: i64) -> Result<i64> {
+    let mask = dtype == DType::Bool;
+    let width = 8 * dtype.size() as i64;
+    // The bits as they are stored.
+    let bits = |x: i64| (x as u64) & (u64::MAX >> (64 - width));
     Ok(match function {
         ScalarFn::Neg => a.wrapping_neg(),
         ScalarFn::Abs => a.wrapping_abs(),
@@ -105,6 +129,17 @@ pub(super) fn integer(function: ScalarFn, a: i64, b: i64, mask: bool) -> Result<
         ScalarFn::Fmod => a.wrapping_rem(b),
         ScalarFn::BitNot if mask => i64::from(a == 0),
         ScalarFn::BitNot => !a,
+        ScalarFn::ShrLogical if (0..width).contains(&b) => (bits(a) >> b) as i64,
+        ScalarFn::ShrLogical => 0,
+        ScalarFn::Popcount => (0..width).filter(|i| bits(a) >> i & 1 == 1).count() as i64,
+        ScalarFn::Clz => (0..width).rev().take_while(|i| bits(a) >> i & 1 == 0).count() as i64,
+        ScalarFn::Gcd => {
+            let (mut a, mut b) = (i128::from(a).abs(), i128::from(b).abs());
+            while a != 0 && b != 0 {
+                if a > b { a %= b } else { b %= a }
+            }
+            (a + b) as i64
+        }
         ScalarFn::Shl if (0..64).contains(&b) => a << b,
         ScalarFn::Shr if (0..64).contains(&b) => a >> b,
         ScalarFn::Shr if b >= 64 => a >> 63,
@@ -250,4 +285,117 @@ fn polygamma(n: i32, x: f64) -> f64 {
         .map(|&(k, b)| b * factorial(k + n - 1) / factorial(k) / x.powi(k + n))
         .sum();
     sum + first - sign * factorial(n) / (2.0 * x.powi(n + 1)) - sign * series
+}
+
+/// ζ(s, q) by a longer sum than the kernel's, and Euler and Maclaurin's tail.
+fn zeta(s: f64, q: f64) -> f64 {
+    if s == 1.0 || (s > 1.0 && q <= 0.0 && q.fract() == 0.0) {
+        return if q == 0.0 && s % 2.0 == 1.0 { f64::INFINITY.copysign(q) } else { f64::INFINITY };
+    }
+    if s.is_nan() || q.is_nan() || s < 1.0 || (q < 0.0 && (s.fract() != 0.0 || q.is_infinite())) {
+        return f64::NAN;
+    }
+    if q < 0.0 {
+        // The terms below 0, whose signs are those of (−1)ˢ, count from the fraction of −q up.
+        let fraction = q - q.floor();
+        let below = zeta(s, 1.0 - fraction) - zeta(s, 1.0 - q);
+        return zeta(s, fraction) + if s % 2.0 == 0.0 { below } else { -below };
+    }
+    if q == f64::INFINITY {
+        return 0.0;
+    }
+    let terms = (40.0 + 2.0 * s - q).clamp(0.0, 2000.0) as i32;
+    let sum: f64 = (0..terms).rev().map(|k| (q + f64::from(k)).powf(-s)).sum();
+    let x = q + f64::from(terms);
+    let tail = x.powf(1.0 - s) / (s - 1.0) + 0.5 * x.powf(-s) + s / 12.0 * x.powf(-s - 1.0)
+        - s * (s + 1.0) * (s + 2.0) / 720.0 * x.powf(-s - 3.0)
+        + s * (s + 1.0) * (s + 2.0) * (s + 3.0) * (s + 4.0) / 30240.0 * x.powf(-s - 5.0);
+    sum + if tail.is_finite() { tail } else { 0.0 }
+}
+
+/// P(a, x) and Q(a, x): one of them by its integral in the variable v of t = x eᵛ, by the rule of Boole.
+fn incomplete_gamma(a: f64, x: f64) -> (f64, f64) {
+    match (a, x) {
+        _ if a.is_nan() || x.is_nan() || a < 0.0 || x < 0.0 || a == x && (a == 0.0 || a.is_infinite()) => {
+            return (f64::NAN, f64::NAN);
+        }
+        _ if a == 0.0 || x == f64::INFINITY => return (1.0, 0.0),
+        _ if x == 0.0 || a == f64::INFINITY => return (0.0, 1.0),
+        _ => {}
+    }
+    const N: i32 = 20_000;
+    // ∫ e^(av + x (1 − eᵛ)) dv from 0 up, and down
+    let side = |sign: f64| {
+        let f = |v: f64| (a * sign * v - x * (sign * v).exp_m1()).exp();
+        let mut end = 1e-6;
+        while f(end) > 1e-20 {
+            end *= 1.2;
+        }
+        let step = end / f64::from(N);
+        let weight = |i: i32| match i % 4 {
+            0 if i == 0 || i == N => 7.0,
+            0 => 14.0,
+            2 => 12.0,
+            _ => 32.0,
+        };
+        (0..=N).map(|i| weight(i) * f(f64::from(i) * step)).sum::<f64>() * step * 2.0 / 45.0
+    };
+    let factor = (a * x.ln() - x - lgamma(a + 1.0)).exp();
+    if a < 1.0 {
+        let q = factor * a * side(1.0);
+        return (if q < 0.5 { 1.0 - q } else { factor + incomplete_gamma(a + 1.0, x).0 }, q);
+    }
+    match x < a + 1.0 {
+        true => {
+            let p = factor * a * side(-1.0);
+            (p, 1.0 - p)
+        }
+        false => {
+            let q = factor * a * side(1.0);
+            (1.0 - q, q)
+        }
+    }
+}
+
+/// 1/π ∫ e^(|x| (cos θ − 1)) f(θ) dθ over half a turn, where f is even: the rule of the trapezium has all digits of a period.
+fn bessel(x: f64, f: fn(f64) -> f64) -> f64 {
+    if x.is_infinite() {
+        return 0.0;
+    }
+    const N: i32 = 1000;
+    // Beyond, the integrand has died.
+    let end = PI.min(14.0 / x.abs().sqrt());
+    let at = |i: i32| {
+        let angle = end * f64::from(i) / f64::from(N);
+        (-2.0 * x.abs() * (angle / 2.0).sin().powi(2)).exp() * f(angle) * if i == 0 || i == N { 0.5 } else { 1.0 }
+    };
+    (0..=N).map(at).sum::<f64>() * end / f64::from(N) / PI
+}
+
+/// m and e with |m| in [½, 1) and a = m · 2ᵉ, for finite numbers but 0.
+fn parts(a: f64) -> (f64, f64) {
+    let (mut m, mut e) = (a, 0.0);
+    while m.abs() >= 1.0 {
+        (m, e) = (m / 2.0, e + 1.0);
+    }
+    while m.abs() < 0.5 {
+        (m, e) = (m * 2.0, e - 1.0);
+    }
+    (m, e)
+}
+
+/// The neighbour of a on the side of b.
+fn next(dtype: DType, a: f64, b: f64) -> f64 {
+    if a.is_nan() || b.is_nan() {
+        return f64::NAN;
+    }
+    if a == b {
+        return b;
+    }
+    match dtype {
+        DType::F32 if b > a => f64::from((a as f32).next_up()),
+        DType::F32 => f64::from((a as f32).next_down()),
+        _ if b > a => a.next_up(),
+        _ => a.next_down(),
+    }
 }

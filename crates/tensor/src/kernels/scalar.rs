@@ -31,6 +31,7 @@ macro_rules! kernel {
     (bits $op:path, $dtype:ident, $level:ident) => {
         kernel!($op, $dtype, $level: I64 i64, I32 i32, U8 u8, Bool Flag)
     };
+    (wide $op:path, $dtype:ident, $level:ident) => { kernel!(floats $op, $dtype, $level) };
     (ints $op:path, $dtype:ident, $level:ident) => { kernel!($op, $dtype, $level: I64 i64, I32 i32, U8 u8) };
     (bools $op:path, $dtype:ident, $level:ident) => { kernel!($op, $dtype, $level: Bool Flag) };
 }
@@ -49,6 +50,10 @@ macro_rules! has {
     }};
     (bits $dtype:ident) => {
         !$dtype.is_float()
+    };
+    // Not the 16-bit floats, whose neighbours are not those of f32.
+    (wide $dtype:ident) => {
+        matches!($dtype, DType::F32 | DType::F64)
     };
     (ints $dtype:ident) => {
         !$dtype.is_float() && $dtype != DType::Bool
@@ -197,6 +202,12 @@ table! {
     Lgamma "lgamma" 1 floats float,
     /// The derivative of ln Γ(a).
     Digamma "digamma" 1 floats float,
+    /// e^(−|a|) I₀(a), with the modified Bessel function of the first kind.
+    I0e "bessel_i0e" 1 floats float,
+    /// e^(−|a|) I₁(a)
+    I1e "bessel_i1e" 1 floats float,
+    /// The e with |a| = m · 2ᵉ and ½ ≤ m < 1; 0 for 0, ±∞ and NaN.
+    Exponent "exponent" 1 floats float,
     /// The largest integer that is not above a.
     Floor "floor" 1 floats float,
     /// The smallest integer that is not below a.
@@ -229,6 +240,16 @@ table! {
     Fmod "fmod" 2 numbers arith,
     /// The a-th derivative of the digamma function at b.
     Polygamma "polygamma" 2 floats float,
+    /// ζ(a, b) = Σ (b + k)⁻ᵃ for k = 0, 1, 2, …
+    Zeta "zeta" 2 floats float,
+    /// P(a, b), the regularised lower incomplete gamma function.
+    Igamma "igamma" 2 floats float,
+    /// Q(a, b) = 1 − P(a, b)
+    Igammac "igammac" 2 floats float,
+    /// a · 2ᵇ, for whole b.
+    Ldexp "ldexp" 2 floats float,
+    /// The float next to a in the direction of b.
+    NextAfter "nextafter" 2 wide float,
     /// aᵇ; integers wrap, and a negative b truncates toward zero.
     Pow "pow" 2 numbers float,
     /// The larger; NaN when either is. For bools, a ∨ b.
@@ -241,7 +262,7 @@ table! {
     Hypot "hypot" 2 floats float,
     /// |a| with the sign of b
     CopySign "copysign" 2 floats arith,
-    /// a · b, but 0 where a is 0, whatever b: the product of cotangents, which makes no NaN out of a zero.
+    /// a · b, but 0 where either is 0, whatever the other: the product of cotangents, which makes no NaN out of a zero.
     MulMasked "mul_masked" 2 numbers arith,
     /// a = b
     Eq "eq" 2 all compare -> Bool,
@@ -267,6 +288,14 @@ table! {
     Shl "shift_left" 2 ints arith,
     /// ⌊a / 2ᵇ⌋: bits move down and the sign is kept; 0 where b is negative.
     Shr "shift_right" 2 ints arith,
+    /// Bits move down without the sign; 0 where b is negative or as large as the width.
+    ShrLogical "shift_right_logical" 2 ints arith,
+    /// The greatest common divisor; 0 for two zeros.
+    Gcd "gcd" 2 ints arith,
+    /// How many bits are set.
+    Popcount "population_count" 1 ints arith,
+    /// How many bits above the highest that is set.
+    Clz "count_leading_zeros" 1 ints arith,
     /// b where the bool a is true, else c.
     Select "select" 3 all arith,
 }
@@ -299,10 +328,13 @@ impl ScalarFn {
         use ScalarFn::*;
         match self {
             Neg | Abs | Sign | Recip | Square | Sqrt | Floor | Ceil | Round | Trunc | Relu | Add | Sub | Mul | Div
-            | Maximum | Minimum | CopySign | MulMasked | Select => 0.0,
+            | Maximum | Minimum | CopySign | MulMasked | NextAfter | Exponent | Ldexp | Select => 0.0,
             _ if !dtype.is_float() => 0.0,
             Erf if dtype == DType::F64 => 8.0,
-            Lgamma | Digamma | Polygamma | Erfinv if dtype == DType::F64 => 32.0,
+            Lgamma | Digamma | Polygamma | Erfinv | Zeta if dtype == DType::F64 => 32.0,
+            // A tail of 1e−300 is as exact as its logarithm.
+            Igamma | Igammac if dtype == DType::F64 => 1024.0,
+            I0e | I1e if dtype == DType::F64 => 8.0,
             _ if dtype == DType::F64 => 3.0,
             _ => 2.0,
         }

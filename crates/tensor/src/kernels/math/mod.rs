@@ -15,14 +15,17 @@
 //! multiply-adds of its polynomials where that machine does.
 
 pub(crate) mod area;
+pub(crate) mod bessel;
 pub(crate) mod double;
 pub(crate) mod erf;
 pub(crate) mod exp;
+pub mod gamma;
 pub(crate) mod log;
+pub(crate) mod next;
 pub(crate) mod poly;
 pub(crate) mod round;
 pub(crate) mod sigmoid;
-pub(crate) mod special;
+pub mod special;
 pub(crate) mod tanh;
 pub(crate) mod trig;
 

@@ -1,7 +1,7 @@
 //! What the laws are tested on: values of every dtype with all their edges, and what a scalar program makes of them.
 
 use crate::dtype::DType;
-use crate::kernels::math::special;
+use crate::kernels::math::{bessel, gamma, next, special};
 use crate::kernels::scalar::ScalarFn;
 use std::cmp::Ordering;
 use std::sync::OnceLock;
@@ -287,7 +287,7 @@ pub(super) fn reference(f: ScalarFn, dtype: DType, [a, b, c]: [Value; 3]) -> Val
             BitNot => !a.truth(),
             _ => panic!("{f:?} of bools"),
         }),
-        _ if dtype.is_float() => Value::Float(float(f, a.float(), b.float())),
+        _ if dtype.is_float() => Value::Float(float(f, dtype, a.float(), b.float())),
         _ => {
             let wide = int(f, i128::from(a.int()), i128::from(b.int()), dtype);
             Value::Int(match dtype {
@@ -306,7 +306,7 @@ fn compare(a: Value, b: Value, floats: fn(f64, f64) -> bool, ints: fn(i64, i64) 
     }
 }
 
-fn float(f: ScalarFn, a: f64, b: f64) -> f64 {
+fn float(f: ScalarFn, dtype: DType, a: f64, b: f64) -> f64 {
     use ScalarFn::*;
     match f {
         Neg => -a,
@@ -372,6 +372,15 @@ fn float(f: ScalarFn, a: f64, b: f64) -> f64 {
         Lgamma => special::lgamma(a),
         Digamma => special::digamma(a),
         Polygamma => special::polygamma(a, b),
+        Zeta => special::zeta(a, b),
+        Igamma => gamma::igamma(a, b),
+        Igammac => gamma::igammac(a, b),
+        I0e => bessel::i0e(a),
+        I1e => bessel::i1e(a),
+        Exponent => next::exponent(a),
+        Ldexp => next::ldexp(a, b),
+        NextAfter if dtype == DType::F32 => f64::from(next::after_f32(a as f32, b as f32)),
+        NextAfter => next::after_f64(a, b),
         Fmod => a % b,
         Floor => a.floor(),
         Ceil => a.ceil(),
@@ -389,7 +398,7 @@ fn float(f: ScalarFn, a: f64, b: f64) -> f64 {
         Mul => a * b,
         Div => a / b,
         MulMasked => {
-            if a == 0.0 {
+            if a == 0.0 || b == 0.0 {
                 0.0
             } else {
                 a * b
@@ -429,6 +438,10 @@ fn float(f: ScalarFn, a: f64, b: f64) -> f64 {
         CopySign => a.copysign(b),
         _ => panic!("{f:?} of floats"),
     }
+}
+
+fn divisor(a: i128, b: i128) -> i128 {
+    if b == 0 { a } else { divisor(b, a % b) }
 }
 
 /// The series of the error function, and the continued fraction of its complement where the series cancels.
@@ -512,6 +525,17 @@ fn int(f: ScalarFn, a: i128, b: i128, dtype: DType) -> i128 {
         },
         Shl => a << b,
         Shr => a >> b,
+        ShrLogical | Popcount | Clz | Gcd => {
+            let width = 8 * dtype.size() as u32;
+            let bits = |x: i128| x & ((1 << width) - 1);
+            match f {
+                ShrLogical if (0..i128::from(width)).contains(&b) => bits(a) >> b,
+                ShrLogical => 0,
+                Popcount => i128::from(bits(a).count_ones()),
+                Clz => i128::from(bits(a).leading_zeros() - (128 - width)),
+                _ => divisor(a.abs(), b.abs()),
+            }
+        }
         Fmod if b == 0 => 0,
         Fmod => a % b,
         Xor => a ^ b,

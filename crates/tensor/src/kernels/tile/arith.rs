@@ -50,9 +50,9 @@ formulas! {
         [f32, f64] |a, b| a / b;
         [i64, i32, u8] |a, b| if b == 0 { 0 } else { a.wrapping_div(b) };
     }
-    /// A zero `a` wins over any `b`: 0 · ∞ and 0 · NaN are 0.
+    /// A zero wins over anything: 0 · ∞ and 0 · NaN are 0.
     MulMasked {
-        [f32, f64] |a, b| if a == 0.0 { 0.0 } else { a * b };
+        [f32, f64] |a, b| if a == 0.0 || b == 0.0 { 0.0 } else { a * b };
         [i64, i32, u8] |a, b| a.wrapping_mul(b);
     }
     /// The larger; NaN when either is NaN.
@@ -102,6 +102,28 @@ formulas! {
         [i32] |a, b| if b < 0 { 0 } else { a >> b.min(31) };
         [u8] |a, b| if b < 8 { a >> b } else { 0 };
     }
+    /// The bits of a come down without its sign.
+    ShrLogical {
+        [i64] |a, b| if (0..64).contains(&b) { ((a as u64) >> b) as i64 } else { 0 };
+        [i32] |a, b| if (0..32).contains(&b) { ((a as u32) >> b) as i32 } else { 0 };
+        [u8] |a, b| if b < 8 { a >> b } else { 0 };
+    }
+    Popcount {
+        [i64] |a| i64::from(a.count_ones());
+        [i32] |a| a.count_ones() as i32;
+        [u8] |a| a.count_ones() as u8;
+    }
+    Clz {
+        [i64] |a| i64::from(a.leading_zeros());
+        [i32] |a| a.leading_zeros() as i32;
+        [u8] |a| a.leading_zeros() as u8;
+    }
+    /// By Euclid. That of the two least numbers does not fit, and wraps.
+    Gcd {
+        by element [i64] |a, b| gcd(a.unsigned_abs(), b.unsigned_abs()) as i64;
+        by element [i32] |a, b| gcd(a.unsigned_abs().into(), b.unsigned_abs().into()) as i32;
+        by element [u8] |a, b| gcd(a.into(), b.into()) as u8;
+    }
     /// Truncating: the result has the sign of the dividend, as in C.
     Fmod {
         by element [f32, f64] |a, b| a % b;
@@ -129,4 +151,11 @@ formulas! {
         };
         by element [u8] |a, b| if b == 0 { 0 } else { a % b };
     }
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }

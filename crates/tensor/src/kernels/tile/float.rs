@@ -1,6 +1,6 @@
 //! The functions of floats.
 
-use crate::kernels::math::{area, double, erf, exp, log, round, sigmoid, special, tanh, trig};
+use crate::kernels::math::{area, bessel, double, erf, exp, gamma, log, next, round, sigmoid, special, tanh, trig};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
 use std::marker::PhantomData;
@@ -58,6 +58,33 @@ formulas! {
     Polygamma {
         by element [f32] |n, a| special::polygamma(f64::from(n), f64::from(a)) as f32;
         by element [f64] |n, a| special::polygamma(n, a);
+    }
+    Zeta {
+        by element [f32] |s, a| special::zeta(f64::from(s), f64::from(a)) as f32;
+        by element [f64] |s, a| special::zeta(s, a);
+    }
+    Igamma {
+        by element [f32] |a, x| gamma::igamma(f64::from(a), f64::from(x)) as f32;
+        by element [f64] |a, x| gamma::igamma(a, x);
+    }
+    Igammac {
+        by element [f32] |a, x| gamma::igammac(f64::from(a), f64::from(x)) as f32;
+        by element [f64] |a, x| gamma::igammac(a, x);
+    }
+    I0e { by element [f32] |a| bessel::i0e(f64::from(a)) as f32; by element [f64] |a| bessel::i0e(a); }
+    I1e { by element [f32] |a| bessel::i1e(f64::from(a)) as f32; by element [f64] |a| bessel::i1e(a); }
+    NextAfter {
+        by element [f32] |a, b| next::after_f32(a, b);
+        by element [f64] |a, b| next::after_f64(a, b);
+    }
+    Exponent {
+        by element [f32] |a| next::exponent(f64::from(a)) as f32;
+        by element [f64] |a| next::exponent(a);
+    }
+    Ldexp {
+        // A product in f64 rounds once.
+        by element [f32] |a, n| next::ldexp(f64::from(a), f64::from(n)) as f32;
+        by element [f64] |a, n| next::ldexp(a, n);
     }
     Floor {
         [f32] |a| round::floor_f32::<M>(a);

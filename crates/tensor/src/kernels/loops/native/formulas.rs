@@ -219,7 +219,8 @@ impl Writer<'_> {
             }
             MulMasked => {
                 let zero = self.number(0.0);
-                let nothing = self.compare(Predicate::Equal, a, zero);
+                let (left, right) = (self.compare(Predicate::Equal, a, zero), self.compare(Predicate::Equal, b, zero));
+                let nothing = self.two(Instruction::OR, left, right);
                 let product = self.two(Instruction::MUL, a, b);
                 self.two(Instruction::AND_NOT, nothing, product)
             }
