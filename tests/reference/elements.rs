@@ -1,6 +1,6 @@
 //! Functions of numbers, element by element.
 
-use wengert::autograd::ops::random_gamma::GammaSlope;
+use wengert::autograd::ops::gamma_slope::GammaSlope;
 use wengert::prelude::*;
 
 pub(crate) fn apply<'t>(tape: &'t Tape, name: &str, x: &[Var<'t>]) -> Option<Var<'t>> {
@@ -21,7 +21,15 @@ pub(crate) fn apply<'t>(tape: &'t Tape, name: &str, x: &[Var<'t>]) -> Option<Var
         "polygamma 1" => a.polygamma(1),
         "polygamma 5" => a.polygamma(5),
         "lgamma below 0" => a.lgamma(),
-        "gamma_slope" => tape.record(GammaSlope, &[a, b, a.digamma()]),
+        "gamma_slope" => -tape.record(GammaSlope { order: 1 }, &[a, b]).stop_gradient(),
+        "zeta" => tape.full([], 2.5, DType::F64).zeta(a),
+        "igamma by x" => tape.full([], 1.7, DType::F64).igamma(a),
+        "betainc" => tape.full([], 2.5, DType::F64).betainc(0.7, a),
+        "sinc at 0" => a.sinc(),
+        "heaviside" => a.stop_gradient().heaviside(0.3),
+        "frexp" => a.frexp().0,
+        // Its slope of 1 is a convention of this library.
+        "nextafter" => a.stop_gradient().nextafter(b.stop_gradient()),
         "select" => x[1].select(a, x[2]),
         "masked_fill" => a.masked_fill(b, 2.5),
         "is_close" => a.is_close(b, 1e-5, 1e-8),
@@ -63,8 +71,9 @@ fn by_name<'t>(name: &str, a: Var<'t>, b: Var<'t>) -> Option<Var<'t>> {
     Some(by_name! {
         abs sign recip square sqrt rsqrt cbrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh
         atanh sigmoid erf erfc erfinv lgamma digamma floor ceil round trunc relu softplus softsign silu mish selu gelu gelu_exact
-        relu6 log_sigmoid is_nan is_inf is_finite logical_not bitwise_not;
+        relu6 log_sigmoid bessel_i0e bessel_i1e bessel_i0 bessel_i1 sinc deg2rad rad2deg nan_to_num logit signbit frac exponent
+        population_count count_leading_zeros is_nan is_inf is_finite logical_not bitwise_not;
         add sub mul div pow maximum minimum atan2 hypot copysign rem fmod logaddexp mul_masked eq ne lt le gt ge and or xor
-        shift_left shift_right
+        shift_left shift_right shift_right_logical gcd lcm igamma igammac fmax fmin logaddexp2 xlogy xlog1py floor_divide ldexp
     })
 }

@@ -156,6 +156,31 @@ for name, inputs, tf, jf in [
     ("custom_vjp straight through", [2 * n(*A)], lambda x: x.clamp(-1, 1) + (x.sign() - x.clamp(-1, 1)).detach(), None),
     ("custom_jvp softplus", [n(*A)], F.softplus, jax.nn.softplus),
 ]: case(name, inputs, tf, jf)
+# of NumPy and of special mathematics; D stops a gradient that a library does not have
+S, D = T.special, lambda x: x.detach()
+for name, inputs, tf, jf in [
+    ("bessel_i0e", [n(*A)], S.i0e, jsp.special.i0e), ("bessel_i1e", [n(*A)], S.i1e, jsp.special.i1e),
+    ("bessel_i0", [n(*A)], S.i0, jsp.special.i0), ("bessel_i1", [n(*A)], S.i1, jsp.special.i1),
+    ("zeta", [p(*A)], lambda q: S.zeta(T.tensor(2.5), q), lambda q: jsp.special.zeta(2.5, q)),
+    ("igamma", [p(*A), p(*A)], None, jax.lax.igamma), ("igammac", [p(*A), p(*A)], None, jax.lax.igammac),
+    ("igamma by x", [p(*A)], lambda x: S.gammainc(T.tensor(1.7), x), lambda x: jax.lax.igamma(1.7, x)),
+    ("betainc", [rng.uniform(0.1, 0.9, A)], None, lambda x: jsp.special.betainc(2.5, 0.7, x)),
+    ("sinc", [n(*A)], T.sinc, jnp.sinc), ("sinc at 0", [np.array([0., 0.01, -0.03])], T.sinc, jnp.sinc),
+    ("deg2rad", [n(*A)], T.deg2rad, jnp.deg2rad), ("rad2deg", [n(*A)], T.rad2deg, jnp.rad2deg),
+    ("heaviside", [np.array([-1., 0., 2., 0.])], lambda x: T.heaviside(D(x), T.tensor(0.3)), lambda x: jnp.heaviside(x, 0.3)),
+    ("fmax", [n(*A), n(4)], T.fmax, jnp.fmax), ("fmin", [n(*A), n(4)], T.fmin, jnp.fmin),
+    ("nan_to_num", [np.array([1., np.nan, -2.])], T.nan_to_num, jnp.nan_to_num),
+    ("logaddexp2", [n(*A), n(4)], T.logaddexp2, jnp.logaddexp2), ("xlogy", [n(*A), p(4)], S.xlogy, jsp.special.xlogy),
+    ("xlog1py", [n(*A), p(4)], S.xlog1py, jsp.special.xlog1py), ("logit", [rng.uniform(0.1, 0.9, A)], T.logit, jsp.special.logit),
+    ("floor_divide", [5 * n(*A), p(*A)], lambda x, y: T.floor_divide(D(x), D(y)), jnp.floor_divide),
+    ("floor_divide i64", [i(*A) - 2, i(*A) + 1], T.floor_divide, jnp.floor_divide), ("signbit", [n(*A)], T.signbit, jnp.signbit),
+    ("frac", [3 * n(*A)], T.frac, None), ("frexp", [9 * n(*A)], lambda x: T.frexp(x).mantissa, lambda x: x * 2.0 ** -jnp.frexp(SG(x))[1]),
+    ("exponent", [9 * n(*A)], lambda x: T.frexp(D(x)).exponent, lambda x: jnp.frexp(x)[1]),
+    ("ldexp", [n(*A), i(*A)], T.ldexp, jnp.ldexp), ("nextafter", [n(*A), n(*A)], lambda x, y: T.nextafter(D(x), D(y)), None),
+    ("gcd", [12 * i(*A), 6 * i(*A)], T.gcd, jnp.gcd), ("lcm", [12 * i(*A), 9 * i(*A)], T.lcm, jnp.lcm),
+    ("population_count", [i(*A) - 2], None, jax.lax.population_count), ("count_leading_zeros", [i(*A) - 1], None, jax.lax.clz),
+    ("shift_right_logical", [i(*A) - 2, i(*A)], None, jax.lax.shift_right_logical),
+]: case(name, inputs, tf, jf)
 # casts: there and back
 for name, t, j in [("f32", T.float32, jnp.float32), ("bf16", T.bfloat16, jnp.bfloat16), ("f16", T.float16, jnp.float16)]:
     case(f"cast {name}", [n(*A)], lambda x, t=t: x.to(t).double(), lambda x, j=j: x.astype(j).astype(jnp.float64))

@@ -150,7 +150,7 @@ pub(super) const LDEXP: Row = Row {
         let x = || [Tensor::from([1.5f64, -0.3, 0.0])];
         vec![
             Sample::new("whole", x(), |_, x| x[0].ldexp(3)).gives([12.0, -2.4, 0.0]).slopes([8.0; 3]),
-            Sample::new("of i32", x(), |tape, x| x[0].square().ldexp(&tape.input(&Tensor::from([1i32, -1, -2000]))))
+            Sample::new("of i32", x(), |tape, x| x[0].square().ldexp(tape.input(&Tensor::from([1i32, -1, -2000]))))
                 .gives([4.5, 0.045, 0.0]),
             Sample::new("f32", [Tensor::from([0.7f32])], |_, x| x[0].ldexp(-2)),
         ]

@@ -84,7 +84,8 @@ fn the_table_is_consistent() {
             assert!([dtype, DType::Bool].contains(&f.output(dtype)));
         }
         for dtype in [DType::BF16, DType::F16] {
-            assert_eq!(f.supports(dtype), f.supports(DType::F32), "{f:?}");
+            // The neighbours of a number in 16 bits are not those in f32.
+            assert_eq!(f.supports(dtype), f.supports(DType::F32) && f != ScalarFn::NextAfter, "{f:?}");
             assert!(tile(f, dtype, Level::Baseline).is_none(), "{f:?}");
         }
     }
