@@ -30,6 +30,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
     ),
     ("a part of others: of checkpoint, fixed_point, root, scatter", &["after", "implicit", "kept", "winner"]),
     ("it gives what it takes", &["check_index", "input"]),
+    ("neither library has it; it is compared with erfc", &["erfcinv"]),
 ];
 
 const DRAWS: &[&str] = &[

@@ -43,8 +43,8 @@ fn bounds(accuracy: Accuracy, sample: &Sample, inputs: &[Tensor], result: &Tenso
     Some(match accuracy {
         Accuracy::Nearest => vec![0.0; values.len()],
         Accuracy::Function(f) => {
-            use ScalarFn::{Digamma, Erf, Erfc, Erfinv, I0e, I1e, Igamma, Igammac, Lgamma, Polygamma};
-            let near_zero = matches!(f, Lgamma | Digamma | Polygamma | Erfinv);
+            use ScalarFn::{Digamma, Erf, Erfc, Erfcinv, Erfinv, I0e, I1e, Igamma, Igammac, Lgamma, Polygamma};
+            let near_zero = matches!(f, Lgamma | Digamma | Polygamma | Erfinv | Erfcinv);
             let others = matches!(f, Erf | Erfc | I0e | I1e | Igamma | Igammac);
             let size = |x: f64| if near_zero { x.abs().max(1.0) } else { x };
             // The reference is a function of f64 itself, and rounds; its series of these lose more.

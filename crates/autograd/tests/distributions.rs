@@ -36,6 +36,11 @@ fn means_and_variances() {
     moments("bernoulli", 0.3, 0.21, |d, tape| d.bernoulli(filled(tape, 0.3)).cast(DType::F64));
     // Within ±1: 1 − 2φ(1) / (2Φ(1) − 1).
     moments("truncated", 0.0, 0.291_125, |d, tape| d.truncated_normal(filled(tape, -1.0), filled(tape, 1.0)));
+    // By quadrature: far out, on either side, and where the normal distribution itself has underflown.
+    for (low, high, mean, variance) in [(10.0, 11.0, 10.098_068, 0.009_420_8), (40.0, 50.0, 40.024_968_8, 6.226_7e-4)] {
+        moments("upper tail", mean, variance, |d, tape| d.truncated_normal(filled(tape, low), filled(tape, high)));
+        moments("lower tail", -mean, variance, |d, tape| d.truncated_normal(filled(tape, -high), filled(tape, -low)));
+    }
     for alpha in [0.2, 1.0, 3.5, 40.0] {
         moments("gamma", alpha, alpha, |d, tape| d.gamma(filled(tape, alpha)));
     }

@@ -98,8 +98,9 @@ impl<'t> Draws<'t> {
         self.draw("normal", Distribution::Normal, shape.into_shape(), dtype)
     }
 
-    /// The normal distribution, of what lies within `low` and `high`; by the inverse of its distribution function. Gradients flow to both
-    /// ends. They are of one shape; shift and scale the result for another mean and deviation.
+    /// The normal distribution, of what lies within `low` and `high`; by the inverse of its distribution function, in f64, and beyond 36
+    /// deviations by the exponential distribution that its tail tends to. Gradients flow to both ends. They are of one shape; shift and
+    /// scale the result for another mean and deviation.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -117,9 +118,18 @@ impl<'t> Draws<'t> {
             return low.reject(NAME, error);
         }
         let start = self.tape.len();
-        let u = self.draw(NAME, Distribution::Uniform, Ok(low.shape()), low.dtype());
-        let (from, to) = ((low * FRAC_1_SQRT_2).erf(), (high * FRAC_1_SQRT_2).erf());
-        let x = (from + u * (to - from)).erfinv() / FRAC_1_SQRT_2;
+        let u = self.draw(NAME, Distribution::Uniform, Ok(low.shape()), low.dtype()).cast(DType::F64);
+        let ends = [low, high].map(|end| end.cast(DType::F64));
+        // Above 0 the distribution function has no digits left: there the interval is turned over.
+        let turned = ends[0].gt(0.0);
+        let [a, b] = [(-ends[1]).select(turned, ends[0]), (-ends[0]).select(turned, ends[1])];
+        let [from, to] = [a, b].map(|end| (end * -FRAC_1_SQRT_2).erfc());
+        let x = (from + u * (to - from)).erfcinv() / -FRAC_1_SQRT_2;
+        // From b down, with the rate |b|.
+        let rate = -b;
+        let step = -(u * (rate * (a - b)).expm1()).log1p() / rate;
+        let x = (b - step).select(b.lt(-36.0), x);
+        let x = (-x).select(turned, x).cast(low.dtype());
         self.tape.label(x.maximum(low).minimum(high), NAME, start)
     }
 

@@ -105,6 +105,9 @@ unary! { "unary.rs"
     /// The inverse of erf: ±∞ at ±1, NaN beyond. Its derivative is √π/2 · exp(y²).
     erfinv = Erfinv at [0.5, -0.9, 0.0] gives 0.4769362762044699, Partials(|_, _, y| Times(y.square().exp().scaled(1.0 / FRAC_2_SQRT_PI)));
 
+    /// The inverse of erfc: ±∞ at 0 and 2, NaN beyond; accurate near 0, down to 1e−300. Its derivative is −√π/2 · exp(y²).
+    erfcinv = Erfcinv at [0.5, 1.9, 0.1] gives 0.4769362762044699, Partials(|_, _, y| Times(y.square().exp().scaled(-1.0 / FRAC_2_SQRT_PI)));
+
     /// ln |Γ(x)|, the logarithm of the factorial of x − 1. Its derivative is the digamma function.
     lgamma = Lgamma at [4.0, 0.3, 2.5] gives 1.791759469228055, Partials(|_, x, _| Times(x[0].digamma()));
 

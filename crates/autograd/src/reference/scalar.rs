@@ -46,6 +46,20 @@ pub(super) fn float(function: ScalarFn, dtype: DType, a: f64, b: f64) -> Result<
         ScalarFn::Erfc if a.is_nan() => a,
         ScalarFn::Erfc => 0.0,
         ScalarFn::Erfinv => erfinv(a),
+        ScalarFn::Erfcinv if !(0.0..0.5).contains(&a) => erfinv(1.0 - a),
+        ScalarFn::Erfcinv if a == 0.0 => f64::INFINITY,
+        ScalarFn::Erfcinv => {
+            // ln erfc falls: by halving an interval.
+            let above = |x: f64| match x < 1.0 {
+                true => 1.0 - erf(x) > a,
+                false => -x * x - (PI.sqrt() * tail(x)).ln() > a.ln(),
+            };
+            let middle = |(low, high): (f64, f64), _| {
+                let middle = 0.5 * (low + high);
+                if above(middle) { (middle, high) } else { (low, middle) }
+            };
+            (0..100).fold((0.0, 40.0), middle).0
+        }
         ScalarFn::Lgamma => lgamma(a),
         ScalarFn::Digamma => polygamma(0, a),
         ScalarFn::Floor => a.floor(),

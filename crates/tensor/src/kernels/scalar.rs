@@ -198,6 +198,8 @@ table! {
     Erfc "erfc" 1 floats float,
     /// The b with erf b = a.
     Erfinv "erfinv" 1 floats float,
+    /// The b with erfc b = a.
+    Erfcinv "erfcinv" 1 floats float,
     /// ln |Γ(a)|
     Lgamma "lgamma" 1 floats float,
     /// The derivative of ln Γ(a).
@@ -316,7 +318,7 @@ pub enum ReduceFn {
 impl ScalarFn {
     /// How far a float result may be from the exact one, in units in the last place of the result; 0 where it is the nearest number.
     ///
-    /// The 16-bit floats are computed in f32 and rounded once more. Where `lgamma`, `digamma`, `polygamma` and `erfinv` are below 1, as they
+    /// The 16-bit floats are computed in f32 and rounded once more. Where `lgamma`, `digamma`, `polygamma`, `erfinv` and `erfcinv` are below 1, as they
     /// are near their zeros, the units are those of 1.
     ///
     /// ```
@@ -331,7 +333,7 @@ impl ScalarFn {
             | Maximum | Minimum | CopySign | MulMasked | NextAfter | Exponent | Ldexp | Select => 0.0,
             _ if !dtype.is_float() => 0.0,
             Erf if dtype == DType::F64 => 8.0,
-            Lgamma | Digamma | Polygamma | Erfinv | Zeta if dtype == DType::F64 => 32.0,
+            Lgamma | Digamma | Polygamma | Erfinv | Erfcinv | Zeta if dtype == DType::F64 => 32.0,
             // A tail of 1e−300 is as exact as its logarithm.
             Igamma | Igammac if dtype == DType::F64 => 1024.0,
             I0e | I1e if dtype == DType::F64 => 8.0,

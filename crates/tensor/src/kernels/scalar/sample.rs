@@ -369,6 +369,7 @@ fn float(f: ScalarFn, dtype: DType, a: f64, b: f64) -> f64 {
         // These are computed in f64 whatever the dtype is; their own tests say how well.
         Erfc => special::erfc(a),
         Erfinv => special::erfinv(a),
+        Erfcinv => special::erfcinv(a),
         Lgamma => special::lgamma(a),
         Digamma => special::digamma(a),
         Polygamma => special::polygamma(a, b),

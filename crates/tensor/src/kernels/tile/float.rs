@@ -53,6 +53,7 @@ formulas! {
     Erf { [f64] |a| double::erf::<M>(a); }
     Erfc { by element [f32] |a| special::erfc(f64::from(a)) as f32; by element [f64] |a| special::erfc(a); }
     Erfinv { by element [f32] |a| special::erfinv(f64::from(a)) as f32; by element [f64] |a| special::erfinv(a); }
+    Erfcinv { by element [f32] |a| special::erfcinv(f64::from(a)) as f32; by element [f64] |a| special::erfcinv(a); }
     Lgamma { by element [f32] |a| special::lgamma(f64::from(a)) as f32; by element [f64] |a| special::lgamma(a); }
     Digamma { by element [f32] |a| special::digamma(f64::from(a)) as f32; by element [f64] |a| special::digamma(a); }
     Polygamma {
