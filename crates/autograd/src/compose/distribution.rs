@@ -48,6 +48,9 @@ impl Tape {
     }
 
     /// Random numbers from a key of one's own: [`Key::fold`] and [`Key::split`] make more of them. Another key runs the same plan.
+    ///
+    /// Inside of `vmap` and of loops every example and every turn draws numbers of its own, as from the key of the tape;
+    /// [`Randomness::Same`](crate::Randomness::Same) is for examples that are to draw the same.
     #[track_caller]
     pub fn random_from(&self, key: Key) -> Draws<'_> {
         let key = self.slot(Shape::scalar(), Scalar::of(key.0 as i64));
