@@ -128,6 +128,46 @@ fn residuals_are_as_small_as_the_ops_state() -> Result<()> {
     Ok(())
 }
 
+/// Columns without a pivot, pivots whose reciprocal is no number, and matrices of low rank: the factors are finite and give them again.
+#[test]
+fn singular_matrices_have_factors() -> Result<()> {
+    let hollow = Tensor::from([[0.0f64, 0.0, 1.0], [0.0, 0.0, 2.0], [1.0, 2.0, 3.0]]);
+    let mut cases = vec![hollow, Tensor::from([[1e-39f64, 2.0], [-1e-39, 1.0]])];
+    cases.push(Tensor::from([[1e-310f64, 2.0], [-1e-310, 1.0]]));
+    for n in SIZES {
+        cases.push(Tensor::zeros([n, n], DType::F64)?);
+        for hole in [0, n / 2, n - 1] {
+            let columns = noise(&[n, n], 1).to_f64_vec();
+            let left = columns.iter().enumerate().map(|(i, &x)| if i % n == hole { 0.0 } else { x });
+            cases.push(Tensor::new(left.collect::<Vec<_>>(), [n, n])?);
+        }
+    }
+    for case in &cases {
+        for dtype in [DType::F64, DType::F32] {
+            let tape = Tape::new();
+            let a = tape.input(&case.cast(dtype)?);
+            let (p, l, u) = a.lu();
+            let wide = a.cast(DType::F64);
+            let off = largest(product(product(p, l), u) - wide);
+            let epsilon = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+            let n = case.shape()[0] as f64;
+            assert!(off <= 4.0 * n * epsilon * largest(wide), "off by {off:e}: {case} in {dtype}");
+            assert!(largest(l) <= 1.0);
+            let zero = case.to_f64_vec().chunks(n as usize).fold(vec![0.0; n as usize], |sums: Vec<f64>, row| {
+                sums.iter().zip(row).map(|(a, b)| a + b.abs()).collect()
+            });
+            if zero.contains(&0.0) {
+                assert_eq!(a.det().cast(DType::F64).item::<f64>()?, 0.0, "{case}");
+                let (sign, log) = a.slogdet();
+                assert_eq!(sign.cast(DType::F64).item::<f64>()?, 0.0);
+                assert_eq!(log.cast(DType::F64).item::<f64>()?, f64::NEG_INFINITY);
+                assert_eq!(a.logdet().cast(DType::F64).item::<f64>()?, f64::NEG_INFINITY);
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn f32_is_as_exact_as_it_can_be() -> Result<()> {
     for n in [2usize, 7, 40] {

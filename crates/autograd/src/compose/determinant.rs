@@ -79,6 +79,7 @@ pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[1.0f64, 2.0], [4.0, 4.0]])];
     let rows = || [example(&[2, 3, 3], 0.3)];
     let singular = || [Tensor::from([[1.0f64, 2.0], [2.0, 4.0]])];
+    let zeros = || [Tensor::from([[[0.0f64, 1.0], [0.0, 2.0]], [[0.0; 2]; 2]])];
     let entry = |op, samples| Entry::new(op, "determinant.rs", samples);
     vec![
         entry(
@@ -101,11 +102,18 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("singular", singular(), |_, x| x[0].stop_gradient().slogdet().1)
                     .kinked()
                     .gives([f64::NEG_INFINITY]),
+                Sample::new("zeros", zeros(), |_, x| x[0].stop_gradient().slogdet().1)
+                    .kinked()
+                    .gives([f64::NEG_INFINITY; 2]),
+                Sample::new("sign of zeros", zeros(), |_, x| x[0].stop_gradient().slogdet().0).kinked().gives([0.; 2]),
             ],
         ),
         entry(
             "logdet",
             vec![
+                Sample::new("zeros", zeros(), |_, x| x[0].stop_gradient().logdet())
+                    .kinked()
+                    .gives([f64::NEG_INFINITY; 2]),
                 Sample::new("batch", rows(), |_, x| x[0].logdet()),
                 Sample::new("negative", known(), |_, x| x[0].stop_gradient().logdet()).kinked().gives([f64::NAN]),
             ],
