@@ -58,9 +58,11 @@ binary! { "binary.rs" f64
     /// The float next to x in the direction of y; y itself where they are equal. For f32 and f64. The derivatives are 1 and 0.
     nextafter = NextAfter at [(1.0, 2.0), (-0.5, -1.3)] gives 1.0000000000000002, Partials(|i, _, _| if i == 0 { One } else { Zero });
 
-    /// The angle of the point (y, x), where `self` is the height. The derivatives are y / r² and −x / r².
+    /// The angle of the point (y, x), where `self` is the height. With h = √(x² + y²) the derivatives are x / h² by y and −y / h² by x,
+    /// as (x / h) / h, which neither overflows nor vanishes on the way.
     atan2 = Atan2 at [(1.0, 1.0), (-0.5, -1.3), (0.4, -0.3)] gives 0.7853981633974483, Partials(|i, x, _| {
-        let slope = x[1 - i] / (x[0].square() + x[1].square());
+        let h = x[0].hypot(x[1]);
+        let slope = x[1 - i] / h / h;
         Times(if i == 0 { slope } else { -slope })
     });
 
