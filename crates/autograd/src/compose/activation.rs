@@ -97,7 +97,8 @@ impl<'t> Var<'t> {
         self.named("relu6", self.hardtanh(self.filled(0.0), self.filled(6.0)))
     }
 
-    /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside; NaN stays.
+    /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside. NaN where x or a bound
+    /// is NaN; `high` where `low` is above it.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -109,8 +110,9 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
         let (low, high) = self.bounds(low, high);
-        let above = low.select(self.lt(low), self);
-        self.named("clamp", high.select(above.gt(high), above))
+        // A number is neither above nor below NaN: asked for itself, NaN says no.
+        let above = low.select(self.lt(low).or(low.ne(low)), self);
+        self.named("clamp", high.select(above.gt(high).or(high.ne(high)), above))
     }
 
     #[track_caller]
@@ -178,3 +180,18 @@ pub(super) fn entries() -> Vec<Entry> {
         ),
     ]
 }
+                Sample::new("NaN", [x()[0].clone(), Tensor::from([f64::NAN])], |_, x| x[0].clamp(x[1], 2.0))
+                    .kinked()
+                    .gives([f64::NAN; 5])
+                    .slopes([0.; 5]),
+                Sample::new("NaN above", [x()[0].clone(), Tensor::from([f64::NAN])], |_, x| x[0].clamp(-1.0, x[1]))
+                    .kinked()
+                    .gives([f64::NAN; 5])
+                    .slopes([0.; 5]),
+                Sample::new("NaN between", f32s(), |_, x| x[0].clamp(-1.0, 0.5)).kinked().gives([
+                    0.5,
+                    -0.5,
+                    0.,
+                    0.5,
+                    f64::NAN,
+                ]),

@@ -10,7 +10,7 @@ use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
-    /// The elements of an axis in order, the smallest first. Equal elements keep their order; NaN comes last.
+    /// The elements of an axis in order, the smallest first. Equal elements keep their order; NaN counts as the largest.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -28,7 +28,7 @@ impl<'t> Var<'t> {
         self.sorted("sort", axis, false)
     }
 
-    /// The elements of an axis in order, the largest first. Equal elements keep their order; NaN comes last.
+    /// The elements of an axis in order, the largest first. Equal elements keep their order; NaN counts as the largest.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -42,7 +42,8 @@ impl<'t> Var<'t> {
         self.sorted("sort_descending", axis, true)
     }
 
-    /// The `k` largest elements of an axis, the largest first, and where they stand. NaN is taken last.
+    /// The `k` largest elements of an axis, the largest first, and where they stand. NaN counts as the largest,
+    /// as for `max`.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -172,10 +173,10 @@ pub(super) fn entries() -> Vec<Entry> {
             vec![
                 Sample::new("rows", x(), |_, x| x[0].sort_descending(-1)).gives([4., 3., 1.5, -1., 9., 6., 5., 2.5]),
                 Sample::new("NaN", nan(), |_, x| x[0].sort_descending(1)).kinked().gives([
+                    f64::NAN,
                     3.,
                     3.,
                     -1.,
-                    f64::NAN,
                     ends,
                     0.5,
                     -0.5,
@@ -203,6 +204,10 @@ pub(super) fn entries() -> Vec<Entry> {
             "median",
             "order.rs",
             vec![
+                Sample::new("NaN", nan(), |_, x| x[0].top_k(1, 1).0)
+                    .kinked()
+                    .gives([f64::NAN, ends])
+                    .slopes([0., 1., 0., 0., 1., 0., 0., 0.]),
                 Sample::new("even", x(), |_, x| x[0].median(-1))
                     .gives([2.25, 5.5])
                     .slopes([0.5, 0., 0., 0.5, 0., 0., 0.5, 0.5]),
