@@ -20,3 +20,17 @@ fn an_angle_has_its_slopes_at_every_distance() -> Result<()> {
     }
     Ok(())
 }
+
+/// In both modes, and by an exponent of either sign.
+#[test]
+fn powers_have_infinite_slopes_at_poles() -> Result<()> {
+    for (n, expected) in [(-1, f64::NEG_INFINITY), (-2, f64::NEG_INFINITY), (-5, f64::NEG_INFINITY), (0, 0.0), (2, 0.0)]
+    {
+        let tape = Tape::new();
+        let x = tape.input(&Tensor::from(0.0f64));
+        let back = tape.grad(x.powi(n), x).item::<f64>()?;
+        let (_, forth) = tape.jvp(|[x]| x.powi(n), [x], [x.ones_like()]);
+        assert_eq!((back, forth.item::<f64>()?), (expected, expected), "{n}");
+    }
+    Ok(())
+}
