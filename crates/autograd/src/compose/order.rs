@@ -9,6 +9,9 @@ use crate::sample::{Entry, Sample};
 use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
+const BETWEEN: &str =
+    "between two integers lies a fraction: .cast(DType::F64) first, or take an element: .sort(axis).at(axis, i)";
+
 impl<'t> Var<'t> {
     /// The elements of an axis in order, the smallest first. Equal elements keep their order; NaN counts as the largest.
     ///
@@ -72,7 +75,8 @@ impl<'t> Var<'t> {
     }
 
     /// The middle element of an axis in order, which is not in the result; the mean of the two in the middle where the
-    /// size is even, as in NumPy and JAX. NaN where one is NaN.
+    /// size is even, as in NumPy and JAX. NaN where one is NaN. Integers are refused: the lower one of the two in the middle, which
+    /// is PyTorch's median, is `x.sort(axis).at(axis, (n - 1) / 2)`.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -121,8 +125,10 @@ impl<'t> Var<'t> {
     #[track_caller]
     fn at_rank(self, op: &'static str, q: f64, axis: isize) -> Var<'t> {
         let meta = self.meta();
-        let found =
-            meta.shape.axis(axis).and_then(|at| floats(&meta).and_then(|()| inhabited(&meta, &[at])).map(|()| at));
+        let found = meta.shape.axis(axis).and_then(|at| {
+            floats(&meta).map_err(|error| error.help(BETWEEN))?;
+            inhabited(&meta, &[at]).map(|()| at)
+        });
         let last = match found {
             Ok(at) => meta.shape[at] - 1,
             Err(error) => return self.reject(op, error),
@@ -198,16 +204,16 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("columns", x(), |_, x| x[0].top_k(1, 0).0).gives([9., 2.5, 6., 5.]),
                 Sample::new("tie", tie(), |_, x| x[0].top_k(2, 0).0).kinked().slopes([1., 0., 1., 0.]),
                 Sample::new("none", x(), |_, x| x[0].top_k(0, 0).0).gives([]),
+                Sample::new("NaN", nan(), |_, x| x[0].top_k(1, 1).0)
+                    .kinked()
+                    .gives([f64::NAN, ends])
+                    .slopes([0., 1., 0., 0., 1., 0., 0., 0.]),
             ],
         ),
         Entry::new(
             "median",
             "order.rs",
             vec![
-                Sample::new("NaN", nan(), |_, x| x[0].top_k(1, 1).0)
-                    .kinked()
-                    .gives([f64::NAN, ends])
-                    .slopes([0., 1., 0., 0., 1., 0., 0., 0.]),
                 Sample::new("even", x(), |_, x| x[0].median(-1))
                     .gives([2.25, 5.5])
                     .slopes([0.5, 0., 0., 0.5, 0., 0., 0.5, 0.5]),
