@@ -32,6 +32,7 @@ impl<'t> Var<'t> {
     }
 
     /// x · sigmoid(x), also called swish.
+    #[doc(alias = "swish")]
     #[track_caller]
     pub fn silu(self) -> Var<'t> {
         self.named("silu", self * self.sigmoid())
@@ -78,6 +79,7 @@ impl<'t> Var<'t> {
     }
 
     /// ln sigmoid(x), without overflow.
+    #[doc(alias = "logsigmoid")]
     #[track_caller]
     pub fn log_sigmoid(self) -> Var<'t> {
         self.named("log_sigmoid", -(-self).softplus())
@@ -107,6 +109,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f32>()?, [-1.0, 0.5, 1.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "clip")]
     #[track_caller]
     pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
         let (low, high) = self.bounds(low, high);
@@ -129,6 +132,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(Tensor::from([-2.0f32]).apply(|x| x.powi(-2))?.item::<f32>()?, 0.25);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "integer_pow")]
     #[track_caller]
     pub fn powi(self, n: i32) -> Var<'t> {
         let mut rest = n.unsigned_abs();

@@ -58,6 +58,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(indices.value()?.to_vec::<i64>()?, [2, 0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "topk")]
     #[track_caller]
     pub fn top_k(self, k: usize, axis: isize) -> (Var<'t>, Var<'t>) {
         let shape = self.shape();
@@ -100,6 +101,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.item::<f32>()?, 25.0);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "percentile")]
     #[track_caller]
     pub fn quantile(self, q: f64, axis: isize) -> Var<'t> {
         match (0.0..=1.0).contains(&q) {

@@ -115,6 +115,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(row.apply(|x| x.searchsorted_right(&values))?.to_vec::<i64>()?, [2, 0, 3]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("bucketize", "digitize"))]
     #[track_caller]
     pub fn searchsorted(self, values: impl Operand<'t>) -> Var<'t> {
         let values = values.into_var(self.tape, Like::of(self).single());
