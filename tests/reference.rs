@@ -28,7 +28,10 @@ const WITHOUT: &[(&str, &[&str])] = &[
         "its numbers are its own; tests/distributions.rs of the autograd crate has their distribution, and gamma_slope is a case here",
         DRAWS,
     ),
-    ("a part of others: of checkpoint, fixed_point, root, scatter", &["after", "implicit", "kept", "winner"]),
+    (
+        "a part of others: of checkpoint, det, fixed_point, root, scatter",
+        &["after", "cofactor", "implicit", "kept", "winner"],
+    ),
     ("it gives what it takes", &["check_index", "input"]),
     ("neither library has it; it is compared with erfc", &["erfcinv"]),
 ];

@@ -91,13 +91,9 @@ fn out_of_range(what: &str, index: i64, size: usize, flat: usize, shape: &Shape)
     }
 }
 
-/// The order of two elements, from above or from below; NaN is equal to NaN and comes after all numbers either way.
+/// The order of two elements. NaN is equal to NaN, and larger than all numbers.
 #[inline]
-pub(crate) fn nan_last<T: PartialOrd + Copy>(a: T, b: T, descending: bool) -> Ordering {
+pub(crate) fn nan_largest<T: PartialOrd + Copy>(a: T, b: T) -> Ordering {
     let nan = |x: T| x.partial_cmp(&x).is_none();
-    match a.partial_cmp(&b) {
-        Some(order) if descending => order.reverse(),
-        Some(order) => order,
-        None => nan(a).cmp(&nan(b)),
-    }
+    a.partial_cmp(&b).unwrap_or_else(|| nan(a).cmp(&nan(b)))
 }

@@ -62,7 +62,7 @@ mod var;
 pub use apply::Apply;
 pub use axes::IntoAxes;
 pub use batch::{Batch, Randomness};
-pub use check::{Report, check_gradients};
+pub use check::{Compared, Report, check_gradients};
 pub use class::{Class, IndexFn, View};
 pub use compose::conv::Conv;
 pub use compose::distribution::Draws;

@@ -206,6 +206,7 @@ impl Tape {
     }
 
     /// A number as a slot that fills a shape; one node.
+    #[doc(alias("ones", "zeros"))]
     #[track_caller]
     pub fn full(&self, shape: impl IntoShape, value: f64, dtype: DType) -> Var<'_> {
         match shape.into_shape() {

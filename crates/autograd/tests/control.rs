@@ -290,6 +290,45 @@ fn solutions_are_differentiated_by_their_equation() -> Result<()> {
 }
 
 #[test]
+fn a_multiple_root_has_no_derivative() -> Result<()> {
+    let cube = |z: f64, a: f64| -> Result<f64> {
+        let tape = Tape::new();
+        let a = tape.input(&Tensor::from([a, 1.0]));
+        let z = tape.root(tape.input(&Tensor::from([z, 1.0])), |z| z * z * z - a);
+        tape.grad(z.sum(), a).at(0, 0).item::<f64>()
+    };
+    let error = cube(0.0, 0.0).unwrap_err().to_string();
+    assert!(error.contains("the Jacobian of the equation by its unknowns is singular there"), "{error}");
+    for z in [1e-6, 1e-3, 1.0, 1e3] {
+        let slope = cube(z, z * z * z)?;
+        let expected = 1.0 / (3.0 * z * z);
+        assert!((slope - expected).abs() <= 1e-9 * expected, "{slope} at {z}");
+    }
+    // What does not ask for the singular part has its derivative, and a cotangent of zero asks for nothing.
+    let tape = Tape::new();
+    let a = tape.input(&Tensor::from([0.0f64, 8.0]));
+    let z = tape.root(tape.input(&Tensor::from([0.0f64, 2.0])), |z| z * z * z - a);
+    near(&tape.grad(z.at(0, 1), a).value()?, &Tensor::from([0.0, 1.0 / 12.0]));
+    near(&tape.grad((z * 0.0).sum(), a).value()?, &Tensor::from([0.0, 0.0]));
+    // Forwards, in a batch, and by numbers that are none.
+    let (_, forward) =
+        tape.jvp(|a| tape.root(tape.input(&Tensor::from([0.0f64, 2.0])), |z| z * z * z - a), a, a.ones_like());
+    assert!(forward.value().unwrap_err().to_string().contains("singular"));
+    let tape = Tape::new();
+    let a = tape.input(&Tensor::from([8.0f64, 0.0]));
+    let slopes = tape.vmap(a, |a| tape.grad(tape.root(a.stop_gradient().cbrt(), |z| z * z * z - a), a));
+    assert!(slopes.value().unwrap_err().to_string().contains("singular"));
+    assert!(cube(f64::NAN, 1.0).is_err());
+    // In f32, systems of ordinary condition are solved as before.
+    let tape = Tape::new();
+    let w = tape.input(&noise(&[6, 6], 3).cast(DType::F32)?);
+    let b = tape.input(&noise(&[6], 4).cast(DType::F32)?);
+    let z = tape.root(b.stop_gradient(), |z| w.matmul(z) - b);
+    assert!(tape.grad(z.sum(), b).value()?.to_f64_vec().iter().all(|x| x.is_finite()));
+    Ok(())
+}
+
+#[test]
 fn f16_loops_and_empty_ones() -> Result<()> {
     let y =
         Tensor::from([0.5f32, 0.25]).cast(DType::F16)?.apply(|x| x.tape().scan(x.at(0, 0), x, |c, x| (c + x, c)).0)?;

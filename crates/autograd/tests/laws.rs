@@ -21,6 +21,8 @@ const OPTIONAL: &[(bool, &[&str])] = &[
         cfg!(feature = "linalg"),
         &[
             "cholesky.rs",
+            "cofactor.rs",
+            "det.rs",
             "determinant.rs",
             "eigh.rs",
             "lu.rs",

@@ -106,6 +106,12 @@ fn residuals_are_as_small_as_the_ops_state() -> Result<()> {
             let normal = size(product(tall.t(), product(tall, least) - right_side.cast(DType::F64)));
             let (grown, shrunk) = (a.matrix_exp(), (-a).matrix_exp());
             let condition = size(a) * size(inverse);
+            // Of a size at which the determinant of many rows is a number in f32.
+            let even = a * (1.0 / (n as f64).sqrt());
+            let det = even.det();
+            let cofactors = tape.grad(det, even);
+            let bound = size(cofactors) * size(even);
+            let exact = even.cast(DType::F64).det();
             let parts = [
                 ("cholesky", size(product(root, root.t()) - definite.cast(DType::F64)) / size(definite)),
                 ("lu", size(product(p, l).matmul(u.cast(DType::F64)) - a.cast(DType::F64)) / size(a)),
@@ -117,6 +123,8 @@ fn residuals_are_as_small_as_the_ops_state() -> Result<()> {
                 ("triangular_solve", size(product(root, y) - b.cast(DType::F64)) / (size(root) * size(y))),
                 ("lstsq", normal / (size(tall) * (size(tall) * size(least) + size(right_side)))),
                 ("matrix_exp", size(product(grown, shrunk) - unit) / (size(grown) * size(shrunk))),
+                ("det", size(det.cast(DType::F64) - exact) / bound),
+                ("cofactor", size(product(cofactors, even.t()) - unit * exact) / bound),
                 ("pinv", size(product(pseudo, tall) - unit) / (size(tall) * size(pseudo))),
             ];
             for (what, part) in parts {
@@ -124,6 +132,137 @@ fn residuals_are_as_small_as_the_ops_state() -> Result<()> {
                 assert!(units <= 4.0, "{what} of size {n} in {dtype}: {units} n·ε");
             }
         }
+    }
+    Ok(())
+}
+
+/// Columns without a pivot, pivots whose reciprocal is no number, and matrices of low rank: the factors are finite and give them again.
+#[test]
+fn singular_matrices_have_factors() -> Result<()> {
+    let hollow = Tensor::from([[0.0f64, 0.0, 1.0], [0.0, 0.0, 2.0], [1.0, 2.0, 3.0]]);
+    let mut cases = vec![hollow, Tensor::from([[1e-39f64, 2.0], [-1e-39, 1.0]])];
+    cases.push(Tensor::from([[1e-310f64, 2.0], [-1e-310, 1.0]]));
+    for n in SIZES {
+        cases.push(Tensor::zeros([n, n], DType::F64)?);
+        for hole in [0, n / 2, n - 1] {
+            let columns = noise(&[n, n], 1).to_f64_vec();
+            let left = columns.iter().enumerate().map(|(i, &x)| if i % n == hole { 0.0 } else { x });
+            cases.push(Tensor::new(left.collect::<Vec<_>>(), [n, n])?);
+        }
+    }
+    for case in &cases {
+        for dtype in [DType::F64, DType::F32] {
+            let tape = Tape::new();
+            let a = tape.input(&case.cast(dtype)?);
+            let (p, l, u) = a.lu();
+            let wide = a.cast(DType::F64);
+            let off = largest(product(product(p, l), u) - wide);
+            let epsilon = if dtype == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
+            let n = case.shape()[0] as f64;
+            assert!(off <= 4.0 * n * epsilon * largest(wide), "off by {off:e}: {case} in {dtype}");
+            assert!(largest(l) <= 1.0);
+            let zero = case.to_f64_vec().chunks(n as usize).fold(vec![0.0; n as usize], |sums: Vec<f64>, row| {
+                sums.iter().zip(row).map(|(a, b)| a + b.abs()).collect()
+            });
+            if zero.contains(&0.0) {
+                assert_eq!(a.det().cast(DType::F64).item::<f64>()?, 0.0, "{case}");
+                let (sign, log) = a.slogdet();
+                assert_eq!(sign.cast(DType::F64).item::<f64>()?, 0.0);
+                assert_eq!(log.cast(DType::F64).item::<f64>()?, f64::NEG_INFINITY);
+                assert_eq!(a.logdet().cast(DType::F64).item::<f64>()?, f64::NEG_INFINITY);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn near(found: Var<'_>, expected: &[f64], part: f64) {
+    let found = found.value().unwrap().to_f64_vec();
+    let size = expected.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let off = found.iter().zip(expected).fold(0.0f64, |m, (a, b)| m.max((a - b).abs()));
+    assert!(
+        found.len() == expected.len() && off <= part * size,
+        "{found:?}\n  instead of\n{expected:?}\n  off by {off:e}"
+    );
+}
+
+/// The determinant is a polynomial: its derivatives exist where it is 0, and are as exact beside it as anywhere.
+#[test]
+fn determinants_have_derivatives_at_singular_matrices() -> Result<()> {
+    for e in [0.0, 1e-12, 1e-8, 1e-6, 1e-3, 1.0] {
+        let tape = Tape::new();
+        let a = tape.input(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0 + e]]));
+        let g = tape.grad(a.det(), a);
+        let (c, d) = (5.0 * e, 4.0 * e);
+        near(g, &[-3.0 + c, 6.0 - d, -3.0, 6.0 - 2.0 * e, -12.0 + e, 6.0, -3.0, 6.0, -3.0], 1e-13);
+        let second = tape.grad(g.square().sum(), a);
+        // By a program that multiplies out, in exact numbers: polynomials in e.
+        let exact = [-414.0 + 102.0 * e - 4.0 * 0.0, -36.0, 342.0, -108.0, 0.0, 108.0, 198.0, 36.0, -126.0];
+        if e == 0.0 {
+            near(second, &exact, 1e-13);
+        }
+        // The gradient is of degree 2: by differences it is exact.
+        let at = |h: f64| -> Result<Vec<f64>> {
+            let direction = noise(&[3, 3], 5).to_f64_vec();
+            let moved = a.value()?.to_f64_vec().iter().zip(direction).map(|(x, d)| x + h * d).collect::<Vec<_>>();
+            let tape = Tape::new();
+            let a = tape.input(&Tensor::new(moved, [3, 3])?);
+            Ok(tape.grad(a.det(), a).value()?.to_f64_vec())
+        };
+        let differences: Vec<f64> = at(1.0)?.iter().zip(at(-1.0)?).map(|(a, b)| (a - b) / 2.0).collect();
+        let product = (g * tape.input(&noise(&[3, 3], 5))).sum();
+        near(tape.grad(product, a), &differences, 1e-13);
+    }
+    for n in [2usize, 5, 17, 40] {
+        // Of rank n − 1: the cofactors are one product; of rank n − 2 they are 0, and their derivatives are not.
+        for missing in [1, 2] {
+            let tape = Tape::new();
+            let (left, right) = (tape.input(&noise(&[n, n], 1)), tape.input(&noise(&[n, n], 2)));
+            let (q, w) = (left.qr().0, right.qr().0);
+            let middle = Tensor::from_fn([n], |i| if i + missing >= n { 0.0 } else { 0.5 + i as f64 / n as f64 })?;
+            let middle = tape.input(&middle);
+            let turn = |x: Var<'_>| x.det().item::<f64>().unwrap().round();
+            let a = (q * middle).matmul(w.t()).stop_gradient();
+            let g = tape.grad(a.det(), a);
+            let rest = (0..n - missing).map(|i| 0.5 + i as f64 / n as f64).product::<f64>() * turn(q) * turn(w);
+            if missing == 1 {
+                let (u, v) = (q.slice(1, n - 1..), w.slice(1, n - 1..));
+                near(g, &(u.matmul(v.t()) * rest).value()?.to_f64_vec(), 1e-11);
+            } else {
+                assert!(largest(g) <= 1e-11 * rest.abs());
+                let h = tape.input(&noise(&[n, n], 3));
+                // With K = Qᵀ H W in the last two rows and columns: their cofactors.
+                let k = q.t().matmul(h).matmul(w).slice(0, n - 2..).slice(1, n - 2..);
+                let [a00, a01, a10, a11] = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(i, j)| k.at(0, i).at(0, j));
+                let inner = tape.stack(&[tape.stack(&[a11, -a10], 0), tape.stack(&[-a01, a00], 0)], 0);
+                let expected = q.slice(1, n - 2..).matmul(inner).matmul(w.slice(1, n - 2..).t()) * rest;
+                near(tape.grad((g * h).sum(), a), &expected.value()?.to_f64_vec(), 1e-11);
+            }
+        }
+    }
+    // Third order, at the matrix of which nothing is left.
+    let tape = Tape::new();
+    let a = tape.input(&Tensor::from([[0.0f64; 3]; 3]));
+    let h = tape.input(&noise(&[3, 3], 3));
+    let mut y = a.det();
+    for _ in 0..3 {
+        y = (tape.grad(y, a) * h).sum();
+    }
+    let expected = 6.0 * h.det().item::<f64>()?;
+    assert!((y.item::<f64>()? - expected).abs() <= 1e-13 * expected.abs());
+    Ok(())
+}
+
+/// Products of singular values that leave the range of the dtype on the way, and come back.
+#[test]
+fn determinants_do_not_overflow_on_the_way() -> Result<()> {
+    for (dtype, n, large, bound) in [(DType::F64, 70, 1e5, 1e-4), (DType::F32, 60, 30.0, 1e-2)] {
+        let tape = Tape::new();
+        let values = Tensor::from_fn([2 * n], |i| if i < n { large } else { 1.0 / large })?;
+        let values = tape.input(&values).cast(dtype);
+        let a = values.diag_embed(0);
+        near(a.det(), &[1.0], bound);
+        near(tape.grad(a.det(), a).diagonal(0) * values, &vec![1.0; 2 * n], bound);
     }
     Ok(())
 }
@@ -270,7 +409,8 @@ fn misuse_says_what_is_wrong() {
         }),
         "triangular_solve: the matrix is singular: element 1 of its diagonal is 0",
     );
-    let ops: [for<'t> fn(Var<'t>) -> Var<'t>; 8] = [
+    let ops: [for<'t> fn(Var<'t>) -> Var<'t>; 9] = [
+        |x| x.det(),
         |x| x.cholesky(),
         |x| x.inv(),
         |x| x.eigvalsh(),
@@ -286,7 +426,7 @@ fn misuse_says_what_is_wrong() {
     }
     let derivative = say(&|t| {
         let a = t.input(&singular).at(0, 1);
-        t.grad(a.det(), a)
+        t.grad(a.logdet(), a)
     });
     assert!(derivative.contains("singular"), "{derivative}");
 }

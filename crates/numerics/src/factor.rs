@@ -11,6 +11,7 @@ use faer::linalg::qr::no_pivoting::factor as householder;
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::linalg::triangular_solve as triangular;
 use faer::{Accum, Conj, Mat, MatRef, Par};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Which triangle of a matrix is read, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +29,23 @@ pub struct Triangle {
 pub struct NoConvergence;
 
 /// The element types of the factorizations.
-pub trait Real: Copy + PartialOrd + Send + Sync + 'static {
+pub trait Real:
+    Copy
+    + Default
+    + PartialOrd
+    + Into<f64>
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Send
+    + Sync
+    + 'static
+{
+    /// The number that is nearest.
+    fn rounded(x: f64) -> Self;
+
     /// The lower factor of A = L Lᵀ, from the symmetric part of A.
     ///
     /// # Errors
@@ -36,7 +53,8 @@ pub trait Real: Copy + PartialOrd + Send + Sync + 'static {
     fn cholesky(a: &[Self], n: usize, l: &mut [Self]) -> Result<(), usize>;
 
     /// P A = L U with partial pivoting, where row i of P A is row `perm[i]` of A. L, whose diagonal is ones, stands below that of
-    /// `lu`, and U on and above. Says whether the permutation is odd.
+    /// `lu`, and U on and above. Says whether the permutation is odd. A singular matrix has finite factors, too: below a pivot that
+    /// is 0, L is 0.
     fn lu(a: &[Self], n: usize, lu: &mut [Self], perm: &mut [usize]) -> bool;
 
     /// x ← T⁻¹ x, where x has `k` columns.
@@ -83,10 +101,42 @@ fn write<T: Copy>(out: &mut [T], columns: usize, at: impl Fn(usize, usize) -> T)
 }
 
 /// Whether the element of largest magnitude is negative; the first of several.
-fn flipped<T: PartialOrd + Copy + Default + std::ops::Neg<Output = T>>(vector: impl Iterator<Item = T>) -> bool {
+fn flipped<T: PartialOrd + Copy + Default + Neg<Output = T>>(vector: impl Iterator<Item = T>) -> bool {
     let zero = T::default();
     let size = |x: T| if x < zero { -x } else { x };
     vector.fold(zero, |best, x| if size(x) > size(best) { x } else { best }) < zero
+}
+
+/// As [`Real::lu`], in place and row by row. A column without a pivot has nothing to eliminate: it is passed over.
+fn eliminate<T: Real>(a: &mut [T], n: usize, perm: &mut [usize]) -> bool {
+    let zero = T::default();
+    perm.iter_mut().enumerate().for_each(|(i, place)| *place = i);
+    let mut odd = false;
+    for k in 0..n {
+        let size = |i: usize| a.get(i * n + k).map_or(zero, |&x| if x < zero { -x } else { x });
+        let pivot = (k..n).fold(k, |best, i| if size(i) > size(best) { i } else { best });
+        if size(pivot) == zero {
+            continue;
+        }
+        if pivot != k {
+            (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
+            perm.swap(k, pivot);
+            odd = !odd;
+        }
+        let (above, below) = a.split_at_mut((k + 1) * n);
+        let (Some((&head, tail)), rows) =
+            (above.get(k * n + k..).and_then(<[T]>::split_first), below.chunks_exact_mut(n))
+        else {
+            continue;
+        };
+        for row in rows {
+            let Some((first, rest)) = row.get_mut(k..).and_then(<[T]>::split_first_mut) else { continue };
+            *first = *first / head;
+            let factor = *first;
+            rest.iter_mut().zip(tail).for_each(|(to, from)| *to = *to - factor * *from);
+        }
+    }
+    odd
 }
 
 /// Coefficients of the Padé approximant of order 13 of the exponential.
@@ -113,6 +163,10 @@ const REACH: f64 = 5.371920351148152;
 macro_rules! real {
     ($T:ty) => {
         impl Real for $T {
+            fn rounded(x: f64) -> $T {
+                x as $T
+            }
+
             fn cholesky(a: &[$T], n: usize, l: &mut [$T]) -> Result<(), usize> {
                 let a = MatRef::from_row_major_slice(a, n, n);
                 let mut factor = Mat::from_fn(n, n, |i, j| 0.5 * (a[(i, j)] + a[(j, i)]));
@@ -144,7 +198,14 @@ macro_rules! real {
                     odd = info.transposition_count % 2 == 1;
                 });
                 write(lu, n, |i, j| factor[(i, j)]);
-                odd
+                // faer multiplies by the reciprocal of a pivot, which is no number where the pivot is 0 or nearly so.
+                match lu.iter().all(|x| x.is_finite()) {
+                    true => odd,
+                    false => {
+                        lu.copy_from_slice(a);
+                        eliminate(lu, n, perm)
+                    }
+                }
             }
 
             fn triangular_solve(a: &[$T], n: usize, triangle: Triangle, x: &mut [$T], k: usize) {

@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "linalg")]
+pub mod cofactor;
+#[cfg(feature = "linalg")]
 pub mod factor;
 #[cfg(feature = "fft")]
 pub mod fourier;

@@ -32,6 +32,7 @@ impl<'t> Var<'t> {
     }
 
     /// x · sigmoid(x), also called swish.
+    #[doc(alias = "swish")]
     #[track_caller]
     pub fn silu(self) -> Var<'t> {
         self.named("silu", self * self.sigmoid())
@@ -78,6 +79,7 @@ impl<'t> Var<'t> {
     }
 
     /// ln sigmoid(x), without overflow.
+    #[doc(alias = "logsigmoid")]
     #[track_caller]
     pub fn log_sigmoid(self) -> Var<'t> {
         self.named("log_sigmoid", -(-self).softplus())
@@ -97,7 +99,8 @@ impl<'t> Var<'t> {
         self.named("relu6", self.hardtanh(self.filled(0.0), self.filled(6.0)))
     }
 
-    /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside; NaN stays.
+    /// x, held between `low` and `high`. Its derivative is 1 between them, also at the bounds, and 0 outside. NaN where x or a bound
+    /// is NaN; `high` where `low` is above it.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -106,11 +109,13 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f32>()?, [-1.0, 0.5, 1.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "clip")]
     #[track_caller]
     pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
         let (low, high) = self.bounds(low, high);
-        let above = low.select(self.lt(low), self);
-        self.named("clamp", high.select(above.gt(high), above))
+        // A number is neither above nor below NaN: asked for itself, NaN says no.
+        let above = low.select(self.lt(low).or(low.ne(low)), self);
+        self.named("clamp", high.select(above.gt(high).or(high.ne(high)), above))
     }
 
     #[track_caller]
@@ -118,7 +123,7 @@ impl<'t> Var<'t> {
         (low.into_var(self.tape, Like::of(self)), high.into_var(self.tape, Like::of(self)))
     }
 
-    /// xⁿ for an integer n, by multiplications alone: exact in its signs, with derivatives of every order at 0.
+    /// xⁿ for an integer n, by multiplications alone, of x or of 1 / x: exact in its signs, with derivatives of every order at 0.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -127,10 +132,12 @@ impl<'t> Var<'t> {
     /// assert_eq!(Tensor::from([-2.0f32]).apply(|x| x.powi(-2))?.item::<f32>()?, 0.25);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "integer_pow")]
     #[track_caller]
     pub fn powi(self, n: i32) -> Var<'t> {
         let mut rest = n.unsigned_abs();
-        let mut square = self;
+        // Not the reciprocal of the power: at 0 its derivative is a product of 0 and ∞.
+        let mut square = if n < 0 { self.recip() } else { self };
         let mut power: Option<Var<'t>> = None;
         while rest > 0 {
             if rest & 1 == 1 {
@@ -142,8 +149,7 @@ impl<'t> Var<'t> {
             }
         }
         let power = power.unwrap_or_else(|| self.ones_like());
-        let y = if n < 0 { power.recip() } else { power };
-        if n == 1 { y } else { self.named("powi", y) }
+        if n == 1 { power } else { self.named("powi", power) }
     }
 }
 
@@ -166,13 +172,46 @@ pub(super) fn entries() -> Vec<Entry> {
         both("log_sigmoid", |_, x| x[0].log_sigmoid()),
         both("hardtanh", |_, x| x[0].hardtanh(-1.1, 1.1)),
         both("relu6", |_, x| x[0].relu6()),
-        both("powi", |_, x| x[0].powi(-3)),
+        Entry::new(
+            "powi",
+            "activation.rs",
+            vec![
+                Sample::new("f64", x(), |_, x| x[0].powi(-3)),
+                Sample::new("f32 and its ends", f32s(), |_, x| x[0].powi(-3)).kinked(),
+                Sample::new("at 0", [Tensor::from([0.0f64, -0.0])], |_, x| x[0].powi(-2))
+                    .kinked()
+                    .gives([f64::INFINITY; 2])
+                    .slopes([f64::NEG_INFINITY, f64::INFINITY]),
+                Sample::new("odd, at 0", [Tensor::from([0.0f64, -0.0])], |_, x| x[0].powi(-3))
+                    .kinked()
+                    .gives([f64::INFINITY, f64::NEG_INFINITY])
+                    .slopes([f64::NEG_INFINITY; 2]),
+                Sample::new("positive, at 0", [Tensor::from([0.0f64, 2.0])], |_, x| x[0].powi(3))
+                    .gives([0., 8.])
+                    .slopes([0., 12.]),
+            ],
+        ),
         Entry::new(
             "clamp",
             "activation.rs",
             vec![
                 Sample::new("f64", x(), |_, x| x[0].clamp(-1.0, 2.0)).gives([1., -0.5, 0.3, -1., 2.]),
                 Sample::new("at the bounds", x(), |_, x| x[0].clamp(-0.5, 1.0)).kinked().slopes([1., 1., 1., 0., 0.]),
+                Sample::new("NaN", [x()[0].clone(), Tensor::from([f64::NAN])], |_, x| x[0].clamp(x[1], 2.0))
+                    .kinked()
+                    .gives([f64::NAN; 5])
+                    .slopes([0.; 5]),
+                Sample::new("NaN above", [x()[0].clone(), Tensor::from([f64::NAN])], |_, x| x[0].clamp(-1.0, x[1]))
+                    .kinked()
+                    .gives([f64::NAN; 5])
+                    .slopes([0.; 5]),
+                Sample::new("NaN between", f32s(), |_, x| x[0].clamp(-1.0, 0.5)).kinked().gives([
+                    0.5,
+                    -0.5,
+                    0.,
+                    0.5,
+                    f64::NAN,
+                ]),
                 Sample::new("i64", [Tensor::from([1i64, 5, 9])], |_, x| x[0].clamp(2, 6)).gives([2., 5., 6.]),
             ],
         ),

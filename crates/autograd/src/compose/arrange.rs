@@ -46,6 +46,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, 1, 1, 2, 2, 2]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "repeat_interleave")]
     #[track_caller]
     pub fn repeat(self, n: usize, axis: isize) -> Var<'t> {
         let shape = self.shape();

@@ -167,6 +167,7 @@ impl Tape {
     /// assert_eq!(tape.eye(2, DType::F32).value()?.to_vec::<f32>()?, [1.0, 0.0, 0.0, 1.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "identity")]
     #[track_caller]
     pub fn eye(&self, n: usize, dtype: DType) -> Var<'_> {
         let start = self.len();

@@ -42,6 +42,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f64>()?, [1000.0, 1000.0 + 2f64.ln(), 1000.0 + 2f64.ln()]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "cumlogsumexp")]
     #[track_caller]
     pub fn logcumsumexp(self, axis: isize) -> Var<'t> {
         let meta = self.meta();

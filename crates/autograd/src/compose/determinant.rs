@@ -1,4 +1,4 @@
-//! Determinants, from triangular factors.
+//! Logarithms of determinants, from triangular factors.
 
 use crate::graph::{OpRef, Var};
 use crate::matrices::{example, square};
@@ -7,23 +7,6 @@ use crate::sample::{Entry, Sample};
 use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
-    /// The determinant of a square matrix. Where it is 0, asking for the derivative is an error.
-    ///
-    /// ```
-    /// # use wengert_autograd::Apply;
-    /// # use wengert_tensor::tensor::Tensor;
-    /// let y = Tensor::from([[1.0f64, 2.0], [4.0, 4.0]]).apply(|x| x.det())?;
-    /// assert_eq!(y.item::<f64>()?, -4.0);
-    /// # Ok::<(), wengert_tensor::error::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn det(self) -> Var<'t> {
-        match self.pivots("det") {
-            Some((pivots, sign)) => self.named("det", pivots.prod_axes(-1).mul(sign)),
-            None => self.tape.poison(),
-        }
-    }
-
     /// The sign of the determinant, and the logarithm of its magnitude, neither of which overflows. Of a singular matrix they are
     /// 0 and −∞.
     ///
@@ -79,17 +62,9 @@ pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[1.0f64, 2.0], [4.0, 4.0]])];
     let rows = || [example(&[2, 3, 3], 0.3)];
     let singular = || [Tensor::from([[1.0f64, 2.0], [2.0, 4.0]])];
+    let zeros = || [Tensor::from([[[0.0f64, 1.0], [0.0, 2.0]], [[0.0; 2]; 2]])];
     let entry = |op, samples| Entry::new(op, "determinant.rs", samples);
     vec![
-        entry(
-            "det",
-            vec![
-                Sample::new("known", known(), |_, x| x[0].det()).gives([-4.]).slopes([4., -4., -2., 1.]),
-                Sample::new("batch", rows(), |_, x| x[0].roll(1, 1).det()),
-                Sample::new("singular", singular(), |_, x| x[0].stop_gradient().det()).kinked().gives([0.]),
-                Sample::new("nothing", rows(), |_, x| x[0].slice(1, ..0).slice(2, ..0).det()).gives([1., 1.]),
-            ],
-        ),
         entry(
             "slogdet",
             vec![
@@ -101,11 +76,18 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("singular", singular(), |_, x| x[0].stop_gradient().slogdet().1)
                     .kinked()
                     .gives([f64::NEG_INFINITY]),
+                Sample::new("zeros", zeros(), |_, x| x[0].stop_gradient().slogdet().1)
+                    .kinked()
+                    .gives([f64::NEG_INFINITY; 2]),
+                Sample::new("sign of zeros", zeros(), |_, x| x[0].stop_gradient().slogdet().0).kinked().gives([0.; 2]),
             ],
         ),
         entry(
             "logdet",
             vec![
+                Sample::new("zeros", zeros(), |_, x| x[0].stop_gradient().logdet())
+                    .kinked()
+                    .gives([f64::NEG_INFINITY; 2]),
                 Sample::new("batch", rows(), |_, x| x[0].logdet()),
                 Sample::new("negative", known(), |_, x| x[0].stop_gradient().logdet()).kinked().gives([f64::NAN]),
             ],

@@ -31,6 +31,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<bool>()?, [true, false, false]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "isclose")]
     #[track_caller]
     pub fn is_close(self, other: impl Operand<'t>, relative: f64, absolute: f64) -> Var<'t> {
         let other = other.into_var(self.tape, Like::of(self));

@@ -22,6 +22,7 @@ impl<'t> Var<'t> {
     /// let norms = [1.0, 2.0, f64::INFINITY, 0.0].map(|p| x.apply(|x| x.norm_p(p, 0)).and_then(|y| y.item::<f32>()));
     /// assert_eq!(norms.map(|norm| norm.ok()), [Some(7.0), Some(5.0), Some(4.0), Some(2.0)]);
     /// ```
+    #[doc(alias = "vector_norm")]
     #[track_caller]
     pub fn norm_p(self, p: f64, axes: impl IntoAxes) -> Var<'t> {
         const OP: &str = "norm_p";

@@ -9,8 +9,11 @@ use crate::sample::{Entry, Sample};
 use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
+const BETWEEN: &str =
+    "between two integers lies a fraction: .cast(DType::F64) first, or take an element: .sort(axis).at(axis, i)";
+
 impl<'t> Var<'t> {
-    /// The elements of an axis in order, the smallest first. Equal elements keep their order; NaN comes last.
+    /// The elements of an axis in order, the smallest first. Equal elements keep their order; NaN counts as the largest.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -28,7 +31,7 @@ impl<'t> Var<'t> {
         self.sorted("sort", axis, false)
     }
 
-    /// The elements of an axis in order, the largest first. Equal elements keep their order; NaN comes last.
+    /// The elements of an axis in order, the largest first. Equal elements keep their order; NaN counts as the largest.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -42,7 +45,8 @@ impl<'t> Var<'t> {
         self.sorted("sort_descending", axis, true)
     }
 
-    /// The `k` largest elements of an axis, the largest first, and where they stand. NaN is taken last.
+    /// The `k` largest elements of an axis, the largest first, and where they stand. NaN counts as the largest,
+    /// as for `max`.
     ///
     /// ```
     /// # use wengert_autograd::Tape;
@@ -54,6 +58,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(indices.value()?.to_vec::<i64>()?, [2, 0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "topk")]
     #[track_caller]
     pub fn top_k(self, k: usize, axis: isize) -> (Var<'t>, Var<'t>) {
         let shape = self.shape();
@@ -71,7 +76,8 @@ impl<'t> Var<'t> {
     }
 
     /// The middle element of an axis in order, which is not in the result; the mean of the two in the middle where the
-    /// size is even, as in NumPy and JAX. NaN where one is NaN.
+    /// size is even, as in NumPy and JAX. NaN where one is NaN. Integers are refused: the lower one of the two in the middle, which
+    /// is PyTorch's median, is `x.sort(axis).at(axis, (n - 1) / 2)`.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
@@ -95,6 +101,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.item::<f32>()?, 25.0);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "percentile")]
     #[track_caller]
     pub fn quantile(self, q: f64, axis: isize) -> Var<'t> {
         match (0.0..=1.0).contains(&q) {
@@ -120,8 +127,10 @@ impl<'t> Var<'t> {
     #[track_caller]
     fn at_rank(self, op: &'static str, q: f64, axis: isize) -> Var<'t> {
         let meta = self.meta();
-        let found =
-            meta.shape.axis(axis).and_then(|at| floats(&meta).and_then(|()| inhabited(&meta, &[at])).map(|()| at));
+        let found = meta.shape.axis(axis).and_then(|at| {
+            floats(&meta).map_err(|error| error.help(BETWEEN))?;
+            inhabited(&meta, &[at]).map(|()| at)
+        });
         let last = match found {
             Ok(at) => meta.shape[at] - 1,
             Err(error) => return self.reject(op, error),
@@ -172,10 +181,10 @@ pub(super) fn entries() -> Vec<Entry> {
             vec![
                 Sample::new("rows", x(), |_, x| x[0].sort_descending(-1)).gives([4., 3., 1.5, -1., 9., 6., 5., 2.5]),
                 Sample::new("NaN", nan(), |_, x| x[0].sort_descending(1)).kinked().gives([
+                    f64::NAN,
                     3.,
                     3.,
                     -1.,
-                    f64::NAN,
                     ends,
                     0.5,
                     -0.5,
@@ -197,6 +206,10 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("columns", x(), |_, x| x[0].top_k(1, 0).0).gives([9., 2.5, 6., 5.]),
                 Sample::new("tie", tie(), |_, x| x[0].top_k(2, 0).0).kinked().slopes([1., 0., 1., 0.]),
                 Sample::new("none", x(), |_, x| x[0].top_k(0, 0).0).gives([]),
+                Sample::new("NaN", nan(), |_, x| x[0].top_k(1, 1).0)
+                    .kinked()
+                    .gives([f64::NAN, ends])
+                    .slopes([0., 1., 0., 0., 1., 0., 0., 0.]),
             ],
         ),
         Entry::new(

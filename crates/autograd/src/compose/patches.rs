@@ -22,6 +22,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, 2, 2, 3, 4, 5, 5, 6]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "im2col")]
     #[track_caller]
     pub fn unfold(self, size: impl Into<PerAxis>, options: impl Into<Conv>) -> Var<'t> {
         let (size, options) = (size.into(), options.into());
@@ -44,6 +45,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, 4, 3, 4, 10, 6]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "col2im")]
     #[track_caller]
     pub fn fold(self, sizes: impl IntoShape, size: impl Into<PerAxis>, options: impl Into<Conv>) -> Var<'t> {
         let folded = || {

@@ -207,6 +207,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(x.apply(|x| x.interpolate(corners))?.to_vec::<f32>()?, [0.0, 2.0, 4.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("upsample", "resize"))]
     #[track_caller]
     pub fn interpolate(self, resize: Resize) -> Var<'t> {
         match self.resized(&resize) {

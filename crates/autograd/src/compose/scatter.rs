@@ -134,6 +134,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f32>()?, [1.0, 2.0, 9.0, 8.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "index_copy")]
     #[track_caller]
     pub fn index_set(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
@@ -182,6 +183,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f32>()?, [1.0, 8.0, 9.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "dynamic_update_slice")]
     #[track_caller]
     pub fn dynamic_update(self, axis: isize, start: Var<'t>, patch: impl Operand<'t>) -> Var<'t> {
         let patch = patch.into_var(self.tape, Like::of(self));
@@ -232,6 +234,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(count.item::<i64>()?, 2);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("boolean_mask", "compress"))]
     #[track_caller]
     pub fn masked_select(self, mask: impl Operand<'t>) -> (Var<'t>, Var<'t>) {
         let mask = mask.into_var(self.tape, Like::of(self).with_dtype(DType::Bool)).broadcast_to(self.shape());

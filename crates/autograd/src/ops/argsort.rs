@@ -4,13 +4,13 @@
 //!
 //! * shape: unchanged; with `keep`, the axis has that size
 //! * dtypes: all; the result is i64
-//! * convention: equal elements keep their order, also when it descends; NaN comes last either way
+//! * convention: equal elements keep their order, also when it descends; NaN counts as the largest, as for `max` and `argmax`
 //! * derivative: none: the result is an index. What is picked by it has one: `x.sort(axis)`
 
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::{Blocks, nan_last, views, with_type};
+use crate::kernel::{Blocks, nan_largest, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
 use std::cmp::Ordering;
@@ -89,7 +89,10 @@ impl Kernel for Argsort {
 
 /// Leaves the first `kept` elements in order. Equal ones are told apart by their index, so any sort is stable.
 fn first<T: Copy + PartialOrd>(lane: &mut Vec<(usize, T)>, kept: usize, descending: bool) {
-    let order = |a: &(usize, T), b: &(usize, T)| -> Ordering { nan_last(a.1, b.1, descending).then(a.0.cmp(&b.0)) };
+    let order = |a: &(usize, T), b: &(usize, T)| -> Ordering {
+        let order = nan_largest(a.1, b.1);
+        (if descending { order.reverse() } else { order }).then(a.0.cmp(&b.0))
+    };
     if kept < lane.len() {
         lane.select_nth_unstable_by(kept, order);
         lane.truncate(kept);
@@ -98,14 +101,14 @@ fn first<T: Copy + PartialOrd>(lane: &mut Vec<(usize, T)>, kept: usize, descendi
 }
 
 impl<'t> Var<'t> {
-    /// The indices that put an axis in order. Equal elements keep their order; NaN comes last.
+    /// The indices that put an axis in order. Equal elements keep their order; NaN counts as the largest.
     ///
     /// ```
     /// # use wengert_autograd::Apply;
     /// # use wengert_tensor::tensor::Tensor;
     /// let x = Tensor::from([3.0f32, 1.0, f32::NAN, 3.0]);
     /// assert_eq!(x.apply(|x| x.argsort(0, false))?.to_vec::<i64>()?, [1, 0, 3, 2]);
-    /// assert_eq!(x.apply(|x| x.argsort(0, true))?.to_vec::<i64>()?, [0, 3, 1, 2]);
+    /// assert_eq!(x.apply(|x| x.argsort(0, true))?.to_vec::<i64>()?, [2, 0, 3, 1]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
     #[track_caller]
@@ -124,10 +127,10 @@ pub(super) fn entries() -> Vec<Entry> {
         "argsort.rs",
         vec![
             Sample::new("rows", x(), |_, x| x[0].argsort(-1, false)).gives([2., 0., 3., 1., 3., 1., 2., 0.]),
-            Sample::new("rows, descending", x(), |_, x| x[0].argsort(1, true)).gives([0., 3., 2., 1., 0., 1., 2., 3.]),
+            Sample::new("rows, descending", x(), |_, x| x[0].argsort(1, true)).gives([1., 0., 3., 2., 0., 1., 2., 3.]),
             Sample::new("columns", x(), |_, x| x[0].argsort(0, false)).gives([0., 1., 0., 1., 1., 0., 1., 0.]),
             Sample::new("the first two", x(), |_, x| x[0].then(Argsort { axis: 1, descending: true, keep: Some(2) }))
-                .gives([0., 3., 0., 1.]),
+                .gives([1., 0., 0., 1.]),
             Sample::new("none of them", x(), |_, x| x[0].then(Argsort { axis: 1, descending: true, keep: Some(0) }))
                 .gives([]),
             Sample::new("nothing", x(), |_, x| x[0].slice(1, ..0).argsort(1, false)).gives([]),

@@ -39,6 +39,7 @@ impl<'t> Var<'t> {
     /// assert!((density.value()?.to_vec::<f64>()?[1] - 1.5).abs() < 1e-12);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "incomplete_beta")]
     #[track_caller]
     pub fn betainc(self, b: impl Operand<'t>, x: impl Operand<'t>) -> Var<'t> {
         let [b, x] = [b.into_var(self.tape, Like::of(self)), x.into_var(self.tape, Like::of(self))];

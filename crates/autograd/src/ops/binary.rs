@@ -12,21 +12,26 @@ use wengert_tensor::tensor::Tensor;
 
 binary! { "binary.rs" f64
     /// x + y.
+    #[doc(alias = "plus")]
     add = Add at [(1.5, 2.0), (-0.5, 0.3)] gives 3.5, Partials(|_, _, _| One);
 
     /// x − y.
+    #[doc(alias = "subtract")]
     sub = Sub at [(1.5, 2.0), (-0.5, 0.3)] gives -0.5, Partials(|i, _, _| if i == 0 { One } else { MinusOne });
 
     /// x · y. The derivative by each operand is the other one.
+    #[doc(alias("multiply", "times"))]
     mul = Mul at [(1.5, 2.0), (-0.5, 0.3)] gives 3.0, Partials(|i, x, _| Times(x[1 - i]));
 
     /// x / y. The derivatives are 1 / y and −(x / y) / y. Integers truncate toward zero, and x / 0 is 0.
+    #[doc(alias("divide", "true_divide"))]
     div = Div at [(3.0, 2.0), (-0.5, 0.3)] gives 1.5, Partials(|i, x, y| match i {
         0 => Times(x[1].recip()),
         _ => Times(-(y / x[1])),
     });
 
     /// The remainder x − y ⌊x / y⌋, with the sign of y. The derivatives are 1 and −⌊x / y⌋.
+    #[doc(alias("remainder", "mod"))]
     rem = Rem at [(5.5, 2.0), (-0.5, 0.3), (2.0, -0.7)] gives 1.5, Partials(|i, x, _| match i {
         0 => One,
         _ => Times(-(x[0] / x[1]).floor()),
@@ -39,6 +44,7 @@ binary! { "binary.rs" f64
     });
 
     /// xʸ. The derivatives are y xʸ⁻¹, taken as 0 where y is 0, and xʸ ln x, taken as 0 where x is 0 and y is not negative.
+    #[doc(alias = "power")]
     pow = Pow at [(1.5, 2.0), (0.5, 0.3), (2.5, -1.5)] gives 2.25, Partials(|i, x, y| Times(power(i, x, y)));
 
     /// The larger of the two; NaN when either is. Its derivative belongs to the larger; a tie gives each a half.
@@ -49,18 +55,23 @@ binary! { "binary.rs" f64
 
     /// P(a, x) = ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt / Γ(a), the regularised lower incomplete gamma function, where `self` is a. The derivative by x is the
     /// density xᵃ⁻¹ e⁻ˣ / Γ(a), that by a is computed with the function itself, to any order. NaN for a negative operand.
+    #[doc(alias = "gammainc")]
     igamma = Igamma at [(2.5, 1.5), (0.4, 0.3), (12.0, 14.0)] gives 0.3000141641213724, Partials(|i, x, _| Times(incomplete(i, x)));
 
     /// Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function, accurate where it is small. The derivatives are those of
     /// [`Var::igamma`], negated.
+    #[doc(alias = "gammaincc")]
     igammac = Igammac at [(2.5, 1.5), (0.4, 0.3), (12.0, 14.0)] gives 0.6999858358786276, Partials(|i, x, _| Times(-incomplete(i, x)));
 
     /// The float next to x in the direction of y; y itself where they are equal. For f32 and f64. The derivatives are 1 and 0.
     nextafter = NextAfter at [(1.0, 2.0), (-0.5, -1.3)] gives 1.0000000000000002, Partials(|i, _, _| if i == 0 { One } else { Zero });
 
-    /// The angle of the point (y, x), where `self` is the height. The derivatives are y / r² and −x / r².
+    /// The angle of the point (y, x), where `self` is the height. With h = √(x² + y²) the derivatives are x / h² by y and −y / h² by x,
+    /// as (x / h) / h, which neither overflows nor vanishes on the way.
+    #[doc(alias = "arctan2")]
     atan2 = Atan2 at [(1.0, 1.0), (-0.5, -1.3), (0.4, -0.3)] gives 0.7853981633974483, Partials(|i, x, _| {
-        let slope = x[1 - i] / (x[0].square() + x[1].square());
+        let h = x[0].hypot(x[1]);
+        let slope = x[1 - i] / h / h;
         Times(if i == 0 { slope } else { -slope })
     });
 

@@ -80,6 +80,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, 2, 1, 2]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("expand", "expand_as"))]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl IntoShape) -> Var<'t> {
         match shape.into_shape() {

@@ -64,6 +64,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, -1, 0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("astype", "to_dtype", "convert_element_type"))]
     #[track_caller]
     pub fn cast(self, dtype: DType) -> Var<'t> {
         match CASTS.iter().find(|cast| cast.0 == dtype) {

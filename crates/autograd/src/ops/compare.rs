@@ -15,21 +15,27 @@ mod order {
 
     binary! { "compare.rs" f64
         /// x = y. NaN equals nothing.
+        #[doc(alias = "equal")]
         eq = Eq at [(1.5, 1.5), (-0.5, 0.3)] gives 1.0, TRUTH;
 
         /// x ≠ y.
+        #[doc(alias = "not_equal")]
         ne = Ne at [(1.5, 1.5), (-0.5, 0.3)] gives 0.0, TRUTH;
 
         /// x < y.
+        #[doc(alias = "less")]
         lt = Lt at [(1.5, 2.0), (-0.5, -0.5)] gives 1.0, TRUTH;
 
         /// x ≤ y.
+        #[doc(alias = "less_equal")]
         le = Le at [(1.5, 1.5), (-0.5, -0.7)] gives 1.0, TRUTH;
 
         /// x > y.
+        #[doc(alias = "greater")]
         gt = Gt at [(1.5, 2.0), (-0.5, -0.7)] gives 0.0, TRUTH;
 
         /// x ≥ y.
+        #[doc(alias = "greater_equal")]
         ge = Ge at [(1.5, 1.5), (-0.5, 0.3)] gives 1.0, TRUTH;
     }
 }
@@ -39,15 +45,19 @@ mod logic {
 
     binary! { "compare.rs" i64
         /// Bits that both have; for masks: x and y.
+        #[doc(alias("bitwise_and", "logical_and"))]
         and = And at [(6, 3), (-1, 5)] gives 2, LOGIC;
 
         /// Bits that either has; for masks: x or y.
+        #[doc(alias("bitwise_or", "logical_or"))]
         or = Or at [(6, 3), (-1, 5)] gives 7, LOGIC;
 
         /// Bits that one of them has; for masks: either x or y.
+        #[doc(alias("bitwise_xor", "logical_xor"))]
         xor = Xor at [(6, 3), (-1, 5)] gives 5, LOGIC;
 
         /// x · 2ʸ: the bits move up. 0 where y is negative or as large as the width.
+        #[doc(alias = "left_shift")]
         shift_left = Shl at [(6, 3), (-1, 5), (1, 64)] gives 48, LOGIC;
 
         /// The bits move down, and zeros come in above, whatever the sign. 0 where y is negative or as large as the width.
@@ -57,6 +67,7 @@ mod logic {
         gcd = Gcd at [(12, 18), (-7, 0), (5, 3)] gives 6, LOGIC;
 
         /// ⌊x / 2ʸ⌋: the bits move down and the sign is kept. 0 where y is negative.
+        #[doc(alias = "right_shift")]
         shift_right = Shr at [(6, 1), (-9, 2), (-1, 70)] gives 3, LOGIC;
     }
 }
@@ -121,6 +132,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<u8>()?, [2, 8]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "popcount")]
     #[track_caller]
     pub fn population_count(self) -> Var<'t> {
         self.then(OpRef::Static(&Elementwise(ScalarFn::Popcount)))
@@ -135,6 +147,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i32>()?, [32, 31, 0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "clz")]
     #[track_caller]
     pub fn count_leading_zeros(self) -> Var<'t> {
         self.then(OpRef::Static(&Elementwise(ScalarFn::Clz)))
@@ -149,6 +162,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [-1, -7]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "invert")]
     #[track_caller]
     pub fn bitwise_not(self) -> Var<'t> {
         self.then(OpRef::Static(&Elementwise(ScalarFn::BitNot)))
@@ -163,6 +177,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<bool>()?, [false, true]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "not")]
     #[track_caller]
     pub fn logical_not(self) -> Var<'t> {
         self.then(OpRef::Static(&Elementwise(ScalarFn::Not)))

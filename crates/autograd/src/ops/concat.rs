@@ -112,6 +112,7 @@ impl Tape {
     /// assert_eq!(tape.concat(&[a, b], 1).value()?.to_vec::<i64>()?, [1, 3, 4, 2, 5, 6]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("cat", "concatenate", "hstack", "vstack"))]
     #[track_caller]
     pub fn concat<'t>(&'t self, values: &[Var<'t>], axis: isize) -> Var<'t> {
         match values {

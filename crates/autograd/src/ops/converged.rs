@@ -1,6 +1,6 @@
 //! `converged`: a value that was found by iteration, or an error when it was not.
 //!
-//! * operands: the value, its last change, and what the change had to fall below; both numbers
+//! * operands: the value, what is left (the last change, or a residual), and what that had to fall to; both numbers
 //! * shape, dtype: those of the value
 //! * derivative: linear; the cotangent goes to the value
 
@@ -16,22 +16,44 @@ use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
 /// A check when it runs.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Converged {
-    /// The number of turns that were not enough.
-    pub turns: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Converged {
+    /// A fixed point, after at most so many turns.
+    Fixed(usize),
+    /// The solution of the linear system of an implicit derivative.
+    Linear,
+}
+
+impl Converged {
+    fn error(self, left: f64) -> Error {
+        let left = Scalar::of(left);
+        match self {
+            Converged::Fixed(turns) => {
+                Error::value(format!("no fixed point after {turns} turns: the last changed by {left}"))
+                    .help("start nearer, or see that the function contracts: |∂f/∂z| < 1")
+            }
+            Converged::Linear => Error::value(format!(
+                "no derivative: the Jacobian of the equation by its unknowns is singular there, or nearly so; of its linear system \
+                 {left} is left"
+            ))
+            .help("where a solution is multiple, it has no finite derivative; differentiate at another point"),
+        }
+    }
 }
 
 impl Op for Converged {
     fn name(&self) -> &'static str {
-        "fixed_point"
+        match self {
+            Converged::Fixed(_) => "fixed_point",
+            Converged::Linear => "implicit",
+        }
     }
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
-        let [x, change, bound] = operands(inputs)?;
-        match change == bound && change.dtype == DType::F64 {
+        let [x, left, bound] = operands(inputs)?;
+        match left == bound && left.dtype == DType::F64 {
             true => Ok(x.clone()),
-            false => Err(Error::shape(format!("a change of {change}, a bound of {bound}"))),
+            false => Err(Error::shape(format!("what is left is {left}, the bound {bound}"))),
         }
     }
 
@@ -48,20 +70,17 @@ impl Op for Converged {
     }
 
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
-        x.same(Converged { turns: self.turns })
+        x.same(*self)
     }
 }
 
 impl Kernel for Converged {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
-        let [x, change, bound] = views(inputs)?;
-        for (change, bound) in change.as_slice::<f64>()?.iter().zip(bound.as_slice::<f64>()?) {
+        let [x, left, bound] = views(inputs)?;
+        for (left, bound) in left.as_slice::<f64>()?.iter().zip(bound.as_slice::<f64>()?) {
             // NaN and infinity are no solutions either.
-            if !change.is_finite() || change > bound {
-                let change = Scalar::of(*change);
-                let error =
-                    Error::value(format!("no fixed point after {} turns: the last changed by {change}", self.turns));
-                return Err(error.help("start nearer, or see that the function contracts: |∂f/∂z| < 1"));
+            if !left.is_finite() || left > bound {
+                return Err(self.error(*left));
             }
         }
         let to = out.bytes_mut();
@@ -75,8 +94,8 @@ impl Kernel for Converged {
 
 impl<'t> Var<'t> {
     #[track_caller]
-    pub(crate) fn converged(self, change: Var<'t>, bound: Var<'t>, turns: usize) -> Var<'t> {
-        self.tape.record(Converged { turns }, &[self, change, bound])
+    pub(crate) fn converged(self, left: Var<'t>, bound: Var<'t>, how: Converged) -> Var<'t> {
+        self.tape.record(how, &[self, left, bound])
     }
 }
 
@@ -86,8 +105,8 @@ pub(super) fn entries() -> Vec<Entry> {
             "fixed_point",
             "converged.rs",
             vec![Sample::new("near enough", [Tensor::from([1.0f64, 2.0])], |tape, x| {
-                let [change, bound] = [0.1f64, 0.2].map(|value| tape.constant([], value));
-                x[0].converged(change, bound, 3).square()
+                let [left, bound] = [0.1f64, 0.2].map(|value| tape.constant([], value));
+                x[0].converged(left, bound, Converged::Fixed(3)).square()
             })],
         )
         .accuracy(Accuracy::Body),

@@ -81,7 +81,7 @@ impl Op for Extremum {
 }
 
 macro_rules! methods {
-    ($side:expr, $name:literal, $word:literal, $doc:literal: $all:ident $axes:ident $keep:ident) => {
+    ($side:expr, $name:literal, $word:literal, $alias:literal, $doc:literal: $all:ident $axes:ident $keep:ident) => {
         impl<'t> Var<'t> {
             #[doc = concat!("The ", $word, " element; NaN where one is NaN.\n\n```\n# use wengert_autograd::Apply;\n# use wengert_tensor::tensor::Tensor;\n", $doc, "\n# Ok::<(), wengert_tensor::error::Error>(())\n```")]
             #[track_caller]
@@ -90,6 +90,7 @@ macro_rules! methods {
             }
 
             #[doc = concat!("The ", $word, " element over some axes. Where several are equal, each gets the same share of the gradient.")]
+            #[doc(alias = $alias)]
             #[track_caller]
             pub fn $axes(self, axes: impl IntoAxes) -> Var<'t> {
                 match self.resolve($name, axes) {
@@ -110,8 +111,8 @@ macro_rules! methods {
     };
 }
 
-methods!(Side::Max, "max", "largest", "assert_eq!(Tensor::from([1.0f32, 3.0, 2.0]).apply(|x| x.max())?.item::<f32>()?, 3.0);": max max_axes max_keep);
-methods!(Side::Min, "min", "smallest", "assert_eq!(Tensor::from([1.0f32, 3.0, 2.0]).apply(|x| x.min())?.item::<f32>()?, 1.0);": min min_axes min_keep);
+methods!(Side::Max, "max", "largest", "amax", "assert_eq!(Tensor::from([1.0f32, 3.0, 2.0]).apply(|x| x.max())?.item::<f32>()?, 3.0);": max max_axes max_keep);
+methods!(Side::Min, "min", "smallest", "amin", "assert_eq!(Tensor::from([1.0f32, 3.0, 2.0]).apply(|x| x.min())?.item::<f32>()?, 1.0);": min min_axes min_keep);
 
 impl<'t> Var<'t> {
     #[track_caller]

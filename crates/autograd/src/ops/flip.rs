@@ -69,6 +69,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [3, 2, 1, 6, 5, 4]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "rev")]
     #[track_caller]
     pub fn flip(self, axis: isize) -> Var<'t> {
         match self.shape().axis(axis) {

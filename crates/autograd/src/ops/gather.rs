@@ -214,6 +214,9 @@ impl<'t> Var<'t> {
     /// Picks along an axis: the axis is replaced by the axes of the indices. On axis 0 these are the rows of a table, as
     /// in an embedding.
     ///
+    /// PyTorch's `gather`, with an index for every place, is [`Var::take_along`]; its `index_select`, with one vector of indices, is
+    /// [`Var::index_select`], and this is the same for indices of any shape, as NumPy's and JAX's `take`.
+    ///
     /// ```
     /// # use wengert_autograd::Tape;
     /// # use wengert_tensor::tensor::Tensor;
@@ -225,12 +228,39 @@ impl<'t> Var<'t> {
     /// assert_eq!(d.value()?.to_vec::<f32>()?, [1.0, 1.0, 0.0, 0.0, 2.0, 2.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("embedding", "index"))]
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         match self.shape().axis(axis) {
             Ok(axis) => self.tape.record(Gather { axis }, &[self, index]),
             Err(error) => self.reject("gather", error),
+        }
+    }
+
+    /// The parts of an axis that a vector of indices names, in its order: the axis takes the size of the vector.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let x = Tensor::from([[1.0f32, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+    /// let y = x.apply(|x| x.index_select(1, &Tensor::from([2i64, 0])))?;
+    /// assert_eq!(y.to_vec::<f32>()?, [3.0, 1.0, 6.0, 4.0]);
+    /// let e = x.apply(|x| x.index_select(1, &Tensor::from([[2i64, 0]]))).unwrap_err();
+    /// assert_eq!(e.message(), "the indices are a vector, not [1, 2]");
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn index_select(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
+        let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
+        let axis = self.shape().axis(axis).and_then(|axis| match index.rank() {
+            1 => Ok(axis),
+            _ => Err(Error::shape(format!("the indices are a vector, not {}", index.shape()))
+                .help("gather takes indices of any shape, and take_along one for every place")),
+        });
+        match axis {
+            Ok(axis) => self.named("index_select", self.tape.record(Gather { axis }, &[self, index])),
+            Err(error) => self.reject("index_select", error),
         }
     }
 
@@ -283,6 +313,9 @@ pub(super) fn entries() -> Vec<Entry> {
                 Sample::new("columns", [x(), index()], |_, x| x[0].gather(1, x[1]))
                     .gives([2., 1., 2., 2., 5., 4., 5., 5.])
                     .slopes([1., 3., 0., 1., 3., 0.]),
+                Sample::new("a vector", [x(), Tensor::from([2i64, 0, 2])], |_, x| x[0].index_select(-1, x[1]))
+                    .gives([3., 1., 3., 6., 4., 6.])
+                    .slopes([1., 0., 2., 1., 0., 2.]),
                 Sample::new("one", [x(), Tensor::from(1i64)], |_, x| x[0].gather(0, x[1])).gives([4., 5., 6.]),
                 Sample::new("none", [x(), Tensor::from(Vec::<i64>::new())], |_, x| x[0].gather(0, x[1])).gives([]),
             ],

@@ -3,17 +3,20 @@
 //! z with F(z, θ) = 0. By the implicit function theorem dz = −F_z⁻¹ F_θ dθ, so that with F_zᵀ λ = ct the cotangent of θ is −F_θᵀ λ.
 //!
 //! λ is found by conjugate gradients on the normal equations of F_zᵀ (Hestenes and Stiefel 1952), matrix-free: in exact arithmetic after
-//! as many turns as z has elements. It solves an equation as well, and so the derivatives go on to any order.
+//! as many turns as z has elements. It solves an equation as well, and so the derivatives go on to any order. Where F_z is singular, the
+//! turns end at a λ that leaves a residual, which is an error when it runs.
 //!
 //! * operands: a solution, and the values outside of F that F reads
 //! * shape, dtype: those of the solution
 //! * derivative: nothing flows into the way to the solution
+//! * errors when it runs: in the derivative, F_z is singular or nearly so
 
 use crate::batch::Batch;
 use crate::body::{Body, Input, pull_back, trace};
 use crate::class::{Class, View};
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::Meta;
+use crate::ops::converged::Converged;
 use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::fresh;
 use std::sync::Arc;
@@ -159,8 +162,13 @@ fn solve<'t>(
             [x, rest, slope + way * (next / size), next, turn + 1.0]
         },
     );
-    let [x, ..] = state;
-    x
+    let [x, rest, ..] = state;
+    if b.is_empty() {
+        return x;
+    }
+    // A singular matrix ends the turns, too: at Aᵀ r = 0, where r is not 0.
+    let size = |v: Var<'t>| v.abs().max().cast(DType::F64);
+    x.converged(size(rest), size(b) * (tolerance as f64).powf(0.3), Converged::Linear)
 }
 
 impl View for Implicit {

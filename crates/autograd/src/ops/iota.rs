@@ -57,6 +57,7 @@ impl Tape {
     /// assert_eq!(tape.iota([2, 3], -1, DType::I64).value()?.to_vec::<i64>()?, [0, 1, 2, 0, 1, 2]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "arange")]
     #[track_caller]
     pub fn iota(&self, shape: impl IntoShape, axis: isize, dtype: DType) -> Var<'_> {
         let resolved = shape.into_shape().and_then(|shape| Ok((shape.axis(axis)?, shape)));

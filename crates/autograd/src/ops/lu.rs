@@ -3,7 +3,8 @@
 //! P A = L U, where L has ones on its diagonal; each pivot is the largest that is left in its column.
 //!
 //! The result is packed: `[L and U | p | s]`. U stands on and above the diagonal and L below it; row i of P A is row pᵢ of A;
-//! the product of s is the sign of the permutation. A singular matrix has factors, too: there is a 0 on the diagonal of U.
+//! the product of s is the sign of the permutation. A singular matrix has factors, too: there is a 0 on the diagonal of U, and L is 0
+//! below it where nothing is left in the column.
 //!
 //! * shape: `[…, n, n] → […, n, n + 2]`
 //! * dtypes: f32 and f64
@@ -146,6 +147,7 @@ impl<'t> Var<'t> {
 pub(super) fn entries() -> Vec<Entry> {
     let known = || [Tensor::from([[1.0f64, 2.0], [4.0, 4.0]])];
     let rows = || [example(&[2, 3, 3], 0.3)];
+    let hollow = || [Tensor::from([[0.0f64, 0.0, 1.0], [0.0, 0.0, 2.0], [1.0, 2.0, 3.0]])];
     let exchanged = || [example(&[3, 3], 0.3)];
     vec![
         Entry::new(
@@ -170,6 +172,19 @@ pub(super) fn entries() -> Vec<Entry> {
                 })
                 .kinked()
                 .gives([2., 4., 0., 0.]),
+                Sample::new("no pivot in a column", hollow(), |_, x| x[0].stop_gradient().then(Lu))
+                    .kinked()
+                    .gives([1., 2., 3., 2., -1., 0., 0., 2., 1., 1., 0., 0., 1., 0., 1.]),
+                Sample::new(
+                    "zeros in a batch",
+                    [Tensor::from([[[0.0f64, 1.0], [0.0, 2.0]], [[0.0; 2]; 2]])],
+                    |_, x| {
+                        let (p, l, u) = x[0].stop_gradient().lu();
+                        p.matmul(l).matmul(u)
+                    },
+                )
+                .kinked()
+                .gives([0., 1., 0., 2., 0., 0., 0., 0.]),
                 Sample::new("nothing", rows(), |_, x| x[0].slice(1, ..0).slice(2, ..0).lu().1).gives([]),
                 Sample::new("f32", rows(), |_, x| x[0].cast(DType::F32).lu().2).kinked(),
             ],

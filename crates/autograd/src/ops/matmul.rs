@@ -95,6 +95,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(w.apply(|w| w.matmul(&Tensor::from([1.0f32, 0.5])))?.to_vec::<f32>()?, [2.0, 5.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("mm", "bmm"))]
     #[track_caller]
     pub fn matmul(self, other: impl Operand<'t>) -> Var<'t> {
         let other = other.into_var(self.tape, Like::of(self).single());
@@ -150,6 +151,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.item::<f32>()?, 5.0);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("inner", "vdot"))]
     #[track_caller]
     pub fn dot(self, other: impl Operand<'t>) -> Var<'t> {
         let other = other.into_var(self.tape, Like::of(self));

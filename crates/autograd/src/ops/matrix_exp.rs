@@ -90,6 +90,7 @@ impl<'t> Var<'t> {
     /// assert!(y.to_vec::<f64>()?.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-14));
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "expm")]
     #[track_caller]
     pub fn matrix_exp(self) -> Var<'t> {
         self.then(OpRef::Static(&MatrixExp))

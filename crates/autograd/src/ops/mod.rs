@@ -13,6 +13,8 @@ pub mod check_index;
 pub mod checkpoint;
 #[cfg(feature = "linalg")]
 pub mod cholesky;
+#[cfg(feature = "linalg")]
+pub mod cofactor;
 pub mod compare;
 pub mod concat;
 pub mod cond;
@@ -21,6 +23,8 @@ pub mod converged;
 pub mod cumprod;
 pub mod cumsum;
 pub mod custom;
+#[cfg(feature = "linalg")]
+pub mod det;
 #[cfg(feature = "linalg")]
 pub mod eigh;
 pub mod elementwise;
@@ -83,6 +87,8 @@ pub fn roll() -> Vec<Entry> {
         checkpoint::entries(),
         #[cfg(feature = "linalg")]
         cholesky::entries(),
+        #[cfg(feature = "linalg")]
+        cofactor::entries(),
         concat::entries(),
         cond::entries(),
         constant::entries(),
@@ -90,6 +96,8 @@ pub fn roll() -> Vec<Entry> {
         cumprod::entries(),
         cumsum::entries(),
         custom::entries(),
+        #[cfg(feature = "linalg")]
+        det::entries(),
         #[cfg(feature = "linalg")]
         eigh::entries(),
         elementwise::entries(),

@@ -80,6 +80,7 @@ impl<'t> Var<'t> {
     }
 
     /// Two axes exchanged.
+    #[doc(alias("swapaxes", "swapdims"))]
     #[track_caller]
     pub fn transpose(self, a: isize, b: isize) -> Var<'t> {
         let shape = self.shape();
@@ -103,6 +104,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [1, 3, 2, 4]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("mT", "matrix_transpose"))]
     #[track_caller]
     pub fn t(self) -> Var<'t> {
         match self.rank() {

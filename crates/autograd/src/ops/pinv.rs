@@ -140,6 +140,7 @@ impl<'t> Var<'t> {
     /// assert!((x[0] - 1.0).abs() < 1e-13 && (x[1] - 2.0).abs() < 1e-13);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "least_squares")]
     #[track_caller]
     pub fn lstsq(self, b: impl crate::operand::Operand<'t>) -> Var<'t> {
         self.named("lstsq", self.pinv().matmul(b))

@@ -94,6 +94,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(dx.value()?.to_vec::<f32>()?, [0.0, 8.0, 0.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "product")]
     #[track_caller]
     pub fn prod(self) -> Var<'t> {
         self.prod_over(self.all_axes())

@@ -74,6 +74,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.shape().dims(), [3, 2]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "view")]
     #[track_caller]
     pub fn reshape(self, shape: impl IntoShape) -> Var<'t> {
         match shape.into_shape() {
@@ -84,6 +85,7 @@ impl<'t> Var<'t> {
     }
 
     /// All elements along one axis.
+    #[doc(alias = "ravel")]
     #[track_caller]
     pub fn flatten(self) -> Var<'t> {
         self.named("flatten", self.reshape(self.len()))
@@ -113,6 +115,7 @@ impl<'t> Var<'t> {
     }
 
     /// A new axis of size 1 before position `axis`; −1 puts it last.
+    #[doc(alias = "expand_dims")]
     #[track_caller]
     pub fn unsqueeze(self, axis: isize) -> Var<'t> {
         let shape = self.shape();

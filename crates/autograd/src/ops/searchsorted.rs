@@ -11,7 +11,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::{nan_last, views, with_type};
+use crate::kernel::{nan_largest, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
 use crate::sample::{Entry, Sample};
@@ -94,7 +94,7 @@ impl Kernel for SearchSorted {
             for (flat, (&v, to)) in wanted.iter().zip(dst).enumerate() {
                 let start = flat / share.max(1) * width;
                 let row = rows.get(start..start + width).unwrap_or_default();
-                *to = row.partition_point(|&x| passed(nan_last(x, v, false))) as i64;
+                *to = row.partition_point(|&x| passed(nan_largest(x, v))) as i64;
             }
         });
         Ok(())
@@ -115,6 +115,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(row.apply(|x| x.searchsorted_right(&values))?.to_vec::<i64>()?, [2, 0, 3]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("bucketize", "digitize"))]
     #[track_caller]
     pub fn searchsorted(self, values: impl Operand<'t>) -> Var<'t> {
         let values = values.into_var(self.tape, Like::of(self).single());

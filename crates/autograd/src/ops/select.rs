@@ -45,6 +45,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(dx.value()?.to_vec::<f32>()?, [0.25, 0.0, 0.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "where")]
     #[track_caller]
     pub fn select(self, condition: impl Operand<'t>, otherwise: impl Operand<'t>) -> Var<'t> {
         let condition = condition.into_var(self.tape, Like::of(self).with_dtype(DType::Bool));

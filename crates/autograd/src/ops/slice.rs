@@ -90,6 +90,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<i64>()?, [2, 3, 5, 6]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "narrow")]
     #[track_caller]
     pub fn slice(self, axis: isize, range: impl RangeBounds<usize>) -> Var<'t> {
         self.slice_step(axis, range, 1)

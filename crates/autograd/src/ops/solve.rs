@@ -165,6 +165,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f64>()?, [1.0, -0.25, -1.0, 0.5]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "inverse")]
     #[track_caller]
     pub fn inv(self) -> Var<'t> {
         match crate::matrices::square(&self.meta()) {

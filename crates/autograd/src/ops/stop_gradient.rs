@@ -60,6 +60,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(dx.item::<f32>()?, 3.0);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "detach")]
     #[track_caller]
     pub fn stop_gradient(self) -> Var<'t> {
         self.then(OpRef::Static(&StopGradient))

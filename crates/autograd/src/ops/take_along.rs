@@ -163,6 +163,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.to_vec::<f32>()?, [3.0, 4.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("take_along_axis", "take_along_dim"))]
     #[track_caller]
     pub fn take_along(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());

@@ -146,6 +146,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(solve(Triangle::lower().unit())?, [4.0, 4.0]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "solve_triangular")]
     #[track_caller]
     pub fn triangular_solve(self, b: impl Operand<'t>, triangle: Triangle) -> Var<'t> {
         let b = b.into_var(self.tape, Like::of(self).single());

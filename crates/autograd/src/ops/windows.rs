@@ -255,6 +255,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(x.apply(|x| x.windows(0, 2, 2, 2))?.to_vec::<i64>()?, [1, 3, 3, 5]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "sliding_window_view")]
     #[track_caller]
     pub fn windows(self, axis: isize, size: usize, step: usize, dilation: usize) -> Var<'t> {
         match self.shape().axis(axis) {

@@ -275,6 +275,7 @@ impl Tape {
     /// assert!(dx.value()?.equals(&direct.value()?));
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias = "remat")]
     #[track_caller]
     pub fn checkpoint<'t, V: Vars<'t>, W: Vars<'t>>(
         &'t self,

@@ -1,6 +1,7 @@
 //! Solutions of equations, differentiated by the equation and not by the way to them.
 
 use crate::graph::{Tape, Var};
+use crate::ops::converged::Converged;
 use crate::ops::implicit::implicit;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
@@ -73,7 +74,7 @@ impl FixedPoint {
             |[z, _, turn]| [f(z), z, turn + 1.0],
         );
         let (change, bound) = far(z, old);
-        let z = z.converged(change, bound, self.turns);
+        let z = z.converged(change, bound, Converged::Fixed(self.turns));
         implicit(tape, "fixed_point", z.stop_gradient(), |z| z - f(z))
     }
 }
@@ -105,7 +106,9 @@ impl Tape {
     /// `solution`, differentiated as the z with equation(z) = 0, by what the equation reads from outside. How it was found does not
     /// matter: by Newton's rule in a [`Tape::while_loop`], or outside of the tape.
     ///
-    /// The equation has z's shape, and its Jacobian by z is regular there.
+    /// The equation has z's shape, and its Jacobian by z is regular there: where it is not, asking for a derivative is an error. That
+    /// `solution` solves the equation is not checked, as only the equation knows how small its residual should be; for what is no
+    /// solution, the derivative is that of a root of equation(z) = equation(solution).
     ///
     /// ```
     /// # use wengert_autograd::Tape;

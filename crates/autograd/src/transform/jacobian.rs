@@ -31,6 +31,7 @@ impl Tape {
     }
 
     /// The Jacobian by reverse mode: one pullback for each element of y, as one batch.
+    #[doc(alias = "jacrev")]
     #[track_caller]
     pub fn jacobian_reverse<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
         let x = fresh(x);
@@ -38,6 +39,7 @@ impl Tape {
     }
 
     /// The Jacobian by forward mode: one direction for each element of x, as one batch.
+    #[doc(alias = "jacfwd")]
     #[track_caller]
     pub fn jacobian_forward<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
         let x = fresh(x);

@@ -301,6 +301,7 @@ impl<'t> Var<'t> {
     /// assert_eq!(y.shape().dims(), [3, 5, 2]);
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
+    #[doc(alias("movedim", "moveaxis"))]
     #[track_caller]
     pub fn moved_axis(self, from: isize, to: isize) -> Var<'t> {
         let shape = self.shape();
