@@ -1,0 +1,94 @@
+//! Does the cost of an op stay the same, however many there are? Graphs of 10 to 100,000 ops are recorded, differentiated, compiled, run and
+//! dropped; the exponents are the slopes of time over size in logarithms, where 1 is linear.
+
+use std::time::Instant;
+use wengert::autograd::plan_clear;
+use wengert::prelude::*;
+
+/// A number through ops of several kinds.
+fn chain<'t>(x: Var<'t>, ops: usize) -> Var<'t> {
+    (0..ops).fold(x, |y, i| match i % 4 {
+        0 => y.tanh(),
+        1 => y * x,
+        2 => y + 0.1,
+        _ => y.exp(),
+    })
+}
+
+/// A deep network of small layers: products, biases, activations.
+fn layers<'t>(x: Var<'t>, ops: usize) -> Var<'t> {
+    let tape = x.tape();
+    let weights = tape.full([8, 8], 0.1, DType::F32);
+    (0..ops / 3).fold(x, |y, _| (y.matmul(weights) + 0.1).tanh()).sum()
+}
+
+type Model = for<'t> fn(Var<'t>, usize) -> Var<'t>;
+
+/// Seconds of each phase, best of several.
+fn phases(input: &Tensor, model: Model, ops: usize) -> Result<[f64; 5]> {
+    let mut best = [f64::INFINITY; 5];
+    let rounds = (200_000 / ops).clamp(2, 200);
+    for round in 0..rounds {
+        // A plan is compiled in the first half of the rounds, and found in the second.
+        let cold = round < rounds.div_ceil(2);
+        if cold {
+            plan_clear();
+        }
+        let mut times = [f64::INFINITY; 5];
+        let mut since = Instant::now();
+        let mut lap = |to: &mut f64| {
+            *to = since.elapsed().as_secs_f64();
+            since = Instant::now();
+        };
+        let tape = Tape::new();
+        let x = tape.input(input);
+        let y = model(x, ops);
+        lap(&mut times[0]);
+        let slope = tape.grad(y, x);
+        lap(&mut times[1]);
+        tape.eval([y, slope])?;
+        lap(&mut times[if cold { 2 } else { 3 }]);
+        drop(tape);
+        lap(&mut times[4]);
+        best.iter_mut().zip(times).for_each(|(best, time)| *best = best.min(time));
+    }
+    Ok(best)
+}
+
+fn main() -> Result<()> {
+    const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 30_000, 100_000];
+    let models: [(&str, Tensor, Model); 2] = [
+        ("a chain of scalar ops", Tensor::from([0.5f32]).reshape([])?, chain),
+        ("layers of 8 units, one example", Tensor::full([1, 8], 0.5f32)?, layers),
+    ];
+    for (name, input, model) in models {
+        println!("{name}, nanoseconds an op");
+        println!(
+            "{:>9} {:>9} {:>14} {:>12} {:>10} {:>7}",
+            "ops", "record", "differentiate", "compile, run", "find, run", "drop"
+        );
+        let mut rows = Vec::new();
+        for ops in SIZES {
+            let times = phases(&input, model, ops)?;
+            let each = times.map(|time| time * 1e9 / ops as f64);
+            println!(
+                "{ops:>9} {:>9.0} {:>14.0} {:>12.0} {:>10.0} {:>7.0}",
+                each[0], each[1], each[2], each[3], each[4]
+            );
+            rows.push((ops as f64, times));
+        }
+        // From 1,000 on, where what is done once no longer counts.
+        let [from, to] = [rows[2], rows[rows.len() - 1]];
+        let exponent = |i: usize| (to.1[i] / from.1[i]).ln() / (to.0 / from.0).ln();
+        println!(
+            "{:>9} {:>9.2} {:>14.2} {:>12.2} {:>10.2} {:>7.2}\n",
+            "exponent",
+            exponent(0),
+            exponent(1),
+            exponent(2),
+            exponent(3),
+            exponent(4)
+        );
+    }
+    Ok(())
+}
