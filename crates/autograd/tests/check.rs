@@ -41,7 +41,8 @@ fn a_wrong_sign_is_found_at_every_size() -> Result<()> {
 
 #[test]
 fn zeros_functions_of_any_slope_and_small_inputs_pass() -> Result<()> {
-    let cases: [(&str, for<'t> fn(Var<'t>) -> Var<'t>); 8] = [
+    type Function = for<'t> fn(Var<'t>) -> Var<'t>;
+    let cases: [(&str, Function); 8] = [
         ("a zero", |a| a * 0.0 + 1e3),
         ("by symmetry", |a| (a - a.stop_gradient()).cos() * 1e3),
         ("of a sum that stays", |a| a.softmax(-1).sum_axes(-1) * 1e6),

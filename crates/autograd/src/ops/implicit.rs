@@ -139,7 +139,7 @@ fn solve<'t>(
     product: impl Fn(Var<'t>) -> Var<'t>,
     transposed: impl Fn(Var<'t>) -> Var<'t>,
 ) -> Var<'t> {
-    let tolerance = match b.dtype() {
+    let tolerance: f64 = match b.dtype() {
         DType::F64 => 1e-15,
         DType::F32 => 1e-7,
         _ => 1e-3,
@@ -168,7 +168,7 @@ fn solve<'t>(
     }
     // A singular matrix ends the turns, too: at Aᵀ r = 0, where r is not 0.
     let size = |v: Var<'t>| v.abs().max().cast(DType::F64);
-    x.converged(size(rest), size(b) * (tolerance as f64).powf(0.3), Converged::Linear)
+    x.converged(size(rest), size(b) * tolerance.powf(0.3), Converged::Linear)
 }
 
 impl View for Implicit {
