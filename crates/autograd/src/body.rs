@@ -7,14 +7,13 @@
 use crate::class::Class;
 use crate::exec;
 use crate::graph::{Leaf, Node, NodeId, OpRef, Origin, Tape, Var};
-use crate::hash::Mixer;
+use crate::hash::{Mixer, Table};
 use crate::meta::Meta;
 use crate::ops::broadcast::Broadcast;
 use crate::ops::leaf::Example;
 use crate::plan::emit::Emitted;
 use crate::plan::graph as planned;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -225,7 +224,7 @@ impl Body {
             });
         }
         graph.outputs = self.outputs.clone();
-        exec::plan(&graph, &[], exec::fuses())
+        exec::plan(graph, &[], exec::fuses())
     }
 }
 
@@ -340,7 +339,7 @@ pub(crate) fn trace_with<'t, R>(
     if tape.failed.get() {
         return (None, more);
     }
-    let mut cut = Cut { tape, start, depends: Vec::new(), numbers: HashMap::new(), inputs: inputs.to_vec() };
+    let mut cut = Cut { tape, start, depends: Vec::new(), numbers: Table::default(), inputs: inputs.to_vec() };
     let captured = cut.captures(&examples, &outputs);
     let (body, captured) = cut.finish(&examples, &outputs, captured);
     ((!tape.failed.get()).then_some(Traced { body, captured }), more)
@@ -362,7 +361,7 @@ struct Cut<'t> {
     /// For each node from `start` on, whether it belongs to the body.
     depends: Vec<bool>,
     /// The number that each value is to the body.
-    numbers: HashMap<NodeId, u32>,
+    numbers: Table<NodeId, u32>,
     inputs: Vec<Input>,
 }
 

@@ -1,7 +1,7 @@
 //! Computing what was asked for: find the plan, or make it, bind the leaves, run it.
 
 use crate::graph::{Graph, Leaf, NodeId, Tape};
-use crate::hash::Mixer;
+use crate::hash::{Mixer, Table};
 use crate::plan;
 use crate::plan::emit::{Emitted, emit};
 use crate::plan::extract::{bound_bytes, extract};
@@ -10,7 +10,6 @@ use crate::plan::lower::lower;
 use crate::plan::simplify::simplify;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads;
@@ -45,7 +44,7 @@ struct Plan {
 
 #[derive(Default)]
 struct Cache {
-    plans: HashMap<u128, Box<Plan>>,
+    plans: Table<u128, Box<Plan>>,
     compiled: u64,
     hits: u64,
     clock: u64,
@@ -140,7 +139,7 @@ impl Cache {
 }
 
 /// The program of a graph.
-pub(crate) fn plan(graph: &plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
+pub(crate) fn plan(graph: plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let lowered = lower(&simplify(graph))?;
     let grouping = group(&lowered.items, &lowered.outputs, fuse);
     emit(&lowered, &grouping, donated)
@@ -152,7 +151,7 @@ pub(crate) fn fuses() -> bool {
 }
 
 fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
-    let emitted = plan(&extract(graph, outputs)?, &graph.donated, fuse)?;
+    let emitted = plan(extract(graph, outputs)?, &graph.donated, fuse)?;
     CACHE.with(|cache| cache.borrow_mut().compiled += 1);
     let heavy = emitted.program.cost_ns() > ENTER_NS;
     Ok(Plan { emitted, used: 0, heavy })

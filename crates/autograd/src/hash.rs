@@ -2,7 +2,8 @@
 //!
 //! A plan is found again by these alone, so they are wide enough that two different graphs never share one by accident.
 
-use std::hash::{Hash, Hasher};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 const K1: u64 = 0x9e37_79b9_7f4a_7c15;
 const K2: u64 = 0xd6e8_feb8_6659_fd93;
@@ -45,6 +46,15 @@ impl Mixer {
         u128::from(self.low) | u128::from(self.high) << 64
     }
 }
+
+impl Default for Mixer {
+    fn default() -> Mixer {
+        Mixer::new(0)
+    }
+}
+
+/// A table whose keys nobody chooses to collide.
+pub(crate) type Table<K, V> = HashMap<K, V, BuildHasherDefault<Mixer>>;
 
 impl Hasher for Mixer {
     fn finish(&self) -> u64 {

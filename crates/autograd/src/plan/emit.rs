@@ -2,11 +2,11 @@
 
 use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
+use crate::hash::Table;
 use crate::plan::arena::{Arena, Block};
 use crate::plan::donate::Donated;
 use crate::plan::group::{Group, Grouping};
 use crate::plan::lower::{Item, Lowered, Operand, Work};
-use std::collections::HashMap;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -49,7 +49,7 @@ struct Emitter<'a> {
     grouping: &'a Grouping,
     regions: Vec<Option<Region>>,
     blocks: Vec<Option<Block>>,
-    slots: HashMap<u32, u32>,
+    slots: Table<u32, u32>,
     scalars: Vec<u32>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
         grouping,
         regions: vec![None; items.len()],
         blocks: vec![None; items.len()],
-        slots: HashMap::new(),
+        slots: Table::default(),
         scalars: Vec::new(),
     };
     let (tensors, inputs) = emitter.bind_tensors()?;
@@ -140,7 +140,7 @@ impl Emitter<'_> {
         let mut tensors = Vec::new();
         let mut bytes = Vec::new();
         // The layout of a leaf stands with its readers; all of them agree on the elements that exist.
-        let mut extents: HashMap<u32, usize> = HashMap::new();
+        let mut extents: Table<u32, usize> = Table::default();
         for item in self.items {
             for o in &item.operands {
                 if let Work::Tensor(_) = self.items[o.item as usize].work {
@@ -164,7 +164,7 @@ impl Emitter<'_> {
     /// One output for each item that is wanted; wanted twice, it is there once.
     fn bind_outputs(&mut self, wanted: &[u32], inputs: usize) -> (Vec<usize>, Vec<usize>) {
         let mut bytes = Vec::new();
-        let mut known: HashMap<u32, usize> = HashMap::new();
+        let mut known: Table<u32, usize> = Table::default();
         let mut outputs = Vec::with_capacity(wanted.len());
         for &o in wanted {
             let index = *known.entry(o).or_insert_with(|| {
@@ -298,7 +298,7 @@ impl Emitter<'_> {
             emitter: self,
             g,
             spec: LoopSpec { n: group.n, cols: group.cols, ..LoopSpec::default() },
-            known: HashMap::new(),
+            known: Table::default(),
         };
         for &m in &members {
             let rank = build.emitter.grouping.rank[m as usize];
@@ -324,7 +324,7 @@ struct Build<'a, 'b> {
     emitter: &'a mut Emitter<'b>,
     g: u32,
     spec: LoopSpec,
-    known: HashMap<Name, ValueId>,
+    known: Table<Name, ValueId>,
 }
 
 impl Build<'_, '_> {

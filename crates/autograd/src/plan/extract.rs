@@ -2,10 +2,10 @@
 
 use crate::class::Class;
 use crate::graph::{Graph as Recorded, Leaf, Node as RecordedNode, NodeId, Source};
+use crate::hash::Table;
 use crate::meta::Meta;
 use crate::plan::graph::{Graph, Kind, Node};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::layout::Layout;
 use wengert_tensor::tensor::Tensor;
@@ -53,7 +53,7 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
 
     let mut graph = Graph { nodes: Vec::with_capacity(needed.len() + 16), outputs: Vec::with_capacity(outputs.len()) };
     let mut place: Vec<u32> = vec![u32::MAX; recorded.nodes.len()];
-    let mut leaves: HashMap<u32, u32> = HashMap::new();
+    let mut leaves: Table<u32, u32> = Table::default();
     for &id in &needed {
         let node = recorded.node(id)?;
         let at = if node.inputs.is_empty()
@@ -103,7 +103,7 @@ fn read(node: &RecordedNode) -> usize {
 fn leaf(
     recorded: &Recorded,
     graph: &mut Graph,
-    known: &mut HashMap<u32, u32>,
+    known: &mut Table<u32, u32>,
     ordinal: u32,
     meta: &Meta,
     origin: u128,

@@ -2,10 +2,9 @@
 
 use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
-use crate::hash::Mixer;
+use crate::hash::{Mixer, Table};
 use crate::meta::Meta;
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::layout::Layout;
 
 /// What a node of the graph is.
@@ -53,7 +52,7 @@ pub(crate) struct Graph {
 #[derive(Default)]
 pub(crate) struct Builder {
     pub(crate) graph: Graph,
-    known: HashMap<u128, u32>,
+    known: Table<u128, u32>,
 }
 
 impl Builder {

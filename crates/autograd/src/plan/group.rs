@@ -5,9 +5,9 @@
 //! a circle.
 
 use crate::class::IndexFn;
+use crate::hash::Table;
 use crate::plan::lower::{Item, Operand, Work, is_plain};
 use smallvec::SmallVec;
-use std::collections::HashMap;
 use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::loops::{BLOCK, Rank};
@@ -91,7 +91,7 @@ struct Grouper<'a> {
     /// Floating items that count places, which rows do not have.
     indexed: Vec<bool>,
     /// Loops by level and size, to find neighbours that share an operand.
-    loops: HashMap<(u32, usize), SmallVec<[u32; 2]>>,
+    loops: Table<(u32, usize), SmallVec<[u32; 2]>>,
     weight: Vec<usize>,
     /// For floating items, the highest level that they read.
     below: Vec<u32>,
@@ -104,7 +104,7 @@ pub(crate) fn group(items: &[Item], outputs: &[u32], fuse: bool) -> Grouping {
         items,
         out: Grouping { groups: Vec::new(), group: vec![NONE; n], rank: vec![Rank::Full; n], floating: vec![false; n] },
         indexed: vec![false; n],
-        loops: HashMap::new(),
+        loops: Table::default(),
         weight: vec![1; n],
         below: vec![0; n],
     };

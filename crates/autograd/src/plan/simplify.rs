@@ -13,11 +13,11 @@ enum Rewrite {
 }
 
 /// The graph with equal nodes merged and rewrites applied. Shapes and dtypes stay.
-pub(crate) fn simplify(graph: &Graph) -> Graph {
+pub(crate) fn simplify(graph: Graph) -> Graph {
     let mut builder = Builder::default();
     let mut map = Vec::with_capacity(graph.nodes.len());
-    for node in &graph.nodes {
-        let mut node = node.clone();
+    builder.graph.nodes.reserve(graph.nodes.len());
+    for mut node in graph.nodes {
         for input in &mut node.inputs {
             *input = map[*input as usize];
         }
