@@ -1,7 +1,9 @@
 //! Checking derivatives by differences.
 
+use crate::frame::not_differentiable;
 use crate::graph::{Tape, Var};
 use std::fmt;
+use std::panic::Location;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, normal_f64};
@@ -62,6 +64,7 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// When they disagree, with the input and the element; or when `f` cannot be computed.
+#[track_caller]
 pub fn check_gradients<const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>,
     inputs: [&Tensor; N],
@@ -69,10 +72,11 @@ pub fn check_gradients<const N: usize>(
     let report = compare(f, inputs)?;
     match report.passed() {
         true => Ok(report),
-        false => Err(Error::value(report.to_string()).op("check_gradients")),
+        false => Err(Error::value(report.to_string()).op("check_gradients").at(Location::caller())),
     }
 }
 
+#[track_caller]
 fn compare<const N: usize>(f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>, inputs: [&Tensor; N]) -> Result<Report> {
     let mut points = Vec::with_capacity(N);
     for input in inputs {
@@ -81,13 +85,21 @@ fn compare<const N: usize>(f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>, inputs: 
     let rules = {
         let tape = Tape::new();
         let x = leaves(&tape, &points)?;
-        let y = weighed(&tape, f(x));
+        let y = f(x);
+        let _call = tape.call("check_gradients");
+        if !y.dtype().is_float() {
+            let error = not_differentiable(&tape.graph.borrow(), y.id);
+            tape.reject("check_gradients", &[("of", y)], error);
+        }
+        let y = weighed(&tape, y);
         let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
         tape.eval(tape.grad(y, floats))?
     };
+    let location = Location::caller();
     let value = |points: &[Tensor]| -> Result<f64> {
         let tape = Tape::new();
-        weighed(&tape, f(leaves(&tape, points)?)).cast(DType::F64).item::<f64>()
+        let value = weighed(&tape, f(leaves(&tape, points)?)).cast(DType::F64).item::<f64>();
+        value.map_err(|error| error.at(location))
     };
 
     let mut report = Report { worst: 0.0, at: (0, 0), rule: 0.0, difference: 0.0, compared: 0 };

@@ -18,6 +18,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn det(self) -> Var<'t> {
+        let _call = self.tape.call("det");
         match self.pivots("det") {
             Some((pivots, sign)) => self.named("det", pivots.prod_axes(-1).mul(sign)),
             None => self.tape.poison(),
@@ -38,6 +39,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn slogdet(self) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("slogdet");
         match self.pivots("slogdet") {
             Some((pivots, sign)) => {
                 let sign = pivots.sign().prod_axes(-1).mul(sign);
@@ -58,6 +60,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logdet(self) -> Var<'t> {
+        let _call = self.tape.call("logdet");
         let (sign, log) = self.slogdet();
         let negative = sign.lt(sign.filled(0.0));
         self.named("logdet", log.filled(f64::NAN).select(negative, log))

@@ -27,6 +27,10 @@ impl Op for Converged {
         "fixed_point"
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["value", "change", "bound"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [x, change, bound] = operands(inputs)?;
         match change == bound && change.dtype == DType::F64 {

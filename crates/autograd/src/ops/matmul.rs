@@ -152,6 +152,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn dot(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("dot");
         let other = other.into_var(self.tape, Like::of(self));
         match (self.rank(), self.shape() == other.shape()) {
             (1, true) => (self * other).sum(),

@@ -86,6 +86,7 @@ impl<'t> Var<'t> {
     /// All elements along one axis.
     #[track_caller]
     pub fn flatten(self) -> Var<'t> {
+        let _call = self.tape.call("flatten");
         self.named("flatten", self.reshape(self.len()))
     }
 

@@ -165,6 +165,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn take_along(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("take_along");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         match self.shape().axis(axis) {
             Ok(axis) => self.tape.record(TakeAlong { axis }, &[self, index]),
@@ -184,6 +185,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn scatter_add(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter_add");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let source = source.into_var(self.tape, Like::of(self));
         let shape = self.shape();

@@ -257,6 +257,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn windows(self, axis: isize, size: usize, step: usize, dilation: usize) -> Var<'t> {
+        let _call = self.tape.call("windows");
         match self.shape().axis(axis) {
             Ok(axis) => {
                 let y = self.then(Windows(Places { axis, size, step, dilation }));
@@ -278,6 +279,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fold_windows(self, axis: isize, n: usize, step: usize, dilation: usize) -> Var<'t> {
+        let _call = self.tape.call("fold_windows");
         let shape = self.shape();
         let found = match shape.split_last() {
             Some((&size, windows)) => Shape::new(windows).and_then(|windows| Ok((size, windows.axis(axis)?))),
