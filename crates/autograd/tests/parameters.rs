@@ -224,11 +224,19 @@ fn a_value_of_one_example_has_none() {
         x
     });
     let text = told(&inner.unwrap());
+    let mut leaked = None;
+    tape.checkpoint(of(&tape, &[2, 3]), |x| {
+        leaked = x.sum().value().err();
+        x
+    });
+    let checkpoint = told(&leaked.unwrap());
     assert!(
-        text.starts_with(
-            "vmap: inside of vmap, a loop or a branch there is no value yet\n  asked  [] f64   from `sum`"
-        )
+        checkpoint.starts_with("checkpoint: inside of vmap, a loop, a branch or a checkpoint there"),
+        "{checkpoint}"
     );
+    assert!(text.starts_with(
+        "vmap: inside of vmap, a loop, a branch or a checkpoint there is no value yet\n  asked  [] f64   from `sum`"
+    ));
 }
 
 /// Numbers without a meaning where they stand.

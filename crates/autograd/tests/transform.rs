@@ -270,7 +270,7 @@ fn misuse_says_what_is_wrong() {
         });
         inner
     });
-    assert!(inside.contains("inside of vmap, a loop or a branch there is no value yet"), "{inside}");
+    assert!(inside.contains("inside of vmap, a loop, a branch or a checkpoint there is no value yet"), "{inside}");
     let integers = say(&|tape| {
         let i = tape.input(&Tensor::from([1i64, 2]));
         tape.jvp(|x| x, i, i).1.value().map(|_| ())

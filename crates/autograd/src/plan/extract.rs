@@ -64,7 +64,7 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
             leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
         } else {
             if matches!(node.op.class(), Class::Leaf) {
-                let error = Error::state("inside of vmap, a loop or a branch there is no value yet")
+                let error = Error::state("inside of vmap, a loop, a branch or a checkpoint there is no value yet")
                     .help("return it from the closure, and ask for its value outside");
                 return Err(match outputs {
                     [one] => asked(recorded, node, *one, error),
