@@ -9,6 +9,7 @@ use crate::exec;
 use crate::graph::{Leaf, Node, NodeId, OpRef, Origin, Tape, Var};
 use crate::hash::{Mixer, Table};
 use crate::meta::Meta;
+use crate::naming::Called;
 use crate::ops::broadcast::Broadcast;
 use crate::ops::leaf::Example;
 use crate::plan::emit::Emitted;
@@ -55,6 +56,8 @@ pub(crate) struct Piece {
     pub(crate) inputs: SmallVec<[u32; 3]>,
     pub(crate) meta: Meta,
     pub(crate) origin: Origin,
+    /// What its user called, for errors while it runs.
+    pub(crate) called: Option<Called>,
 }
 
 /// A function as data.
@@ -279,7 +282,13 @@ impl Runner<'_> {
                 let origin = failure.tag.and_then(|tag| plan.origins.get(tag as usize)).copied();
                 let piece = origin.and_then(|at| self.body.pieces.get(usize::try_from(at).ok()?));
                 return Err(match piece {
-                    Some(piece) => failure.error.op(piece.op.name()).at(piece.origin.location),
+                    Some(Piece { op, origin, called, .. }) => {
+                        let error = failure.error.op(op.name()).at(origin.location);
+                        match called {
+                            Some(called) => called.tell(error),
+                            None => error,
+                        }
+                    }
                     None => failure.error,
                 });
             }
@@ -466,7 +475,7 @@ impl<'t> Cut<'t> {
         let count = self.inputs.len() as u32;
         for (id, outside) in &outside {
             let Some(node) = graph.nodes.get(id.index()) else { continue };
-            let origin = Origin { location: node.location, scope: node.scope };
+            let (origin, called) = (node.origin(), graph.call(node.call));
             let (op, inputs) = match outside {
                 Outside::Operand(..) => continue,
                 Outside::Inline => (node.op.clone(), SmallVec::new()),
@@ -476,7 +485,7 @@ impl<'t> Cut<'t> {
                 }
             };
             self.numbers.insert(*id, count + pieces.len() as u32);
-            pieces.push(Piece { op, inputs, meta: node.meta.clone(), origin });
+            pieces.push(Piece { op, inputs, meta: node.meta.clone(), origin, called });
         }
         for (at, node) in graph.nodes.iter().enumerate().skip(self.start) {
             let id = NodeId(at as u32);
@@ -485,8 +494,8 @@ impl<'t> Cut<'t> {
             }
             let inputs = node.inputs.iter().map(|input| self.numbers.get(input).copied().unwrap_or(u32::MAX)).collect();
             self.numbers.insert(id, count + pieces.len() as u32);
-            let origin = Origin { location: node.location, scope: node.scope };
-            pieces.push(Piece { op: node.op.clone(), inputs, meta: node.meta.clone(), origin });
+            let (origin, called) = (node.origin(), graph.call(node.call));
+            pieces.push(Piece { op: node.op.clone(), inputs, meta: node.meta.clone(), origin, called });
         }
         let outputs = outputs.iter().map(|var| self.numbers.get(&var.id).copied().unwrap_or(u32::MAX)).collect();
         drop(graph);

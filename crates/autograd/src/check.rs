@@ -1,7 +1,9 @@
 //! Checking derivatives by differences.
 
+use crate::frame::not_differentiable;
 use crate::graph::{Tape, Var};
 use std::fmt;
+use std::panic::Location;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, normal_f64};
@@ -92,6 +94,7 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// When they disagree, with the worst element of each input; when there is nothing to compare; or when `f` cannot be computed.
+#[track_caller]
 pub fn check_gradients<const N: usize>(
     f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>,
     inputs: [&Tensor; N],
@@ -99,11 +102,14 @@ pub fn check_gradients<const N: usize>(
     let report = compare(f, inputs)?;
     if report.compared == 0 {
         let error = Error::value("nothing was compared: no input of floats has an element, or the result has none");
-        return Err(error.op("check_gradients").help("differences are taken by the elements of float inputs"));
+        return Err(error
+            .op("check_gradients")
+            .at(Location::caller())
+            .help("differences are taken by the elements of float inputs"));
     }
     match report.passed() {
         true => Ok(report),
-        false => Err(Error::value(report.to_string()).op("check_gradients")),
+        false => Err(Error::value(report.to_string()).op("check_gradients").at(Location::caller())),
     }
 }
 
@@ -114,6 +120,7 @@ struct Difference {
     error: f64,
 }
 
+#[track_caller]
 fn compare<const N: usize>(f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>, inputs: [&Tensor; N]) -> Result<Report> {
     let mut points = Vec::with_capacity(N);
     for input in inputs {
@@ -124,15 +131,21 @@ fn compare<const N: usize>(f: impl for<'t> Fn([Var<'t>; N]) -> Var<'t>, inputs: 
         let tape = Tape::new();
         let x = leaves(&tape, &points)?;
         let y = f(x);
+        let _call = tape.call("check_gradients");
+        if !y.dtype().is_float() {
+            let error = not_differentiable(&tape.graph.borrow(), y.id);
+            tape.reject("check_gradients", &[("of", y)], error);
+        }
         tape.check()?;
         let weights = Tensor::from_fn(y.shape(), |i| normal_f64(Key::new(0), i as u64))?;
         let weighed = (y.cast(DType::F64) * tape.input(&weights)).sum();
         let floats: Vec<Var<'_>> = x.into_iter().filter(|x| x.dtype().is_float()).collect();
         (tape.eval(tape.grad(weighed, floats))?, weights.to_f64_vec(), epsilon(y.dtype()))
     };
+    let location = Location::caller();
     let value = |points: &[Tensor]| -> Result<Vec<f64>> {
         let tape = Tape::new();
-        Ok(f(leaves(&tape, points)?).value()?.to_f64_vec())
+        Ok(f(leaves(&tape, points)?).value().map_err(|error| error.at(location))?.to_f64_vec())
     };
 
     let mut report = Report { worst: 0.0, compared: 0, inputs: Vec::new() };

@@ -11,7 +11,7 @@ use crate::plan::simplify::simplify;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use wengert_tensor::dtype::{DType, Scalar};
-use wengert_tensor::error::{Error, Result};
+use wengert_tensor::error::{Error, ErrorKind, Result};
 use wengert_tensor::kernels::threads;
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::Bound;
@@ -121,6 +121,10 @@ pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
     let result = run(tape, outputs, &mut plan);
     CACHE.with(|cache| cache.borrow_mut().put(key, plan));
     result.map_err(|Failed { node, error }| match node {
+        // How much there is of it is what is wrong.
+        Some(id) if error.kind() == ErrorKind::Memory => {
+            tape.frame(id, error).operand("result", tape.meta(id).to_string())
+        }
         Some(id) => tape.frame(id, error),
         None => error,
     })
@@ -185,11 +189,16 @@ fn run(tape: &Tape, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, F
         take_donated(&mut tape.graph.borrow_mut(), &plan.emitted, &mut donated);
     }
     let mut results: SmallVec<[Storage; 16]> = SmallVec::new();
-    let outcome = plan.emitted.program.buffers().outputs.iter().enumerate().try_for_each(|(output, &bytes)| {
-        let held = donated.iter_mut().find(|d| d.output == output).and_then(|d| d.storage.take());
-        results.push(held.map_or_else(|| Storage::take(bytes), Ok)?);
-        Ok(())
-    });
+    let outcome: Result<(), Failed> =
+        plan.emitted.program.buffers().outputs.iter().enumerate().try_for_each(|(output, &bytes)| {
+            let held = donated.iter_mut().find(|d| d.output == output).and_then(|d| d.storage.take());
+            let storage = held.map_or_else(|| Storage::take(bytes), Ok);
+            results.push(storage.map_err(|error| {
+                let of = plan.emitted.outputs.iter().position(|&at| at == output);
+                Failed { node: of.and_then(|of| wanted.get(of)).copied(), error }
+            })?);
+            Ok(())
+        });
     let outcome = outcome.and_then(|()| execute(&tape.graph.borrow(), plan, &mut results, &donated));
     if donations {
         for d in donated.iter_mut().filter(|d| d.storage.is_none()) {
@@ -248,9 +257,11 @@ fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Taken; 4]>, d
 }
 
 fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[Taken]) -> Result<(), Failed> {
-    let Emitted { program, tensors, scalars, origins, .. } = &mut plan.emitted;
+    let Emitted { program, tensors, scalars, origins, largest, .. } = &mut plan.emitted;
     let stranger = || Error::state("a plan that asks for another leaf");
-    let mut arena = Storage::take(program.buffers().arena)?;
+    let found = |hash: u128| graph.nodes.iter().position(|n| n.hash == hash).map(|i| NodeId(i as u32));
+    let arena = Storage::take(program.buffers().arena);
+    let mut arena = arena.map_err(|error| Failed { node: found(*largest), error })?;
     let mut slots: SmallVec<[Scalar; 64]> = SmallVec::with_capacity(scalars.len());
     for &ordinal in scalars.iter() {
         match graph.leaves.get(ordinal as usize) {
@@ -279,7 +290,6 @@ fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[T
     let outcome = if plan.heavy { threads::enter(go) } else { go() };
     outcome.map_err(|failure| {
         let origin = failure.tag.and_then(|tag| origins.get(tag as usize)).copied();
-        let node = origin.and_then(|hash| graph.nodes.iter().position(|n| n.hash == hash));
-        Failed { node: node.map(|i| NodeId(i as u32)), error: failure.error }
+        Failed { node: origin.and_then(found), error: failure.error }
     })
 }

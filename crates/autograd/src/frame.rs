@@ -1,9 +1,12 @@
 //! The frame around an error: it adds the op, the operands and where they came from, the user's line and the layer.
 
 use crate::class::Class;
-use crate::graph::{Failure, Graph, Leaf, Node, NodeId, Op, Tape, Var};
+use crate::graph::{Derivative, Failure, Graph, Leaf, Node, NodeId, Op, Origin, Tape, Var};
+use crate::naming::Called;
+use std::collections::BTreeSet;
 use std::panic::Location;
-use wengert_tensor::error::{Error, Result};
+use wengert_tensor::dtype::DType;
+use wengert_tensor::error::{Error, ErrorKind, Result};
 
 impl Tape {
     /// The first error of this tape, if there is one.
@@ -71,11 +74,8 @@ impl Tape {
         if self.failed.replace(true) {
             return;
         }
-        let (location, scope) = match self.origin.get() {
-            Some(origin) => (origin.location, origin.scope),
-            None => (location, self.scope.get()),
-        };
-        let error = within(&self.graph.borrow(), error.at(location), scope);
+        let origin = self.origin_or(location);
+        let error = framed(&self.graph.borrow(), error, origin);
         self.failure.replace(Some(Failure { error, operands }));
     }
 
@@ -83,17 +83,59 @@ impl Tape {
     pub(crate) fn frame(&self, id: NodeId, error: Error) -> Error {
         let graph = self.graph.borrow();
         let Some(node) = graph.nodes.get(id.index()) else { return error };
-        let error = within(&graph, error.op(name(&graph, id, node)).at(node.location), node.scope);
+        // An error with a line is one of a closure's own ops, which is no part of what is made of the closure.
+        let error = match error.location() {
+            Some(_) => placed(&graph, error, node.origin()),
+            None => framed(&graph, error.op(name(&graph, id, node)), node.origin()),
+        };
         let operands = node.inputs.iter().enumerate();
         with_operands(&graph, error, operands.map(|(i, &input)| (label(&*node.op, i, node.inputs.len()), input)))
     }
 }
 
-fn within(graph: &Graph, error: Error, scope: u32) -> Error {
-    match graph.scopes.path(scope) {
+/// An error with the line, the layer and the call of an origin.
+pub(crate) fn framed(graph: &Graph, error: Error, origin: Origin) -> Error {
+    let error = match graph.call(origin.call) {
+        Some(called) => called.tell(error),
+        None => error,
+    };
+    placed(graph, error, origin)
+}
+
+/// An error with the line and the layer of an origin.
+fn placed(graph: &Graph, error: Error, origin: Origin) -> Error {
+    let error = error.at(origin.location);
+    match graph.scopes.path(origin.scope) {
         path if path.is_empty() => error,
         path => error.within(path),
     }
+}
+
+/// An error about `node`, on which the value depends that somebody asked for.
+pub(crate) fn asked(graph: &Graph, node: &Node, value: NodeId, error: Error) -> Error {
+    with_operands(graph, framed(graph, error, node.origin()), [("asked", value)].into_iter())
+}
+
+/// Why there is no derivative of a value, which is no float: the op that made it of floats, at its line.
+pub(crate) fn not_differentiable(graph: &Graph, of: NodeId) -> Error {
+    let float = |id: &NodeId| graph.nodes.get(id.index()).is_some_and(|node| node.meta.dtype.is_float());
+    let error = |message: String| Error::new(ErrorKind::NotDifferentiable, message);
+    let mut open = BTreeSet::from([of]);
+    // Operands stand before their users: the latest comes first.
+    while let Some(id) = open.pop_last() {
+        let Some(node) = graph.nodes.get(id.index()) else { continue };
+        if node.inputs.iter().any(float) {
+            let why = match node.op.derivative() {
+                Derivative::None(why) | Derivative::Flat(why) => why,
+                _ => "its result is no float",
+            };
+            let op = graph.call(node.call).map_or(name(graph, id, node), Called::name);
+            return placed(graph, error(format!("`{op}` has no derivative: {why}")), node.origin());
+        }
+        open.extend(&node.inputs);
+    }
+    let dtype = graph.nodes.get(of.index()).map_or(DType::F32, |node| node.meta.dtype);
+    error(format!("{dtype} has no derivative"))
 }
 
 fn with_operands(graph: &Graph, error: Error, operands: impl Iterator<Item = (&'static str, NodeId)>) -> Error {
@@ -125,7 +167,9 @@ fn name(graph: &Graph, id: NodeId, node: &Node) -> &'static str {
 
 fn label(op: &dyn Op, i: usize, count: usize) -> &'static str {
     const MORE: [&str; 4] = ["first", "second", "third", "fourth"];
+    const OTHERS: &str = "operand";
     match op.labels().get(i) {
+        label if op.labels().len() > 1 && op.labels().last() == Some(&OTHERS) => label.unwrap_or(&OTHERS),
         Some(label) if count <= op.labels().len() && (count > 1 || op.labels().len() == 1) => label,
         _ if count == 1 => "operand",
         _ => MORE.get(i).unwrap_or(&"operand"),

@@ -1,7 +1,8 @@
 //! Reverse mode. The gradient is more of the same tape, so gradients of gradients are the same call.
 
+use crate::frame::not_differentiable;
 use crate::gradients::Gradients;
-use crate::graph::{Derivative, LeafId, NodeId, OpRef, Origin, Partial, Tape, Var};
+use crate::graph::{Derivative, LeafId, NodeId, OpRef, Partial, Tape, Var};
 use crate::tape::foreign;
 use crate::vars::Vars;
 use smallvec::SmallVec;
@@ -66,7 +67,7 @@ impl Tape {
             return Err((("of", *stranger), foreign()));
         }
         if !y.dtype().is_float() {
-            return Err((("of", y), Error::new(ErrorKind::NotDifferentiable, self.why_not(y))));
+            return Err((("of", y), not_differentiable(&self.graph.borrow(), y.id)));
         }
         if !same_meta(ct, y) {
             let error = Error::shape(format!("a cotangent of {} for a value of {}", ct.meta(), y.meta()));
@@ -78,14 +79,6 @@ impl Tape {
                 let message = format!("there is no derivative by {}: it does not vary continuously", w.dtype());
                 Err((("by", *w), Error::new(ErrorKind::NotDifferentiable, message)))
             }
-        }
-    }
-
-    fn why_not(&self, y: Var<'_>) -> String {
-        let graph = self.graph.borrow();
-        match graph.node(y.id).map(|node| (node.op.name(), node.op.derivative())) {
-            Ok((name, Derivative::None(why) | Derivative::Flat(why))) => format!("`{name}` has no derivative: {why}"),
-            _ => format!("{} has no derivative", y.dtype()),
         }
     }
 
@@ -161,16 +154,15 @@ impl Tape {
 
     /// Sends the cotangent of one node to its operands.
     fn pull<'t>(&'t self, id: NodeId, ct: Var<'t>, low: usize, depends: &[bool], cotangents: &mut [NodeId]) {
-        let (op, inputs, origin) = {
-            let graph = self.graph.borrow();
+        let (op, inputs) = {
+            let mut graph = self.graph_mut();
             let Ok(node) = graph.node(id) else { return };
-            (
-                node.op.clone(),
-                SmallVec::<[NodeId; 3]>::from_slice(&node.inputs),
-                Origin { location: node.location, scope: node.scope },
-            )
+            let (op, inputs) = (node.op.clone(), SmallVec::<[NodeId; 3]>::from_slice(&node.inputs));
+            // The rules of elementwise ops are made of ops that refuse nothing.
+            let named = (op.derivative() != Derivative::Elementwise).then(|| op.name());
+            self.origin.set(graph.derivative_of(id, named));
+            (op, inputs)
         };
-        self.origin.set(Some(origin));
         let y = Var { tape: self, id };
         let x: SmallVec<[Var<'t>; 3]> = inputs.iter().map(|&id| Var { tape: self, id }).collect();
         let place = |input: &Var<'t>| input.id.index().checked_sub(low).filter(|&p| depends.get(p) == Some(&true));

@@ -46,11 +46,14 @@ impl<'t> Gradients<'t> {
     /// As [`Gradients::get`], for indexing: a parameter that was not used fails the tape.
     #[track_caller]
     pub fn at(&self, id: LeafId) -> &Var<'t> {
-        self.find(id).unwrap_or_else(|| {
-            let error = Error::state(format!("parameter #{} was not used on this tape", id.0));
-            self.tape().fail(error.op("gradient").help("only what was recorded before .backward() has a gradient"));
-            &self.missing
-        })
+        match self.find(id) {
+            Some(found) => found,
+            None => {
+                let error = Error::state(format!("parameter #{} was not used on this tape", id.0));
+                self.tape().fail(error.op("gradient").help("only what was recorded before .backward() has a gradient"));
+                &self.missing
+            }
+        }
     }
 
     fn find(&self, id: LeafId) -> Option<&Var<'t>> {

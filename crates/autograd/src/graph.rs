@@ -60,7 +60,7 @@ pub trait Op: DynOp + Debug + Send + Sync + 'static {
     /// The name, as it stands in errors and reports.
     fn name(&self) -> &'static str;
 
-    /// What the operands are called in errors.
+    /// What the operands are called in errors. With `operand` as the last of several, that is what all others are called.
     fn labels(&self) -> &'static [&'static str] {
         &["left", "right"]
     }
@@ -259,6 +259,8 @@ pub(crate) struct Node {
     pub(crate) location: &'static Location<'static>,
     /// Number in the table of scopes.
     pub(crate) scope: u32,
+    /// Of which call it is a part: see [`Graph::called`].
+    pub(crate) call: u32,
     /// Ordinal of its value among the leaves, once it has one; [`Node::NO_LEAF`] before.
     pub(crate) leaf: u32,
     /// Nodes from here on read the leaf instead of this node. Zero for a leaf from the start.
@@ -267,6 +269,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) const NO_LEAF: u32 = u32::MAX;
+
+    /// Where it was recorded.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { location: self.location, scope: self.scope, call: self.call }
+    }
 }
 
 /// Where a consumer's operand comes from.
@@ -292,6 +299,8 @@ pub(crate) struct Graph {
     pub(crate) names: HashMap<LeafId, String>,
     /// What a composition is called by its user, where that is not the name of its last op.
     pub(crate) labels: Vec<(NodeId, &'static str)>,
+    /// What was called, of which nodes are parts.
+    pub(crate) calls: Vec<&'static str>,
     pub(crate) updates: Vec<(LeafId, NodeId)>,
     pub(crate) scopes: Scopes,
     /// The last few constants: rules ask for the same ones again and again.
@@ -352,7 +361,8 @@ pub struct Tape {
     pub(crate) failed: Cell<bool>,
     pub(crate) failure: RefCell<Option<Failure>>,
     pub(crate) scope: Cell<u32>,
-    /// Set while a derivative is recorded: its nodes belong to the line and the layer of the node they derive.
+    /// Set while a composition is recorded, whose nodes belong to the line that called it; and while a derivative is, whose nodes belong
+    /// to the line and the layer of the node they derive.
     pub(crate) origin: Cell<Option<Origin>>,
     pub(crate) training: bool,
     pub(crate) key: Option<Key>,
@@ -372,6 +382,8 @@ pub(crate) struct Failure {
 pub(crate) struct Origin {
     pub(crate) location: &'static Location<'static>,
     pub(crate) scope: u32,
+    /// What was called there, if that is no op by itself: see [`Graph::called`].
+    pub(crate) call: u32,
 }
 
 /// A value on a tape: an array that is really a node in a graph. Two words, freely copied; its element type and shape

@@ -1,7 +1,10 @@
 //! Names for what is recorded: the layers around it, the parameters in it, and what its user calls a composition.
 
-use crate::graph::{LeafId, NodeId, Tape, Var};
+use crate::graph::{Graph, LeafId, Node, NodeId, Origin, Tape, Var};
+use crate::operand::NUMBER;
 use crate::scope::ScopeName;
+use std::panic::Location;
+use wengert_tensor::error::Error;
 
 impl Tape {
     /// Enters a layer until the guard is dropped; errors and reports then name it. Guards may be dropped in any order:
@@ -37,6 +40,106 @@ impl Tape {
             self.graph.borrow_mut().labels.push((var.id, name));
         }
         var
+    }
+
+    /// Enters a composition until the guard is dropped: what is recorded or refused there stands at the caller's line, and errors name
+    /// the composition, which is what the user called, before the op that it is made of. Within another one nothing changes.
+    ///
+    /// The closures of a user are called [outside](Call::outside) of it.
+    #[track_caller]
+    pub(crate) fn call(&self, name: &'static str) -> Call<'_> {
+        let outer = self.origin.get();
+        if outer.is_none() {
+            let call = self.graph.borrow_mut().called(name);
+            self.origin.set(Some(Origin { location: Location::caller(), scope: self.scope.get(), call }));
+        }
+        Call { tape: self, outer }
+    }
+}
+
+/// Leaves the composition when it is dropped. See [`Tape::call`].
+#[derive(Debug)]
+#[must_use = "the composition is left when the guard is dropped"]
+pub(crate) struct Call<'t> {
+    tape: &'t Tape,
+    outer: Option<Origin>,
+}
+
+impl Call<'_> {
+    /// Calls a closure of the user, whose lines are its own.
+    pub(crate) fn outside<R>(&self, f: impl FnOnce() -> R) -> R {
+        let inside = self.tape.origin.replace(self.outer);
+        let result = f();
+        self.tape.origin.set(inside);
+        result
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.tape.origin.set(self.outer);
+    }
+}
+
+/// What the user called: a composition, or the op whose derivative something is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Called {
+    name: &'static str,
+    derived: bool,
+}
+
+impl Called {
+    /// What was called.
+    pub(crate) fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The error of a part, in the name of the whole.
+    pub(crate) fn tell(self, error: Error) -> Error {
+        let told = match (error.op_name(), self.derived) {
+            (Some(part), _) if part == self.name => return error,
+            (Some(NUMBER), _) => self.name.to_string(),
+            (None, _) => self.name.to_string(),
+            (Some(part), false) => format!("{} (in {part})", self.name),
+            (Some(part), true) => format!("{} (in {part}, for its derivative)", self.name),
+        };
+        error.renamed(told)
+    }
+}
+
+/// A call is a number: twice the place of its name, counted from 1; one more for the derivative of what was called.
+const DERIVED: u32 = 1;
+/// Names are looked for among the last few only.
+const RECENT: usize = 8;
+
+impl Graph {
+    /// The number of a call.
+    fn called(&mut self, name: &'static str) -> u32 {
+        let from = self.calls.len().saturating_sub(RECENT);
+        let recent = self.calls.iter().enumerate().skip(from);
+        let known = recent.rev().find(|(_, known)| std::ptr::eq(**known, name)).map(|(place, _)| place);
+        let place = known.unwrap_or_else(|| {
+            self.calls.push(name);
+            self.calls.len() - 1
+        });
+        2 * (place as u32 + 1)
+    }
+
+    /// Where the derivative of a node belongs.
+    pub(crate) fn derivative_of(&mut self, id: NodeId, named: Option<&'static str>) -> Option<Origin> {
+        let origin = self.nodes.get(id.index()).map(Node::origin)?;
+        let call = match (origin.call, named) {
+            (0, None) => 0,
+            (0, Some(name)) => self.called(name) | DERIVED,
+            (call, _) => call | DERIVED,
+        };
+        Some(Origin { call, ..origin })
+    }
+
+    /// The call of a number; 0 is none.
+    pub(crate) fn call(&self, call: u32) -> Option<Called> {
+        let name = (call as usize / 2).checked_sub(1).and_then(|place| self.calls.get(place))?;
+        Some(Called { name, derived: call & DERIVED != 0 })
     }
 }
 

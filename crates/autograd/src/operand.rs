@@ -99,10 +99,9 @@ impl<'t> Operand<'t> for f64 {
     #[track_caller]
     fn into_var(self, tape: &'t Tape, like: Like<'t>) -> Var<'t> {
         let dtype = like.dtype();
-        let value = Scalar::new(dtype, self);
-        match dtype.is_float() || value.to_f64() == self {
-            true => tape.slot(like.shape(), value),
-            false => refuse(tape, like, self),
+        match number(self, dtype) {
+            Some(value) => tape.slot(like.shape(), value),
+            None => refuse(tape, like, self),
         }
     }
 }
@@ -140,6 +139,17 @@ impl<'t> Operand<'t> for bool {
     }
 }
 
+/// What stands in place of an op where a number is none of its dtype.
+pub(crate) const NUMBER: &str = "number";
+
+/// A number as one of a dtype: floats round, integers are exact. `None` where there is none.
+pub(crate) fn number(value: f64, dtype: DType) -> Option<Scalar> {
+    let scalar = Scalar::new(dtype, value);
+    // 2⁶³ is the f64 that the largest i64 rounds to.
+    let exact = scalar.to_f64() == value && !(dtype == DType::I64 && value >= 2f64.powi(63));
+    (dtype.is_float() || exact).then_some(scalar)
+}
+
 #[track_caller]
 fn refuse<'t>(tape: &'t Tape, like: Like<'t>, value: impl std::fmt::Display) -> Var<'t> {
     let dtype = like.dtype();
@@ -148,5 +158,5 @@ fn refuse<'t>(tape: &'t Tape, like: Like<'t>, value: impl std::fmt::Display) -> 
         DType::Bool => "where a mask is needed, compare first, as in x.gt(0.0)",
         _ => "convert the other side first: .cast(DType::F32)",
     };
-    tape.reject("number", &[("beside", like.var)], error.help(help))
+    tape.reject(NUMBER, &[("beside", like.var)], error.help(help))
 }

@@ -3,8 +3,10 @@
 use crate::graph::Var;
 use crate::ops::windows::Places;
 use smallvec::SmallVec;
+use wengert_tensor::dtype::Element;
 use wengert_tensor::error::{Error, Result};
-use wengert_tensor::shape::Shape;
+use wengert_tensor::shape::{IntoShape, Shape};
+use wengert_tensor::tensor::Tensor;
 
 /// Sizes of axes, or numbers for them.
 pub(crate) type Dims = SmallVec<[usize; 4]>;
@@ -165,7 +167,7 @@ impl<'t> Var<'t> {
     pub(crate) fn all_windows(self, all: &[Along], value: f64) -> Var<'t> {
         let mut x = self;
         for (axis, along) in all.iter().enumerate() {
-            x = x.pad((FRONT + axis) as isize, along.before, along.after, value);
+            x = x.padded(FRONT + axis, along.before, along.after, value);
         }
         all.iter().fold(x, |x, along| x.windowed(along.places))
     }
@@ -184,13 +186,24 @@ impl<'t> Var<'t> {
     }
 }
 
+/// A table that a composition reads, as [`Tensor::from_fn`]. Where there is no room for it, that is told of the composition.
+pub(crate) fn tabled<T: Element>(shape: impl IntoShape, f: impl FnMut(usize) -> T) -> Result<Tensor> {
+    Tensor::from_fn(shape, f).map_err(|error| Error::new(error.kind(), error.message()))
+}
+
 /// The sizes of the spatial axes of images `[N, C, n…]`, of which there must be `axes` if that is known.
 pub(crate) fn spatial(x: &Shape, axes: Option<usize>) -> Result<&[usize]> {
     let rank = axes.map_or(FRONT + 1, |axes| FRONT + axes);
     match x.get(FRONT..) {
         Some(sizes) if x.rank() == rank || (axes.is_none() && x.rank() > rank) => Ok(sizes),
-        _ if x.rank() + 1 == rank => Err(Error::shape(format!("{x} has no axis of examples"))
-            .help("unsqueeze(0) makes it a batch of one; in a vmap every example has one, too")),
+        _ if x.rank() + 1 == rank => {
+            let error = format!(
+                "{x} has no axis of examples: with {} spatial axes the rank is {rank}, and this is {}",
+                rank - FRONT,
+                x.rank()
+            );
+            Err(Error::shape(error).help("unsqueeze(0) makes it a batch of one; in a vmap every example has one, too"))
+        }
         _ => {
             let count = rank - FRONT;
             let error = Error::shape(format!("takes [examples, channels] and {count} spatial axes, not {x}"));

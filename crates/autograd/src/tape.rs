@@ -1,8 +1,10 @@
 //! Recording: leaves, ops, scopes, names.
 
+use crate::class::Class;
 use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, OpRef, Origin, Tape, Var};
 use crate::hash::Mixer;
 use crate::meta::Meta;
+use crate::operand::number;
 use crate::ops::leaf::{Full, Input};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell, RefMut};
@@ -11,6 +13,7 @@ use std::hash::Hash;
 use std::panic::Location;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::random::Key;
 use wengert_tensor::shape::{IntoShape, Shape};
 use wengert_tensor::tensor::Tensor;
@@ -163,6 +166,13 @@ impl Tape {
         if let Some(node) = known {
             return if self.failed.get() { self.poison() } else { Var { tape: self, id: node } };
         }
+        if let Some(error) = place.and_then(|place| self.other_meta(place, &tensor_meta(tensor))) {
+            return self.reject(
+                "parameter",
+                &[],
+                error.help("an identity belongs to one parameter, which keeps its shape and dtype"),
+            );
+        }
         let var = self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), location);
         if var.id != NodeId::POISON {
             let mut graph = self.graph.borrow_mut();
@@ -176,6 +186,14 @@ impl Tape {
             }
         }
         var
+    }
+
+    /// What is wrong with a value of this shape and dtype for the parameter at a place.
+    fn other_meta(&self, place: usize, meta: &Meta) -> Option<Error> {
+        let graph = self.graph.borrow();
+        let &(id, node) = graph.parameters.get(place)?;
+        let known = &graph.nodes.get(node.index())?.meta;
+        (known != meta).then(|| Error::shape(format!("parameter #{} is {known}, and not {meta}", id.0)))
     }
 
     /// A number as a slot: its value is no part of a plan's key, so a learning rate may change at every step.
@@ -195,10 +213,9 @@ impl Tape {
     /// A slot with a number that its dtype can say: floats round, integers are exact.
     #[track_caller]
     fn number_slot(&self, op: &'static str, shape: Shape, value: f64, dtype: DType) -> Var<'_> {
-        let scalar = Scalar::new(dtype, value);
-        match dtype.is_float() || scalar.to_f64() == value {
-            true => self.slot(shape, scalar),
-            false => {
+        match number(value, dtype) {
+            Some(scalar) => self.slot(shape, scalar),
+            None => {
                 let error = Error::dtype(format!("{value} is no {dtype}"));
                 self.reject(op, &[], error.help("choose a dtype that has it, as DType::F32"))
             }
@@ -261,10 +278,13 @@ impl Tape {
             Ok(meta) => meta,
             Err(error) => return Err((op, error)),
         };
+        if let Err(error) = keeps_class(&op, &metas, &meta) {
+            return Err((op, error));
+        }
         drop(metas);
         op.feed(&mut mixer);
         meta.hash(&mut mixer);
-        let Origin { location, scope } = self.origin_or(location);
+        let Origin { location, scope, call } = self.origin_or(location);
         let node = Node {
             op,
             inputs: ids,
@@ -272,6 +292,7 @@ impl Tape {
             hash: mixer.wide_finish(),
             location,
             scope,
+            call,
             leaf: Node::NO_LEAF,
             leaf_since: NodeId(0),
         };
@@ -284,8 +305,8 @@ impl Tape {
         }
         let mut graph = self.graph.borrow_mut();
         let (leaf, hash) = add_leaf(&mut graph, &meta, value);
-        let Origin { location, scope } = self.origin_or(location);
-        let node = Node { op, inputs: SmallVec::new(), meta, hash, location, scope, leaf, leaf_since: NodeId(0) };
+        let Origin { location, scope, call } = self.origin_or(location);
+        let node = Node { op, inputs: SmallVec::new(), meta, hash, location, scope, call, leaf, leaf_since: NodeId(0) };
         let pushed = push(&mut graph, node);
         drop(graph);
         match pushed {
@@ -308,8 +329,9 @@ impl Tape {
         }
     }
 
-    fn origin_or(&self, location: &'static Location<'static>) -> Origin {
-        self.origin.get().unwrap_or(Origin { location, scope: self.scope.get() })
+    /// Where something belongs that was called at this line.
+    pub(crate) fn origin_or(&self, location: &'static Location<'static>) -> Origin {
+        self.origin.get().unwrap_or(Origin { location, scope: self.scope.get(), call: 0 })
     }
 
     /// The value of an op on a failed tape.
@@ -319,7 +341,8 @@ impl Tape {
 
     /// Notes that `new` is to become the value of `target` when the step commits: a running mean, for example.
     ///
-    /// A second update of the same target replaces the first; it should start from [`Tape::updated`].
+    /// A second update of the same target replaces the first; it should start from [`Tape::updated`]. The new value of a parameter of this
+    /// tape has its shape and dtype; others are checked by who commits the step.
     #[track_caller]
     pub fn update<'t>(&'t self, target: LeafId, new: Var<'t>) {
         if self.failed.get() {
@@ -327,6 +350,11 @@ impl Tape {
         }
         if !self.owns(new) {
             self.reject("update", &[], foreign());
+            return;
+        }
+        let place = self.graph.borrow().parameter_places.get(&target).copied();
+        if let Some(error) = place.and_then(|place| self.other_meta(place, &new.meta())) {
+            self.reject("update", &[("new", new)], error.help("an update keeps the shape and dtype"));
             return;
         }
         let mut graph = self.graph.borrow_mut();
@@ -390,6 +418,7 @@ impl Drop for Tape {
         graph.parameter_places.clear();
         graph.names.clear();
         graph.labels.clear();
+        graph.calls.clear();
         graph.updates.clear();
         graph.scopes.clear();
         graph.constants = [None; 4];
@@ -438,6 +467,49 @@ impl fmt::Debug for Tape {
 /// The error about a value of another tape.
 pub(crate) fn foreign() -> Error {
     Error::state("an operand belongs to another tape").help("a value moves between tapes as a tensor: .value()?")
+}
+
+/// That what the rule of shapes says is what the planner will do: an op that breaks its contract is found when it is recorded.
+fn keeps_class(op: &OpRef, inputs: &[&Meta], out: &Meta) -> Result<()> {
+    let OpRef::Shared(op) = op else { return Ok(()) };
+    match op.class() {
+        Class::Map(f) => {
+            let (first, last) = match inputs {
+                [first, ..] if f.arity() == inputs.len() => (*first, inputs.last().copied().unwrap_or(first)),
+                _ => {
+                    let error = format!(
+                        "its class is the function {}, of {} operands, not {}",
+                        f.name(),
+                        f.arity(),
+                        inputs.len()
+                    );
+                    return Err(Error::state(error).help("infer says how many operands the op takes"));
+                }
+            };
+            // The first operand of a choice is its mask.
+            let data = if f == ScalarFn::Select { last } else { first };
+            if !f.supports(data.dtype) {
+                return Err(Error::dtype(format!(
+                    "its class is the function {}, which is not defined for {}",
+                    f.name(),
+                    data.dtype
+                )));
+            }
+            let given = Meta::new(data.shape.clone(), f.output(data.dtype));
+            match inputs.iter().find(|x| x.shape != out.shape) {
+                None if given.dtype == out.dtype => Ok(()),
+                None => Err(Error::dtype(format!("infer says {out}, and the function {} gives {given}", f.name()))),
+                Some(x) => {
+                    Err(Error::shape(format!("infer says {out}, and an operand of the function {} is {x}", f.name()))
+                        .help("the operands of a function of elements have the shape of its result: broadcast_to"))
+                }
+            }
+        }
+        Class::Cast(dtype) if dtype != out.dtype || inputs.first().is_some_and(|x| x.shape != out.shape) => {
+            Err(Error::state(format!("infer says {out}, and the class is a cast to {dtype}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn tensor_meta(tensor: &Tensor) -> Meta {

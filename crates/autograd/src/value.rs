@@ -64,7 +64,8 @@ impl Tape {
         let graph = self.graph.borrow();
         match graph.value(id) {
             Some(Leaf::Tensor(value)) => Ok(value.clone()),
-            Some(Leaf::Scalar(value)) => Tensor::full(&graph.node(id)?.meta.shape, *value),
+            Some(Leaf::Scalar(value)) => Tensor::full(&graph.node(id)?.meta.shape, *value)
+                .map_err(|error| self.frame(id, Error::new(error.kind(), error.message()))),
             Some(Leaf::Spent) => Err(Leaf::spent()),
             None => Err(Error::state("a value that was not computed")),
         }

@@ -396,6 +396,6 @@ fn misuse_says_what_is_wrong() {
             tape.fail(inner.unwrap().at(std::panic::Location::caller()));
             x
         }),
-        "inside of vmap, a loop or a branch there is no value yet",
+        "scan: inside of vmap, a loop, a branch or a checkpoint there is no value yet",
     );
 }

@@ -336,7 +336,10 @@ fn every_refusal_says_what_is_wrong() {
                 let lines = text.lines().filter(|line| !line.trim_start().starts_with("at "));
                 let text = lines.collect::<Vec<_>>().join("\n");
                 // What the case does beside the op is another op's matter.
-                if text.starts_with(&format!("{}:", entry.op)) {
+                if [":", " (in "]
+                    .iter()
+                    .any(|next| text.strip_prefix(entry.op).is_some_and(|rest| rest.starts_with(next)))
+                {
                     messages
                         .entry(kind(error.message()))
                         .and_modify(|t| *t = text.clone().min(t.clone()))

@@ -142,7 +142,7 @@ fn misuse_says_what_is_wrong() {
     starts(say(&|t| t.input(&x).cast(DType::F16).rfft(0, FftNorm::Ortho)), "rfft: computes in f32 and f64, not f16");
     starts(say(&|t| t.input(&x).fft_conv(noise(&[2, 2, 2], 1), 0)), "fft_conv: the kernel has as many axes");
     starts(say(&|t| t.input(&x).fft_conv(noise(&[0], 1), 0)), "fft_conv: 4 elements and 0 of the kernel");
-    starts(say(&|t| t.input(&x).fft_conv(Tensor::from([1.0f32]), 0)), "mul: f64 beside f32");
+    starts(say(&|t| t.input(&x).fft_conv(Tensor::from([1.0f32]), 0)), "fft_conv (in mul): f64 beside f32");
     starts(say(&|t| t.fftfreq(4, 1.0, DType::I64)), "fftfreq: computes in f32 and f64, not i64");
     starts(say(&|t| t.input(&x).rfftn([0, 0], FftNorm::Ortho)), "rfftn: axis 0");
 }

@@ -385,9 +385,9 @@ fn misuse_says_what_is_wrong() {
     starts(say(&|t| t.input(&wide).cholesky()), "cholesky: takes square matrices, not 2 × 3");
     starts(say(&|t| t.input(&wide).inv()), "inv: takes square matrices, not 2 × 3");
     starts(say(&|t| t.input(&wide).det()), "det: takes square matrices, not 2 × 3");
-    starts(say(&|t| t.input(&wide).eigvalsh()), "eigh: takes square matrices, not 2 × 3");
+    starts(say(&|t| t.input(&wide).eigvalsh()), "eigvalsh (in eigh): takes square matrices, not 2 × 3");
     starts(say(&|t| t.input(&wide).matrix_power(2)), "matrix_power: takes square matrices, not 2 × 3");
-    starts(say(&|t| t.input(&wide).at(0, 0).svdvals()), "svd: [3] is no matrix");
+    starts(say(&|t| t.input(&wide).at(0, 0).svdvals()), "svdvals (in svd): [3] is no matrix");
     starts(say(&|t| t.input(&wide).pinv_with(2.0)), "pinv: a relative tolerance of 2");
     let half = say(&|t| t.input(&singular).cast(DType::BF16).qr().0);
     starts(half.clone(), "qr: computes in f32 and f64, not bf16");

@@ -270,12 +270,12 @@ fn misuse_says_what_is_wrong() {
         });
         inner
     });
-    assert!(inside.contains("inside of vmap, a loop or a branch there is no value yet"), "{inside}");
+    assert!(inside.contains("inside of vmap, a loop, a branch or a checkpoint there is no value yet"), "{inside}");
     let integers = say(&|tape| {
         let i = tape.input(&Tensor::from([1i64, 2]));
         tape.jvp(|x| x, i, i).1.value().map(|_| ())
     });
-    assert!(integers.starts_with("jvp: there is no derivative of integers or bool"), "{integers}");
+    assert!(integers.starts_with("jvp: there is no derivative by i64"), "{integers}");
     let direction = say(&|tape| {
         let a = tape.input(&x);
         tape.jvp(|x| x.exp(), a, a.sum()).1.value().map(|_| ())

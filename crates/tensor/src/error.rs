@@ -164,6 +164,17 @@ impl Error {
         self.with(|r| _ = r.op.get_or_insert_with(|| name.into()))
     }
 
+    /// Names the operation, whatever an inner frame said: an outer one knows what was called.
+    ///
+    /// ```
+    /// # use wengert_tensor::error::Error;
+    /// let e = Error::value("the matrix is singular").op("solve").renamed("inv (in solve)");
+    /// assert_eq!(e.to_string(), "inv (in solve): the matrix is singular");
+    /// ```
+    pub fn renamed(self, name: impl Into<String>) -> Error {
+        self.with(|r| r.op = Some(name.into()))
+    }
+
     /// Adds a line about one operand: `("left", "[32, 784] f32   from `flatten`")`.
     pub fn operand(self, label: impl Into<String>, text: impl Into<String>) -> Error {
         self.with(|r| r.operands.push((label.into(), text.into())))

@@ -18,6 +18,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn gelu(self) -> Var<'t> {
+        let _call = self.tape.call("gelu");
         // (1 + tanh u) / 2 is the sigmoid of 2u: one function, and fewer roundings.
         let slope = 2.0 * FRAC_2_PI.sqrt();
         let inner = self.square().scaled(0.044715 * slope).shifted(slope) * self;
@@ -27,6 +28,7 @@ impl<'t> Var<'t> {
     /// The Gaussian error linear unit itself: x (1 + erf(x / √2)) / 2.
     #[track_caller]
     pub fn gelu_exact(self) -> Var<'t> {
+        let _call = self.tape.call("gelu_exact");
         let inside = self.scaled(FRAC_1_SQRT_2).erf().shifted(1.0);
         self.named("gelu_exact", (self * inside).scaled(0.5))
     }
@@ -35,12 +37,14 @@ impl<'t> Var<'t> {
     #[doc(alias = "swish")]
     #[track_caller]
     pub fn silu(self) -> Var<'t> {
+        let _call = self.tape.call("silu");
         self.named("silu", self * self.sigmoid())
     }
 
     /// x where x > 0, else `slope` · x. Its derivative at 0 is `slope`.
     #[track_caller]
     pub fn leaky_relu(self, slope: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("leaky_relu");
         self.named("leaky_relu", self.select(self.gt(self.filled(0.0)), self.mul(slope)))
     }
 
@@ -55,12 +59,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn elu(self, alpha: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("elu");
         self.named("elu", self.select(self.gt(self.filled(0.0)), self.expm1().mul(alpha)))
     }
 
     /// [`Var::elu`] scaled so that mean 0 and variance 1 are kept from layer to layer.
     #[track_caller]
     pub fn selu(self) -> Var<'t> {
+        let _call = self.tape.call("selu");
         let negative = self.expm1().scaled(1.6732632423543772);
         let y = self.select(self.gt(self.filled(0.0)), negative).scaled(1.0507009873554805);
         self.named("selu", y)
@@ -69,12 +75,14 @@ impl<'t> Var<'t> {
     /// x · tanh(softplus(x)).
     #[track_caller]
     pub fn mish(self) -> Var<'t> {
+        let _call = self.tape.call("mish");
         self.named("mish", self * self.softplus().tanh())
     }
 
     /// x / (1 + |x|).
     #[track_caller]
     pub fn softsign(self) -> Var<'t> {
+        let _call = self.tape.call("softsign");
         self.named("softsign", self / self.abs().shifted(1.0))
     }
 
@@ -82,12 +90,14 @@ impl<'t> Var<'t> {
     #[doc(alias = "logsigmoid")]
     #[track_caller]
     pub fn log_sigmoid(self) -> Var<'t> {
+        let _call = self.tape.call("log_sigmoid");
         self.named("log_sigmoid", -(-self).softplus())
     }
 
     /// x, held between `low` and `high`. Its derivative is 1 between them and 0 outside; at the bounds it is taken as 0.
     #[track_caller]
     pub fn hardtanh(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("hardtanh");
         let (low, high) = self.bounds(low, high);
         let inside = self.gt(low).and(self.lt(high));
         self.named("hardtanh", self.select(inside, self.clamp(low, high).stop_gradient()))
@@ -96,6 +106,7 @@ impl<'t> Var<'t> {
     /// x, held between 0 and 6.
     #[track_caller]
     pub fn relu6(self) -> Var<'t> {
+        let _call = self.tape.call("relu6");
         self.named("relu6", self.hardtanh(self.filled(0.0), self.filled(6.0)))
     }
 
@@ -112,6 +123,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "clip")]
     #[track_caller]
     pub fn clamp(self, low: impl Operand<'t>, high: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("clamp");
         let (low, high) = self.bounds(low, high);
         // A number is neither above nor below NaN: asked for itself, NaN says no.
         let above = low.select(self.lt(low).or(low.ne(low)), self);
@@ -135,6 +147,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "integer_pow")]
     #[track_caller]
     pub fn powi(self, n: i32) -> Var<'t> {
+        let _call = self.tape.call("powi");
         let mut rest = n.unsigned_abs();
         // Not the reciprocal of the power: at 0 its derivative is a product of 0 and ∞.
         let mut square = if n < 0 { self.recip() } else { self };

@@ -23,6 +23,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn roll(self, shift: isize, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("roll");
         let shape = self.shape();
         let size = match shape.axis(axis) {
             Ok(at) => shape[at],
@@ -49,6 +50,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "repeat_interleave")]
     #[track_caller]
     pub fn repeat(self, n: usize, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("repeat");
         let shape = self.shape();
         let resized = shape.axis(axis).and_then(|at| {
             let apart = shape.insert(at + 1, n)?;
@@ -73,6 +75,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn tile(self, reps: &[usize]) -> Var<'t> {
+        let _call = self.tape.call("tile");
         match tiled(&self.shape(), reps) {
             Ok([single, apart, whole]) => self.named("tile", self.reshape(single).broadcast_to(apart).reshape(whole)),
             Err(error) => self.reject("tile", error),
@@ -108,6 +111,7 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn meshgrid<'t>(&'t self, vectors: &[Var<'t>]) -> Vec<Var<'t>> {
+        let _call = self.call("meshgrid");
         let whole = vectors.iter().map(|vector| vector.len()).collect::<Dims>().into_shape();
         let refused = match (vectors.iter().find(|vector| vector.rank() != 1), whole) {
             _ if self.failed.get() => return vectors.to_vec(),
@@ -137,12 +141,24 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn linspace(&self, start: f64, end: f64, n: usize, dtype: DType) -> Var<'_> {
+        let _call = self.call("linspace");
         if let Err(error) = floats(&Meta::new(Shape::scalar(), dtype)) {
             return self.reject("linspace", &[], error);
         }
+        if let Some(odd) = [start, end].into_iter().find(|end| !end.is_finite()) {
+            let error = Error::value(format!("from {start} to {end}: there are no equal distances to {odd}"));
+            return self.reject("linspace", &[], error.help("the ends are finite"));
+        }
         let first = self.len();
         let place = self.iota(n, 0, DType::F64);
-        let step = (end - start) / n.saturating_sub(1).max(1) as f64;
+        let gaps = n.saturating_sub(1).max(1) as f64;
+        if !(end - start).is_finite() {
+            // The distance of the ends is no number, but their weighted mean is one.
+            let share = place.div(gaps);
+            let y = share.mul(end).add(share.neg().add(1.0).mul(start));
+            return self.label(y.cast(dtype), "linspace", first);
+        }
+        let step = (end - start) / gaps;
         // Each half counts from its own end, so that both ends are exact.
         let (up, down) = (place.mul(step).add(start), place.sub(n.saturating_sub(1) as f64).mul(step).add(end));
         let y = up.select(place.lt(n.div_ceil(2) as f64), down);

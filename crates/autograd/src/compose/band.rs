@@ -22,6 +22,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn tril(self, k: isize) -> Var<'t> {
+        let _call = self.tape.call("tril");
         self.banded("tril", k, |shifted, column| shifted.ge(column))
     }
 
@@ -36,6 +37,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn triu(self, k: isize) -> Var<'t> {
+        let _call = self.tape.call("triu");
         self.banded("triu", k, |shifted, column| shifted.le(column))
     }
 
@@ -64,6 +66,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn diagonal(self, k: isize) -> Var<'t> {
+        let _call = self.tape.call("diagonal");
         let shape = self.shape();
         let (rows, columns) = match matrix(&shape) {
             Ok(sizes) => sizes,
@@ -94,6 +97,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn diag_embed(self, k: isize) -> Var<'t> {
+        let _call = self.tape.call("diag_embed");
         match self.embedded(k) {
             Ok(y) => self.named("diag_embed", y),
             Err(error) => self.reject("diag_embed", error),
@@ -111,6 +115,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn diag(self, k: isize) -> Var<'t> {
+        let _call = self.tape.call("diag");
         match self.rank() {
             1 => self.named("diag", self.diag_embed(k)),
             2 => self.named("diag", self.diagonal(k)),
@@ -131,6 +136,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn trace(self) -> Var<'t> {
+        let _call = self.tape.call("trace");
         match matrix(&self.shape()) {
             Ok(_) => self.named("trace", self.diagonal(0).sum_axes(-1)),
             Err(error) => self.reject("trace", error),
@@ -170,6 +176,7 @@ impl Tape {
     #[doc(alias = "identity")]
     #[track_caller]
     pub fn eye(&self, n: usize, dtype: DType) -> Var<'_> {
+        let _call = self.call("eye");
         let start = self.len();
         let place = |axis| self.iota([n, n], axis, DType::I64);
         self.label(place(0).eq(place(1)).cast(dtype), "eye", start)

@@ -254,6 +254,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn conv(self, weight: impl Operand<'t>, options: impl Into<Conv>) -> Var<'t> {
+        let _call = self.tape.call("conv");
         let weight = weight.into_var(self.tape, Like::of(self).single());
         match self.convolved(weight, &options.into()) {
             Ok(y) => self.named("conv", y),
@@ -280,6 +281,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn conv_transpose(self, weight: impl Operand<'t>, options: impl Into<Conv>) -> Var<'t> {
+        let _call = self.tape.call("conv_transpose");
         let weight = weight.into_var(self.tape, Like::of(self).single());
         match self.convolved_back(weight, &options.into()) {
             Ok(y) => self.named("conv_transpose", y),

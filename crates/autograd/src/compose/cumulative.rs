@@ -18,6 +18,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn cummax(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("cummax");
         match self.shape().axis(axis) {
             Ok(_) => self.named("cummax", self.take_along(axis, self.argcummax(axis))),
             Err(error) => self.reject("cummax", error),
@@ -27,6 +28,7 @@ impl<'t> Var<'t> {
     /// The smallest element so far, along an axis. The gradient goes to the first of equal ones; NaN stays.
     #[track_caller]
     pub fn cummin(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("cummin");
         match self.shape().axis(axis) {
             Ok(_) => self.named("cummin", self.take_along(axis, self.argcummin(axis))),
             Err(error) => self.reject("cummin", error),
@@ -45,6 +47,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "cumlogsumexp")]
     #[track_caller]
     pub fn logcumsumexp(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("logcumsumexp");
         let meta = self.meta();
         let at = match floats(&meta).and_then(|()| meta.shape.axis(axis)) {
             Ok(at) => at,

@@ -21,6 +21,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn slogdet(self) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("slogdet");
         match self.pivots("slogdet") {
             Some((pivots, sign)) => {
                 let sign = pivots.sign().prod_axes(-1).mul(sign);
@@ -41,6 +42,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logdet(self) -> Var<'t> {
+        let _call = self.tape.call("logdet");
         let (sign, log) = self.slogdet();
         let negative = sign.lt(sign.filled(0.0));
         self.named("logdet", log.filled(f64::NAN).select(negative, log))

@@ -92,12 +92,14 @@ impl<'t> Draws<'t> {
     /// Evenly in `[0, 1)`.
     #[track_caller]
     pub fn uniform(&self, shape: impl IntoShape, dtype: DType) -> Var<'t> {
+        let _call = self.tape.call("uniform");
         self.draw("uniform", Distribution::Uniform, shape.into_shape(), dtype)
     }
 
     /// Mean 0, variance 1.
     #[track_caller]
     pub fn normal(&self, shape: impl IntoShape, dtype: DType) -> Var<'t> {
+        let _call = self.tape.call("normal");
         self.draw("normal", Distribution::Normal, shape.into_shape(), dtype)
     }
 
@@ -116,6 +118,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn truncated_normal(&self, low: Var<'t>, high: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("truncated_normal");
         const NAME: &str = "truncated_normal";
         if let Err(error) = reals(&low.meta()) {
             return low.reject(NAME, error);
@@ -139,6 +142,7 @@ impl<'t> Draws<'t> {
     /// p(x) = e⁻ˣ.
     #[track_caller]
     pub fn exponential(&self, shape: impl IntoShape, dtype: DType) -> Var<'t> {
+        let _call = self.tape.call("exponential");
         let u = self.draw("exponential", Distribution::Uniform, shape.into_shape(), dtype);
         -(-u).log1p()
     }
@@ -146,6 +150,7 @@ impl<'t> Draws<'t> {
     /// The extreme value distribution, −ln(−ln u): the largest of many.
     #[track_caller]
     pub fn gumbel(&self, shape: impl IntoShape, dtype: DType) -> Var<'t> {
+        let _call = self.tape.call("gumbel");
         let tiny = if dtype == DType::F64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
         -self.exponential(shape, dtype).maximum(tiny).log()
     }
@@ -153,6 +158,7 @@ impl<'t> Draws<'t> {
     /// p(x) = e^(−|x|) / 2.
     #[track_caller]
     pub fn laplace(&self, shape: impl IntoShape, dtype: DType) -> Var<'t> {
+        let _call = self.tape.call("laplace");
         let u = self.draw("laplace", Distribution::Uniform, shape.into_shape(), dtype) - 0.5;
         -u.sign() * (-(u.abs() * 2.0)).log1p()
     }
@@ -169,6 +175,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn bernoulli(&self, p: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("bernoulli");
         if let Err(error) = reals(&p.meta()) {
             return p.reject("bernoulli", error);
         }
@@ -188,6 +195,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn categorical(&self, logits: Var<'t>, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("categorical");
         if let Err(error) = reals(&logits.meta()) {
             return logits.reject("categorical", error);
         }
@@ -200,6 +208,7 @@ impl<'t> Draws<'t> {
     /// al. 2018), to any order. Divide by a rate for another scale.
     #[track_caller]
     pub fn gamma(&self, alpha: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("gamma");
         match self.next("gamma") {
             Some((key, stream)) => self.tape.record(RandomGamma { stream, period: None }, &[key, alpha]),
             None => self.tape.poison(),
@@ -209,6 +218,7 @@ impl<'t> Draws<'t> {
     /// p(x) ∝ x^(α−1) (1 − x)^(β−1): the part of one gamma number in the sum of two. Gradients flow to both.
     #[track_caller]
     pub fn beta(&self, alpha: Var<'t>, beta: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("beta");
         let start = self.tape.len();
         let (a, b) = (self.gamma(alpha), self.gamma(beta));
         self.tape.label(a / (a + b), "beta", start)
@@ -217,6 +227,7 @@ impl<'t> Draws<'t> {
     /// Parts of 1 along the last axis, p(x) ∝ Π xᵢ^(αᵢ−1). Gradients flow to α.
     #[track_caller]
     pub fn dirichlet(&self, alpha: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("dirichlet");
         let start = self.tape.len();
         let z = self.gamma(alpha);
         self.tape.label(z / z.sum_keep(-1), "dirichlet", start)
@@ -225,6 +236,7 @@ impl<'t> Draws<'t> {
     /// Counts of events at the rates λ, i64: P(k) = λᵏ e^(−λ) / k!.
     #[track_caller]
     pub fn poisson(&self, rate: Var<'t>) -> Var<'t> {
+        let _call = self.tape.call("poisson");
         match self.next("poisson") {
             Some((key, stream)) => self.tape.record(RandomPoisson { stream, period: None }, &[key, rate]),
             None => self.tape.poison(),
@@ -234,6 +246,7 @@ impl<'t> Draws<'t> {
     /// Whole numbers, evenly in `low..high`, i64. The range has at most 2⁵² numbers.
     #[track_caller]
     pub fn integers(&self, shape: impl IntoShape, low: i64, high: i64) -> Var<'t> {
+        let _call = self.tape.call("integers");
         let width = i128::from(high) - i128::from(low);
         if !(1..=1 << 52).contains(&width) {
             let error = Error::value(format!("a range from {low} to below {high}"));
@@ -255,6 +268,7 @@ impl<'t> Draws<'t> {
     /// ```
     #[track_caller]
     pub fn permutation(&self, n: usize) -> Var<'t> {
+        let _call = self.tape.call("permutation");
         self.draw("permutation", Distribution::Uniform, Shape::new([n]), DType::F64).argsort(0, false)
     }
 }

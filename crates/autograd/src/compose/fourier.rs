@@ -61,36 +61,42 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fft(self, axis: isize, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("fft");
         self.transformed("fft", [axis], norm, false)
     }
 
     /// The inverse of [`Var::fft`] of the same norm.
     #[track_caller]
     pub fn ifft(self, axis: isize, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("ifft");
         self.transformed("ifft", [axis], norm, true)
     }
 
     /// [`Var::fft`] along the last two axes.
     #[track_caller]
     pub fn fft2(self, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("fft2");
         self.transformed("fft2", [-2, -1], norm, false)
     }
 
     /// The inverse of [`Var::fft2`].
     #[track_caller]
     pub fn ifft2(self, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("ifft2");
         self.transformed("ifft2", [-2, -1], norm, true)
     }
 
     /// [`Var::fft`] along several axes.
     #[track_caller]
     pub fn fftn(self, axes: impl IntoAxes, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("fftn");
         self.transformed("fftn", axes, norm, false)
     }
 
     /// The inverse of [`Var::fftn`].
     #[track_caller]
     pub fn ifftn(self, axes: impl IntoAxes, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("ifftn");
         self.transformed("ifftn", axes, norm, true)
     }
 
@@ -108,6 +114,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn rfft(self, axis: isize, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("rfft");
         self.rfft_over("rfft", [axis], norm)
     }
 
@@ -115,30 +122,35 @@ impl<'t> Var<'t> {
     /// real.
     #[track_caller]
     pub fn irfft(self, n: usize, axis: isize, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("irfft");
         self.irfft_over("irfft", n, [axis], norm)
     }
 
     /// [`Var::rfft`] along the last axis, then [`Var::fft`] along the one before.
     #[track_caller]
     pub fn rfft2(self, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("rfft2");
         self.rfft_over("rfft2", [-2, -1], norm)
     }
 
     /// The inverse of [`Var::rfft2`]; the last axis of its result has `n` elements.
     #[track_caller]
     pub fn irfft2(self, n: usize, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("irfft2");
         self.irfft_over("irfft2", n, [-2, -1], norm)
     }
 
     /// [`Var::rfft`] along the last of several axes, then [`Var::fft`] along the others.
     #[track_caller]
     pub fn rfftn(self, axes: impl IntoAxes, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("rfftn");
         self.rfft_over("rfftn", axes, norm)
     }
 
     /// The inverse of [`Var::rfftn`]; the last of the axes has `n` elements in its result.
     #[track_caller]
     pub fn irfftn(self, n: usize, axes: impl IntoAxes, norm: FftNorm) -> Var<'t> {
+        let _call = self.tape.call("irfftn");
         self.irfft_over("irfftn", n, axes, norm)
     }
 
@@ -199,6 +211,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fftshift(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("fftshift");
         let Some(axes) = self.resolve("fftshift", axes) else { return self.tape.poison() };
         let half = |axis: usize| (self.dim(axis as isize) / 2) as isize;
         self.named("fftshift", axes.iter().fold(self, |y, &axis| y.roll(half(axis), axis as isize)))
@@ -207,6 +220,7 @@ impl<'t> Var<'t> {
     /// The inverse of [`Var::fftshift`].
     #[track_caller]
     pub fn ifftshift(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("ifftshift");
         let Some(axes) = self.resolve("ifftshift", axes) else { return self.tape.poison() };
         let half = |axis: usize| (self.dim(axis as isize) / 2) as isize;
         self.named("ifftshift", axes.iter().fold(self, |y, &axis| y.roll(-half(axis), axis as isize)))
@@ -225,6 +239,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fft_conv(self, kernel: impl Operand<'t>, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("fft_conv");
         const OP: &str = "fft_conv";
         let kernel = kernel.into_var(self.tape, Like::of(self).single());
         let refuse = |error| self.tape.reject(OP, &[("input", self), ("kernel", kernel)], error);
@@ -259,6 +274,7 @@ impl<'t> Var<'t> {
     /// Complex numbers with these real parts and imaginary parts of 0.
     #[track_caller]
     pub fn to_complex(self) -> Var<'t> {
+        let _call = self.tape.call("to_complex");
         self.named("to_complex", self.tape.stack(&[self, self.filled(0.0)], -1))
     }
 
@@ -273,6 +289,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn complex_mul(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("complex_mul");
         let other = other.into_var(self.tape, Like::of(self).single());
         if let Err(error) = numbers(&self.shape()).and_then(|_| numbers(&other.shape())) {
             return self.tape.reject("complex_mul", &[("left", self), ("right", other)], error);
@@ -292,6 +309,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn complex_abs(self) -> Var<'t> {
+        let _call = self.tape.call("complex_abs");
         match numbers(&self.shape()) {
             Ok(_) => self.named("complex_abs", self.at(-1, 0).hypot(self.at(-1, 1))),
             Err(error) => self.reject("complex_abs", error),
@@ -301,6 +319,7 @@ impl<'t> Var<'t> {
     /// Complex numbers with the sign of their imaginary parts changed.
     #[track_caller]
     pub fn complex_conj(self) -> Var<'t> {
+        let _call = self.tape.call("complex_conj");
         match numbers(&self.shape()) {
             Ok(_) => {
                 let (re, im) = self.parts();
@@ -328,8 +347,9 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn fftfreq(&self, n: usize, step: f64, dtype: DType) -> Var<'_> {
+        let _call = self.call("fftfreq");
         let start = self.len();
-        if let Err(error) = reals(&Meta::new(Shape::scalar(), dtype)) {
+        if let Err(error) = frequencies(n, step, dtype) {
             return self.reject("fftfreq", &[], error);
         }
         let place = self.iota([n], 0, DType::I64);
@@ -341,11 +361,22 @@ impl Tape {
     /// As [`Tape::fftfreq`], for the half spectrum of [`Var::rfft`].
     #[track_caller]
     pub fn rfftfreq(&self, n: usize, step: f64, dtype: DType) -> Var<'_> {
+        let _call = self.call("rfftfreq");
         let start = self.len();
-        if let Err(error) = reals(&Meta::new(Shape::scalar(), dtype)) {
+        if let Err(error) = frequencies(n, step, dtype) {
             return self.reject("rfftfreq", &[], error);
         }
         self.label(self.iota([n / 2 + 1], 0, dtype) / (n as f64 * step), "rfftfreq", start)
+    }
+}
+
+/// That there are frequencies of so many numbers at these distances.
+fn frequencies(n: usize, step: f64, dtype: DType) -> Result<()> {
+    reals(&Meta::new(Shape::scalar(), dtype))?;
+    match n > 0 && step.is_finite() && step != 0.0 {
+        true => Ok(()),
+        false => Err(Error::value(format!("the frequencies of {n} numbers at distances of {step}"))
+            .help("there is at least one number, and the distance is finite and not 0")),
     }
 }
 

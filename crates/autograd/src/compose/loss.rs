@@ -23,6 +23,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn one_hot(self, classes: usize) -> Var<'t> {
+        let _call = self.tape.call("one_hot");
         if let Err(error) = indices(&self.meta()) {
             return self.reject("one_hot", error);
         }
@@ -57,6 +58,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(self, labels: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("cross_entropy");
         const OP: &str = "cross_entropy";
         let labels = labels.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let Some(axes) = self.class_axis(OP, -1) else { return self.tape.poison() };

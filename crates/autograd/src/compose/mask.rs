@@ -4,6 +4,7 @@ use crate::graph::Var;
 use crate::operand::{Like, Operand};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::DType;
+use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
 impl<'t> Var<'t> {
@@ -18,6 +19,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn masked_fill(self, mask: impl Operand<'t>, value: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("masked_fill");
         let value = value.into_var(self.tape, Like::of(self));
         self.named("masked_fill", value.select(mask, self))
     }
@@ -34,6 +36,11 @@ impl<'t> Var<'t> {
     #[doc(alias = "isclose")]
     #[track_caller]
     pub fn is_close(self, other: impl Operand<'t>, relative: f64, absolute: f64) -> Var<'t> {
+        let _call = self.tape.call("is_close");
+        if let Some(odd) = [relative, absolute].into_iter().find(|tolerance| tolerance.is_nan() || *tolerance < 0.0) {
+            let error = Error::value(format!("a tolerance of {odd}"));
+            return self.reject("is_close", error.help("a tolerance is a small number, at least 0"));
+        }
         let other = other.into_var(self.tape, Like::of(self));
         let equal = self.eq(other);
         // Whole numbers are compared as floats: the tolerances are none of theirs.
@@ -55,6 +62,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logaddexp(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("logaddexp");
         let other = other.into_var(self.tape, Like::of(self));
         // NaN is neither above nor below, and comes out of the sum either way.
         let above = self.ge(other);

@@ -36,6 +36,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn matrix_power(self, n: i32) -> Var<'t> {
+        let _call = self.tape.call("matrix_power");
         const OP: &str = "matrix_power";
         if let Err(error) = square(&self.meta()) {
             return self.reject(OP, error);
@@ -73,6 +74,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn matrix_norm(self, norm: MatrixNorm) -> Var<'t> {
+        let _call = self.tape.call("matrix_norm");
         const OP: &str = "matrix_norm";
         let (rows, columns) = match matrix(&self.meta()) {
             Ok(sizes) => sizes,

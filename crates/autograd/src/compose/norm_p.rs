@@ -25,6 +25,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "vector_norm")]
     #[track_caller]
     pub fn norm_p(self, p: f64, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("norm_p");
         const OP: &str = "norm_p";
         let Some(axes) = self.resolve(OP, axes) else { return self.tape.poison() };
         let meta = self.meta();

@@ -28,6 +28,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn sort(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("sort");
         self.sorted("sort", axis, false)
     }
 
@@ -42,6 +43,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn sort_descending(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("sort_descending");
         self.sorted("sort_descending", axis, true)
     }
 
@@ -61,6 +63,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "topk")]
     #[track_caller]
     pub fn top_k(self, k: usize, axis: isize) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("top_k");
         let shape = self.shape();
         let refused = match shape.axis(axis) {
             Ok(at) if k <= shape[at] => {
@@ -88,6 +91,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn median(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("median");
         self.at_rank("median", 0.5, axis)
     }
 
@@ -104,6 +108,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "percentile")]
     #[track_caller]
     pub fn quantile(self, q: f64, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("quantile");
         match (0.0..=1.0).contains(&q) {
             true => self.at_rank("quantile", q, axis),
             false => {

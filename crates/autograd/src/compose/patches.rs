@@ -25,6 +25,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "im2col")]
     #[track_caller]
     pub fn unfold(self, size: impl Into<PerAxis>, options: impl Into<Conv>) -> Var<'t> {
+        let _call = self.tape.call("unfold");
         let (size, options) = (size.into(), options.into());
         let unfolded = columns(&self.shape(), &size, &options)
             .and_then(|found| Ok(self.conv_windows(&options, &found.all)?.permute(&found.back).reshape(found.whole)));
@@ -48,6 +49,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "col2im")]
     #[track_caller]
     pub fn fold(self, sizes: impl IntoShape, size: impl Into<PerAxis>, options: impl Into<Conv>) -> Var<'t> {
+        let _call = self.tape.call("fold");
         let folded = || {
             let (sizes, size, options) = (sizes.into_shape()?, size.into(), options.into());
             let &[examples, rows, places] = self.shape().dims() else {

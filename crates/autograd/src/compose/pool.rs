@@ -5,7 +5,7 @@ use crate::graph::Var;
 use crate::meta::floats;
 use crate::ops::windows::Places;
 use crate::sample::{Entry, Sample};
-use crate::spatial::{Along, FRONT, Padding, PerAxis, along, spatial};
+use crate::spatial::{Along, FRONT, Padding, PerAxis, along, spatial, tabled};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -111,7 +111,7 @@ impl Pool {
         let windows = along.count()?;
         match (0..windows).all(|i| counted(i) == counted(0)) {
             true => Ok(Counts::Same(counted(0))),
-            false => Ok(Counts::Each(Tensor::from_fn(windows, |i| counted(i) as f64)?)),
+            false => Ok(Counts::Each(tabled(windows, |i| counted(i) as f64)?)),
         }
     }
 }
@@ -140,7 +140,7 @@ impl Parts {
         let mut of = Parts { n, parts, counts: Counts::Same(1) };
         of.counts = match of.is_even() {
             true => Counts::Same(of.most()),
-            false => Counts::Each(Tensor::from_fn(parts, |i| of.count(i) as f64)?),
+            false => Counts::Each(tabled(parts, |i| of.count(i) as f64)?),
         };
         Ok(of)
     }
@@ -202,6 +202,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn max_pool(self, options: impl Into<Pool>) -> Var<'t> {
+        let _call = self.tape.call("max_pool");
         match options.into().along(&self.shape()) {
             Ok(all) => self.named("max_pool", self.all_windows(&all, self.least()).max_axes(elements(all.len()))),
             Err(error) => self.reject("max_pool", error),
@@ -221,6 +222,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn avg_pool(self, options: impl Into<Pool>) -> Var<'t> {
+        let _call = self.tape.call("avg_pool");
         let options = options.into();
         let found = floats(&self.meta()).and_then(|()| {
             let all = options.along(&self.shape())?;
@@ -248,6 +250,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn lp_pool(self, p: f64, options: impl Into<Pool>) -> Var<'t> {
+        let _call = self.tape.call("lp_pool");
         match floats(&self.meta()).and_then(|()| options.into().along(&self.shape())) {
             Ok(all) => self.named("lp_pool", self.all_windows(&all, 0.0).norm_p(p, elements(all.len()))),
             Err(error) => self.reject("lp_pool", error),
@@ -266,6 +269,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn adaptive_max_pool(self, parts: impl Into<PerAxis>) -> Var<'t> {
+        let _call = self.tape.call("adaptive_max_pool");
         match Parts::all(&self.shape(), &parts.into()).and_then(|all| self.parted(&all, self.least())) {
             Ok(windows) => self.named("adaptive_max_pool", windows.max_axes(elements(self.rank() - FRONT))),
             Err(error) => self.reject("adaptive_max_pool", error),
@@ -284,6 +288,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn adaptive_avg_pool(self, parts: impl Into<PerAxis>) -> Var<'t> {
+        let _call = self.tape.call("adaptive_avg_pool");
         let found = floats(&self.meta()).and_then(|()| {
             let all = Parts::all(&self.shape(), &parts.into())?;
             Ok((self.parted(&all, 0.0)?, all))
@@ -333,9 +338,9 @@ impl<'t> Var<'t> {
                 continue;
             }
             let index = |i: usize| (of.start(i % parts) + i / parts).min(of.n - 1) as i64;
-            x = x.gather(axis as isize, &Tensor::from_fn([most, parts], index)?);
+            x = x.gather(axis as isize, &tabled([most, parts], index)?);
             if !of.is_even() {
-                let inside = Tensor::from_fn([most, parts], |i| i / parts < of.count(i % parts))?;
+                let inside = tabled([most, parts], |i| i / parts < of.count(i % parts))?;
                 let inside = (i + 1..all.len()).fold(self.tape.input(&inside), |inside, _| inside.unsqueeze(-1));
                 x = x.select(inside, x.filled(value));
             }

@@ -5,6 +5,7 @@ use crate::graph::Var;
 use crate::operand::{Like, Operand};
 use crate::sample::{Entry, Sample};
 use smallvec::SmallVec;
+use std::ops::Range;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::{IntoShape, Shape};
 use wengert_tensor::tensor::Tensor;
@@ -14,20 +15,29 @@ type Order = SmallVec<[isize; 4]>;
 
 /// Over which axes [`Var::tensordot`] sums: the last `n` of the left and the first `n` of the right, or a list for each.
 pub trait IntoPairs {
-    /// The axes of the left value, which has `rank` of them, and those of the right.
-    fn into_pairs(self, rank: usize) -> (Order, Order);
+    /// The axes of the left value, which has `left` of them, and those of the right, which has `right`.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    fn into_pairs(self, left: usize, right: usize) -> Result<(Order, Order)>;
 }
 
 impl IntoPairs for usize {
-    fn into_pairs(self, rank: usize) -> (Order, Order) {
-        let n = self as isize;
-        ((0..n).map(|i| rank as isize - n + i).collect(), (0..n).collect())
+    fn into_pairs(self, left: usize, right: usize) -> Result<(Order, Order)> {
+        match left.checked_sub(self) {
+            Some(first) if self <= right => {
+                let axes = |axes: Range<usize>| axes.map(|axis| axis as isize).collect();
+                Ok((axes(first..left), axes(0..self)))
+            }
+            _ => Err(Error::axis(format!("{self} axes of {left} and of {right}"))
+                .help("it is at most the number of axes of either value")),
+        }
     }
 }
 
 impl<A: IntoAxes, B: IntoAxes> IntoPairs for (A, B) {
-    fn into_pairs(self, _rank: usize) -> (Order, Order) {
-        (self.0.into_axes(), self.1.into_axes())
+    fn into_pairs(self, _left: usize, _right: usize) -> Result<(Order, Order)> {
+        Ok((self.0.into_axes(), self.1.into_axes()))
     }
 }
 
@@ -43,6 +53,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn outer(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("outer");
         let other = other.into_var(self.tape, Like::of(self).single());
         match (self.rank(), other.rank()) {
             (1, 1) => self.named("outer", self.unsqueeze(1).mul(other.unsqueeze(0))),
@@ -64,6 +75,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn kron(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("kron");
         let other = other.into_var(self.tape, Like::of(self).single());
         match woven(&self.shape(), &other.shape()) {
             Ok([left, right, whole]) => self.named("kron", self.reshape(left).mul(other.reshape(right)).reshape(whole)),
@@ -86,17 +98,18 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn tensordot(self, other: impl Operand<'t>, axes: impl IntoPairs) -> Var<'t> {
+        let _call = self.tape.call("tensordot");
         let other = other.into_var(self.tape, Like::of(self).single());
         let (left, right) = (self.shape(), other.shape());
-        let (of_left, of_right) = axes.into_pairs(left.rank());
-        let Contraction { orders, sizes, whole } = match contraction(&left, &right, &of_left, &of_right) {
+        let pairs = axes.into_pairs(left.rank(), right.rank());
+        let Contraction { orders, sizes, whole } = match pairs.and_then(|(l, r)| contraction(&left, &right, &l, &r)) {
             Ok(found) => found,
             Err(error) => return self.tape.reject("tensordot", &[("left", self), ("right", other)], error),
         };
         let [m, k, n] = sizes;
         let (a, b) = (self.permute(&orders.0).reshape([m, k]), other.permute(&orders.1).reshape([k, n]));
         // Without a sum it is an outer product.
-        let y = if of_left.is_empty() { a.mul(b) } else { a.matmul(b) };
+        let y = if whole.rank() == left.rank() + right.rank() { a.mul(b) } else { a.matmul(b) };
         self.named("tensordot", y.reshape(whole))
     }
 }

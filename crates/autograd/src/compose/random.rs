@@ -24,6 +24,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn dropout(self, rate: f64) -> Var<'t> {
+        let _call = self.tape.call("dropout");
         if !(0.0..1.0).contains(&rate) {
             let error = Error::value(format!("a rate of {rate}")).help("a rate is at least 0 and below 1");
             return self.reject("dropout", error);

@@ -4,7 +4,7 @@ use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
 use crate::sample::{Entry, Sample};
-use crate::spatial::{Dims, FRONT, PerAxis, spatial};
+use crate::spatial::{Dims, FRONT, PerAxis, spatial, tabled};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -210,6 +210,7 @@ impl<'t> Var<'t> {
     #[doc(alias("upsample", "resize"))]
     #[track_caller]
     pub fn interpolate(self, resize: Resize) -> Var<'t> {
+        let _call = self.tape.call("interpolate");
         match self.resized(&resize) {
             Ok(y) => self.named("interpolate", y),
             Err(error) => self.reject("interpolate", error),
@@ -252,12 +253,12 @@ impl<'t> Var<'t> {
             return Ok(self);
         }
         let tap = |t: usize| -> Result<Var<'t>> {
-            let index = Tensor::from_fn(reading.to, |i| reading.tap(t, i).0 as i64)?;
+            let index = tabled(reading.to, |i| reading.tap(t, i).0 as i64)?;
             let picked = self.gather(axis, &index);
             if reading.taps() == 1 {
                 return Ok(picked);
             }
-            let share = self.tape.input(&Tensor::from_fn(reading.to, |i| reading.tap(t, i).1)?);
+            let share = self.tape.input(&tabled(reading.to, |i| reading.tap(t, i).1)?);
             Ok(picked * (0..after).fold(share.cast(self.dtype()), |share, _| share.unsqueeze(-1)))
         };
         let mut sum = tap(0)?;
@@ -279,6 +280,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn pixel_shuffle(self, r: usize) -> Var<'t> {
+        let _call = self.tape.call("pixel_shuffle");
         let shape = self.shape();
         let dims = || -> Result<(usize, [Dims; 2])> {
             let (front, [channels, height, width]) = image(&shape)?;
@@ -312,6 +314,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn pixel_unshuffle(self, r: usize) -> Var<'t> {
+        let _call = self.tape.call("pixel_unshuffle");
         let shape = self.shape();
         let dims = || -> Result<(usize, [Dims; 2])> {
             let (front, [channels, height, width]) = image(&shape)?;

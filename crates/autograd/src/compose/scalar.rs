@@ -19,6 +19,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn sinc(self) -> Var<'t> {
+        let _call = self.tape.call("sinc");
         let angle = self.scaled(PI);
         let square = angle.square();
         let series = [1.0 / 362_880.0, -1.0 / 5_040.0, 1.0 / 120.0, -1.0 / 6.0];
@@ -39,6 +40,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "radians")]
     #[track_caller]
     pub fn deg2rad(self) -> Var<'t> {
+        let _call = self.tape.call("deg2rad");
         self.named("deg2rad", self.scaled(PI / 180.0))
     }
 
@@ -54,6 +56,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "degrees")]
     #[track_caller]
     pub fn rad2deg(self) -> Var<'t> {
+        let _call = self.tape.call("rad2deg");
         self.named("rad2deg", self.scaled(180.0 / PI))
     }
 
@@ -68,6 +71,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn heaviside(self, at_zero: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("heaviside");
         let at_zero = at_zero.into_var(self.tape, Like::of(self));
         // The sign is −1, 0 or 1, and NaN where x is.
         let step = (self.sign() + self.filled(1.0)).mul(self.filled(0.5)).stop_gradient();
@@ -85,6 +89,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fmax(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("fmax");
         let other = other.into_var(self.tape, Like::of(self));
         let y = self.select(other.is_nan(), other.select(self.is_nan(), self.maximum(other)));
         self.named("fmax", y)
@@ -101,6 +106,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fmin(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("fmin");
         let other = other.into_var(self.tape, Like::of(self));
         let y = self.select(other.is_nan(), other.select(self.is_nan(), self.minimum(other)));
         self.named("fmin", y)
@@ -117,6 +123,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn nan_to_num(self) -> Var<'t> {
+        let _call = self.tape.call("nan_to_num");
         let largest = match self.dtype() {
             DType::F64 => f64::MAX,
             DType::F32 => f64::from(f32::MAX),
@@ -138,6 +145,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logaddexp2(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("logaddexp2");
         let other = other.into_var(self.tape, Like::of(self));
         self.named("logaddexp2", self.scaled(LN_2).logaddexp(other.scaled(LN_2)).scaled(LOG2_E))
     }
@@ -153,6 +161,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn xlogy(self, y: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("xlogy");
         let y = y.into_var(self.tape, Like::of(self));
         self.named("xlogy", times(self, y.log()))
     }
@@ -168,6 +177,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn xlog1py(self, y: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("xlog1py");
         let y = y.into_var(self.tape, Like::of(self));
         self.named("xlog1py", times(self, y.log1p()))
     }
@@ -183,6 +193,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logit(self) -> Var<'t> {
+        let _call = self.tape.call("logit");
         self.named("logit", self.log() - (-self).log1p())
     }
 
@@ -198,6 +209,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn floor_divide(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("floor_divide");
         let other = other.into_var(self.tape, Like::of(self));
         let quotient = (self - self.rem(other)) / other;
         self.named("floor_divide", if quotient.dtype().is_float() { quotient.round() } else { quotient })
@@ -214,6 +226,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn signbit(self) -> Var<'t> {
+        let _call = self.tape.call("signbit");
         let sign = if self.dtype().is_float() { self.filled(1.0).copysign(self) } else { self };
         self.named("signbit", sign.lt(sign.filled(0.0)))
     }
@@ -230,6 +243,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "modf")]
     #[track_caller]
     pub fn frac(self) -> Var<'t> {
+        let _call = self.tape.call("frac");
         self.named("frac", self - self.trunc())
     }
 
@@ -246,6 +260,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn frexp(self) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("frexp");
         let n = self.exponent();
         (self.named("frexp", self.ldexp(-n)), n.cast(DType::I32))
     }
@@ -261,6 +276,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn lcm(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("lcm");
         let other = other.into_var(self.tape, Like::of(self));
         // x / 0 is 0.
         self.named("lcm", (self / self.gcd(other) * other).abs())
@@ -277,6 +293,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn bessel_i0(self) -> Var<'t> {
+        let _call = self.tape.call("bessel_i0");
         self.named("bessel_i0", self.bessel_i0e() * self.abs().exp())
     }
 
@@ -291,6 +308,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn bessel_i1(self) -> Var<'t> {
+        let _call = self.tape.call("bessel_i1");
         self.named("bessel_i1", self.bessel_i1e() * self.abs().exp())
     }
 }

@@ -64,6 +64,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn scatter(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter");
         self.scattered("scatter", axis, index, source, |parts| {
             let (new, some) = self.stays(parts, Stays::Last);
             new.select(some, self)
@@ -74,6 +75,7 @@ impl<'t> Var<'t> {
     /// half to this value where it is equal, the rest to the first of the source.
     #[track_caller]
     pub fn scatter_max(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter_max");
         self.scattered("scatter_max", axis, index, source, |parts| {
             let (new, some) = self.stays(parts, Stays::Largest);
             new.maximum(self).select(some, self)
@@ -92,6 +94,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn scatter_min(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter_min");
         self.scattered("scatter_min", axis, index, source, |parts| {
             let (new, some) = self.stays(parts, Stays::Smallest);
             new.minimum(self).select(some, self)
@@ -112,6 +115,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn scatter_mul(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter_mul");
         self.scattered("scatter_mul", axis, index, source, |(axis, index, source)| {
             let size = self.shape().get(axis).copied().unwrap_or_default();
             let axis = axis as isize;
@@ -137,6 +141,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "index_copy")]
     #[track_caller]
     pub fn index_set(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("index_set");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let source = source.into_var(self.tape, Like::of(self));
         let shape = source.shape();
@@ -166,6 +171,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn dynamic_slice(self, axis: isize, start: Var<'t>, size: usize) -> Var<'t> {
+        let _call = self.tape.call("dynamic_slice");
         match self.places(axis, start, size) {
             Ok(places) => self.gather(axis, places),
             Err(error) => self.tape.reject("dynamic_slice", &[("values", self), ("start", start)], error),
@@ -186,6 +192,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "dynamic_update_slice")]
     #[track_caller]
     pub fn dynamic_update(self, axis: isize, start: Var<'t>, patch: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("dynamic_update");
         let patch = patch.into_var(self.tape, Like::of(self));
         let size = patch.shape().axis(axis).map(|axis| patch.dim(axis as isize));
         match size.and_then(|size| self.places(axis, start, size)) {
@@ -218,6 +225,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn take(self, index: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("take");
         self.named("take", self.flatten().gather(0, index))
     }
 
@@ -237,6 +245,7 @@ impl<'t> Var<'t> {
     #[doc(alias("boolean_mask", "compress"))]
     #[track_caller]
     pub fn masked_select(self, mask: impl Operand<'t>) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("masked_select");
         let mask = mask.into_var(self.tape, Like::of(self).with_dtype(DType::Bool)).broadcast_to(self.shape());
         let (values, mask) = (self.flatten(), mask.flatten());
         let count = mask.cast(DType::I64).sum();
@@ -260,6 +269,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn unique(self) -> (Var<'t>, Var<'t>, Var<'t>) {
+        let _call = self.tape.call("unique");
         let (tape, n) = (self.tape, self.len());
         let none = || tape.constant([n], 0i64);
         let sorted = self.flatten().sort(0);
@@ -286,6 +296,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn bincount(self, classes: usize) -> Var<'t> {
+        let _call = self.tape.call("bincount");
         let ones = self.tape.constant([self.len()], 1i64);
         self.named("bincount", self.tape.constant([classes], 0i64).index_add(0, self.flatten(), ones))
     }

@@ -20,6 +20,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("softmax");
         let Some(axes) = self.class_axis("softmax", axis) else { return self.tape.poison() };
         let shape = self.shape();
         let y = widened(self, |x| {
@@ -40,6 +41,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("log_softmax");
         let Some(axes) = self.class_axis("log_softmax", axis) else { return self.tape.poison() };
         let shape = self.shape();
         let y = widened(self, |x| {
@@ -60,6 +62,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn logsumexp(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("logsumexp");
         let Some(axes) = self.class_axis("logsumexp", axis) else { return self.tape.poison() };
         let shape = self.shape();
         let y = widened(self, |x| {

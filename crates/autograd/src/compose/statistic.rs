@@ -21,12 +21,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn mean(self) -> Var<'t> {
+        let _call = self.tape.call("mean");
         self.mean_over("mean", self.all_axes())
     }
 
     /// The mean over some axes.
     #[track_caller]
     pub fn mean_axes(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("mean");
         match self.resolve("mean", axes) {
             Some(axes) => self.mean_over("mean", axes),
             None => self.tape.poison(),
@@ -36,6 +38,7 @@ impl<'t> Var<'t> {
     /// As [`Var::mean_axes`], with the axes kept at size 1.
     #[track_caller]
     pub fn mean_keep(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("mean");
         match self.resolve("mean", axes) {
             Some(axes) => self.mean_over("mean", axes.clone()).keeping(&self.shape(), &axes),
             None => self.tape.poison(),
@@ -55,12 +58,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn var(self) -> Var<'t> {
+        let _call = self.tape.call("var");
         self.var_over(self.all_axes())
     }
 
     /// The variance over some axes.
     #[track_caller]
     pub fn var_axes(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("var");
         match self.resolve("var", axes) {
             Some(axes) => self.var_over(axes),
             None => self.tape.poison(),
@@ -70,6 +75,7 @@ impl<'t> Var<'t> {
     /// As [`Var::var_axes`], with the axes kept at size 1.
     #[track_caller]
     pub fn var_keep(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("var");
         match self.resolve("var", axes) {
             Some(axes) => self.var_over(axes.clone()).keeping(&self.shape(), &axes),
             None => self.tape.poison(),
@@ -87,6 +93,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn var_corrected(self, axes: impl IntoAxes, correction: f64) -> Var<'t> {
+        let _call = self.tape.call("var");
         match self.resolve("var", axes) {
             Some(axes) => self.spread_out("var", axes, correction),
             None => self.tape.poison(),
@@ -104,18 +111,21 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn std(self) -> Var<'t> {
+        let _call = self.tape.call("std");
         self.std_over(self.all_axes(), 0.0)
     }
 
     /// The standard deviation over some axes.
     #[track_caller]
     pub fn std_axes(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("std");
         self.std_corrected(axes, 0.0)
     }
 
     /// As [`Var::std_axes`], with the axes kept at size 1.
     #[track_caller]
     pub fn std_keep(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("std");
         match self.resolve("std", axes) {
             Some(axes) => self.std_over(axes.clone(), 0.0).keeping(&self.shape(), &axes),
             None => self.tape.poison(),
@@ -125,6 +135,7 @@ impl<'t> Var<'t> {
     /// The root of [`Var::var_corrected`].
     #[track_caller]
     pub fn std_corrected(self, axes: impl IntoAxes, correction: f64) -> Var<'t> {
+        let _call = self.tape.call("std");
         match self.resolve("std", axes) {
             Some(axes) => self.std_over(axes, correction),
             None => self.tape.poison(),
@@ -142,12 +153,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn norm(self) -> Var<'t> {
+        let _call = self.tape.call("norm");
         self.norm_over(self.all_axes())
     }
 
     /// The Euclidean norm over some axes. Its gradient at 0 is taken as 0.
     #[track_caller]
     pub fn norm_axes(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("norm");
         match self.resolve("norm", axes) {
             Some(axes) => self.norm_over(axes),
             None => self.tape.poison(),
@@ -157,6 +170,7 @@ impl<'t> Var<'t> {
     /// As [`Var::norm_axes`], with the axes kept at size 1.
     #[track_caller]
     pub fn norm_keep(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("norm");
         match self.resolve("norm", axes) {
             Some(axes) => self.norm_over(axes.clone()).keeping(&self.shape(), &axes),
             None => self.tape.poison(),

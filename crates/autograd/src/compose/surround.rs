@@ -2,6 +2,7 @@
 
 use crate::graph::Var;
 use crate::sample::{Entry, Sample};
+use crate::spatial::tabled;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
@@ -47,6 +48,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn pad_with(self, mode: PadMode, axis: isize, before: usize, after: usize) -> Var<'t> {
+        let _call = self.tape.call("pad_with");
         match self.surrounded(mode, axis, before, after) {
             Ok(y) => self.named("pad_with", y),
             Err(error) => self.reject("pad_with", error),
@@ -67,7 +69,7 @@ impl<'t> Var<'t> {
         let padded = n.checked_add(before).and_then(|n| n.checked_add(after));
         let padded = padded.ok_or_else(|| Error::shape("the padded size overflows"))?;
         shape.with(at, padded)?;
-        let index = Tensor::from_fn(padded, |i| mode.index(i as i128 - before as i128, n as i128) as i64)?;
+        let index = tabled(padded, |i| mode.index(i as i128 - before as i128, n as i128) as i64)?;
         Ok(self.gather(axis, &index))
     }
 }

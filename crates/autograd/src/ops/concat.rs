@@ -136,6 +136,7 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn stack<'t>(&'t self, values: &[Var<'t>], axis: isize) -> Var<'t> {
+        let _call = self.call("stack");
         if let Some(pair) = values.windows(2).find(|pair| pair[0].shape() != pair[1].shape()) {
             let error = Error::shape(format!("{} and {} differ", pair[0].shape(), pair[1].shape()));
             return self.reject("stack", &[("one", pair[0]), ("next", pair[1])], error);

@@ -64,6 +64,10 @@ impl Op for Cond {
         "cond"
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["condition", "operand"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let Some((condition, rest)) = inputs.split_first() else {
             return Err(Error::state("takes a condition"));

@@ -49,6 +49,10 @@ impl Op for Converged {
         }
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["value", "change", "bound"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let [x, left, bound] = operands(inputs)?;
         match left == bound && left.dtype == DType::F64 {

@@ -119,6 +119,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn eigh(self) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("eigh");
         let packed = self.then(OpRef::Static(&Eigh));
         if self.tape.failed.get() {
             return (packed, packed);
@@ -138,6 +139,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn eigvalsh(self) -> Var<'t> {
+        let _call = self.tape.call("eigvalsh");
         self.named("eigvalsh", self.eigh().0)
     }
 }

@@ -134,12 +134,14 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn any(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("any");
         self.mask("any", |x| x.max_axes(axes))
     }
 
     /// Whether all elements of a mask are true, over some axes.
     #[track_caller]
     pub fn all(self, axes: impl IntoAxes) -> Var<'t> {
+        let _call = self.tape.call("all");
         self.mask("all", |x| x.min_axes(axes))
     }
 

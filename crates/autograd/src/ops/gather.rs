@@ -231,6 +231,7 @@ impl<'t> Var<'t> {
     #[doc(alias("embedding", "index"))]
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("gather");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         match self.shape().axis(axis) {
             Ok(axis) => self.tape.record(Gather { axis }, &[self, index]),
@@ -276,6 +277,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn index_add(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("index_add");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let source = source.into_var(self.tape, Like::of(self));
         let shape = self.shape();

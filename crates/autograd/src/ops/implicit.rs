@@ -64,6 +64,10 @@ impl Op for Implicit {
         "implicit"
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["solution", "operand"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let z = inputs.first().copied().ok_or_else(|| Error::state("takes a solution"))?;
         match z.dtype.is_float() {

@@ -9,6 +9,7 @@
 use crate::class::{Class, IndexFn};
 use crate::graph::{Derivative, Op, Tape, Var};
 use crate::meta::{Meta, operands};
+use crate::operand::number;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -34,7 +35,16 @@ impl Op for Iota {
         let [] = operands(inputs)?;
         match self.dtype {
             DType::Bool => Err(Error::dtype("counts in numbers, not in bool").help("compare a count: .lt(n)")),
-            dtype => Ok(Meta::new(self.shape.clone(), dtype)),
+            dtype => {
+                let last = self.shape.get(self.axis).map_or(0, |size| size.saturating_sub(1)) as f64;
+                // In floats that have no place for the units it is rounded.
+                match number(last, dtype).filter(|last| last.to_f64().is_finite()) {
+                    Some(_) => Ok(Meta::new(self.shape.clone(), dtype)),
+                    None => {
+                        Err(Error::dtype(format!("counts to {last}, which is no {dtype}")).help("count in DType::I64"))
+                    }
+                }
+            }
         }
     }
 

@@ -135,6 +135,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn linear_scan(self, decay: impl Operand<'t>, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("linear_scan");
         let decay = decay.into_var(self.tape, Like::of(self));
         let shape = self.shape();
         match shape.axis(axis) {

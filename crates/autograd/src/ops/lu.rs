@@ -135,6 +135,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn lu(self) -> (Var<'t>, Var<'t>, Var<'t>) {
+        let _call = self.tape.call("lu");
         let packed = self.then(OpRef::Static(&Lu));
         if self.tape.failed.get() {
             return (packed, packed, packed);

@@ -154,6 +154,7 @@ impl<'t> Var<'t> {
     #[doc(alias("inner", "vdot"))]
     #[track_caller]
     pub fn dot(self, other: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("dot");
         let other = other.into_var(self.tape, Like::of(self));
         match (self.rank(), self.shape() == other.shape()) {
             (1, true) => (self * other).sum(),

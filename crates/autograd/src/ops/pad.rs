@@ -11,6 +11,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
+use crate::operand::number;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::{Element, Scalar};
 use wengert_tensor::error::{Error, Result};
@@ -124,9 +125,23 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub fn pad(self, axis: isize, before: usize, after: usize, value: f64) -> Var<'t> {
         match self.shape().axis(axis) {
-            Ok(_) if before == 0 && after == 0 => self,
-            Ok(axis) => self.pad_apart(axis, before, after, 0, value),
+            Ok(axis) => match number(value, self.dtype()) {
+                Some(_) => self.padded(axis, before, after, value),
+                None => {
+                    let error = Error::dtype(format!("{value} is no {}", self.dtype()));
+                    self.reject("pad", error.help("convert first: .cast(DType::F32)"))
+                }
+            },
             Err(error) => self.reject("pad", error),
+        }
+    }
+
+    /// As [`Var::pad`], with the number of the dtype that is nearest to `value`: −∞ is the least one.
+    #[track_caller]
+    pub(crate) fn padded(self, axis: usize, before: usize, after: usize, value: f64) -> Var<'t> {
+        match before == 0 && after == 0 {
+            true => self,
+            false => self.pad_apart(axis, before, after, 0, value),
         }
     }
 

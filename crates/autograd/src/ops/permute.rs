@@ -83,6 +83,7 @@ impl<'t> Var<'t> {
     #[doc(alias("swapaxes", "swapdims"))]
     #[track_caller]
     pub fn transpose(self, a: isize, b: isize) -> Var<'t> {
+        let _call = self.tape.call("transpose");
         let shape = self.shape();
         match shape.axis(a).and_then(|a| Ok((a, shape.axis(b)?))) {
             Ok((a, b)) if a == b => self,

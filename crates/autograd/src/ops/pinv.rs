@@ -114,6 +114,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn pinv(self) -> Var<'t> {
+        let _call = self.tape.call("pinv");
         let size = self.shape().iter().rev().take(2).copied().max().unwrap_or(1).max(1);
         let precision = match self.dtype() {
             DType::F64 => f64::EPSILON,
@@ -143,6 +144,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "least_squares")]
     #[track_caller]
     pub fn lstsq(self, b: impl crate::operand::Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("lstsq");
         self.named("lstsq", self.pinv().matmul(b))
     }
 }

@@ -114,6 +114,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn qr(self) -> (Var<'t>, Var<'t>) {
+        let _call = self.tape.call("qr");
         let packed = self.then(OpRef::Static(&Qr));
         if self.tape.failed.get() {
             return (packed, packed);

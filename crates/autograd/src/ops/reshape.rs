@@ -88,10 +88,11 @@ impl<'t> Var<'t> {
     #[doc(alias = "ravel")]
     #[track_caller]
     pub fn flatten(self) -> Var<'t> {
+        let _call = self.tape.call("flatten");
         self.named("flatten", self.reshape(self.len()))
     }
 
-    /// The axes from `axis` on become one; `flatten_from(1)` keeps the batch.
+    /// The axes from `axis` on become one; `flatten_from(1)` keeps the batch. From behind the last axis on there is one of size 1.
     ///
     /// ```
     /// # use wengert_autograd::Apply;

@@ -94,6 +94,10 @@ impl Op for Scan {
         "scan"
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["operand", "operand"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let Frame { body, states, xs, length, .. } = &*self.frame;
         if inputs.len() != body.inputs.len() {

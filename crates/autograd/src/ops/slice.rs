@@ -139,6 +139,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn at(self, axis: isize, index: usize) -> Var<'t> {
+        let _call = self.tape.call("at");
         self.slice(axis, index..index.saturating_add(1)).squeeze(axis)
     }
 }

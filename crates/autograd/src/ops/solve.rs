@@ -140,6 +140,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn solve(self, b: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("solve");
         let b = b.into_var(self.tape, Like::of(self).single());
         // Of what is broadcast, the factors are broadcast, and not what is factored.
         let factors = self.then(OpRef::Static(&Lu));
@@ -168,6 +169,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "inverse")]
     #[track_caller]
     pub fn inv(self) -> Var<'t> {
+        let _call = self.tape.call("inv");
         match crate::matrices::square(&self.meta()) {
             Ok(_) => self.named("inv", self.solve(crate::ops::lu::unit(self))),
             Err(error) => self.reject("inv", error),

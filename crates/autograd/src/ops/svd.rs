@@ -118,6 +118,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn svd(self) -> (Var<'t>, Var<'t>, Var<'t>) {
+        let _call = self.tape.call("svd");
         let packed = self.then(OpRef::Static(&Svd));
         if self.tape.failed.get() {
             return (packed, packed, packed);
@@ -137,6 +138,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn svdvals(self) -> Var<'t> {
+        let _call = self.tape.call("svdvals");
         self.named("svdvals", self.svd().1)
     }
 }

@@ -166,6 +166,7 @@ impl<'t> Var<'t> {
     #[doc(alias("take_along_axis", "take_along_dim"))]
     #[track_caller]
     pub fn take_along(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("take_along");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         match self.shape().axis(axis) {
             Ok(axis) => self.tape.record(TakeAlong { axis }, &[self, index]),
@@ -185,6 +186,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn scatter_add(self, axis: isize, index: impl Operand<'t>, source: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("scatter_add");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let source = source.into_var(self.tape, Like::of(self));
         let shape = self.shape();

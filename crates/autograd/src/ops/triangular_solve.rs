@@ -149,6 +149,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "solve_triangular")]
     #[track_caller]
     pub fn triangular_solve(self, b: impl Operand<'t>, triangle: Triangle) -> Var<'t> {
+        let _call = self.tape.call("triangular_solve");
         let b = b.into_var(self.tape, Like::of(self).single());
         self.as_system(b, |a, b| a.tape.record(TriangularSolve { triangle }, &[a, b]))
     }

@@ -61,6 +61,10 @@ impl Op for While {
         "while_loop"
     }
 
+    fn labels(&self) -> &'static [&'static str] {
+        &["operand", "operand"]
+    }
+
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
         let wanted: Vec<&Input> = self.turn.inputs().collect();
         let fits =

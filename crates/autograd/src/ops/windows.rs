@@ -258,6 +258,7 @@ impl<'t> Var<'t> {
     #[doc(alias = "sliding_window_view")]
     #[track_caller]
     pub fn windows(self, axis: isize, size: usize, step: usize, dilation: usize) -> Var<'t> {
+        let _call = self.tape.call("windows");
         match self.shape().axis(axis) {
             Ok(axis) => {
                 let y = self.then(Windows(Places { axis, size, step, dilation }));
@@ -279,6 +280,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn fold_windows(self, axis: isize, n: usize, step: usize, dilation: usize) -> Var<'t> {
+        let _call = self.tape.call("fold_windows");
         let shape = self.shape();
         let found = match shape.split_last() {
             Some((&size, windows)) => Shape::new(windows).and_then(|windows| Ok((size, windows.axis(axis)?))),

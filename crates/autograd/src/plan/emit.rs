@@ -29,6 +29,8 @@ pub(crate) struct Emitted {
     pub(crate) outputs: Vec<usize>,
     /// For each call, the hash of the node it computes.
     pub(crate) origins: Vec<u128>,
+    /// The hash of the node with the largest value between the inputs and the outputs: it is to blame where there is no room.
+    pub(crate) largest: u128,
 }
 
 /// An op's own kernel.
@@ -89,12 +91,16 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
     let mut arena = Arena::default();
     let mut steps = Vec::with_capacity(order.len());
     let mut origins = Vec::new();
+    let mut largest = (0, 0);
     for (at, &g) in order.iter().enumerate() {
         let group = &grouping.groups[g as usize];
         for &m in &group.members {
             let id = m as usize;
             let bytes = items[id].bytes();
             if emitter.regions[id].is_none() && last_use[id].is_some() && bytes > 0 {
+                if bytes > largest.0 {
+                    largest = (bytes, items[id].origin);
+                }
                 let block = arena.take(bytes);
                 emitter.blocks[id] = Some(block);
                 emitter.regions[id] = Some(Region::new(ARENA, block.offset, bytes));
@@ -131,7 +137,7 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
     }
     let buffers = Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
     let program = Program::new(steps, buffers)?;
-    Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins })
+    Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins, largest: largest.1 })
 }
 
 impl Emitter<'_> {

@@ -1,6 +1,7 @@
 //! The nodes that an answer needs, in order, with what is bound at run time as leaves.
 
 use crate::class::Class;
+use crate::frame::{asked, framed};
 use crate::graph::{Graph as Recorded, Leaf, Node as RecordedNode, NodeId, Source};
 use crate::hash::Table;
 use crate::meta::Meta;
@@ -63,8 +64,12 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
             leaf(recorded, &mut graph, &mut leaves, node.leaf, &node.meta, node.hash)?
         } else {
             if matches!(node.op.class(), Class::Leaf) {
-                return Err(Error::state("inside of vmap, a loop or a branch there is no value yet")
-                    .help("return it from the closure, and ask for its value outside"));
+                let error = Error::state("inside of vmap, a loop, a branch or a checkpoint there is no value yet")
+                    .help("return it from the closure, and ask for its value outside");
+                return Err(match outputs {
+                    [one] => asked(recorded, node, *one, error),
+                    _ => framed(recorded, error, node.origin()),
+                });
             }
             let mut inputs: SmallVec<[u32; 3]> = SmallVec::with_capacity(node.inputs.len());
             for &input in node.inputs.iter().take(read(node)) {

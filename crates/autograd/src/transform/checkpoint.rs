@@ -81,11 +81,13 @@ impl Checkpoint {
         x: V,
         f: impl FnOnce(V::Of<Var<'t>>) -> W,
     ) -> W::Of<Var<'t>> {
+        let call = tape.call("checkpoint");
         let list = x.list();
         let given: Vec<Input> = list.iter().map(|var| Input::value(var.meta())).collect();
         let (traced, form) = trace_with(tape, "checkpoint", &given, |v| {
             let mut v = v.iter();
-            let form = f(x.map(|_| v.next().copied().unwrap_or(tape.poison())));
+            let form = x.map(|_| v.next().copied().unwrap_or(tape.poison()));
+            let form = call.outside(|| f(form));
             (packed(tape, &form.list()), form)
         });
         let Some(traced) = traced else { return form.map(|_| tape.poison()) };

@@ -2,6 +2,7 @@
 
 use crate::body::{Body, Input, Traced, trace, trace_with};
 use crate::graph::{Tape, Var};
+use crate::meta::Meta;
 use crate::ops::cond::Fork;
 use crate::ops::scan::Frame;
 use crate::ops::while_loop::Turn;
@@ -62,6 +63,7 @@ impl Loop {
         xs: X,
         step: impl FnOnce(C::Of<Var<'t>>, X::Of<Var<'t>>) -> (D, Y),
     ) -> (C::Of<Var<'t>>, Y::Of<Var<'t>>) {
+        let call = tape.call("scan");
         let (start, elements) = (init.list(), xs.list());
         let length = match self.length_of(&elements) {
             Ok(length) => length,
@@ -72,7 +74,7 @@ impl Loop {
             }
         };
         let (last, series, y) = self.record(tape, &start, &elements, length, |c, x| {
-            let (c, y) = step(refill(tape, &init, c), refill(tape, &xs, x));
+            let (c, y) = call.outside(|| step(refill(tape, &init, c), refill(tape, &xs, x)));
             (c.list().to_vec(), y.list().to_vec(), y)
         });
         (refill(tape, &init, &last), refill(tape, &y, &series))
@@ -100,21 +102,20 @@ impl Loop {
         condition: impl FnOnce(C::Of<Var<'t>>) -> Var<'t>,
         step: impl FnOnce(C::Of<Var<'t>>) -> D,
     ) -> C::Of<Var<'t>> {
+        let call = tape.call("while_loop");
         let start = init.list();
+        let condition = |c: &[Var<'t>]| call.outside(|| condition(refill(tape, &init, c)));
+        let step = |c: &[Var<'t>]| call.outside(|| step(refill(tape, &init, c)).list().to_vec());
         let Some(length) = self.length else {
-            let last = unbounded(
-                tape,
-                &start,
-                |c| condition(refill(tape, &init, c)),
-                |c| step(refill(tape, &init, c)).list().to_vec(),
-            );
+            let last = unbounded(tape, &start, condition, step);
             return refill(tape, &init, &last);
         };
         let (last, _, ()) = self.record(tape, &start, &[], length, |c, _| {
-            let go = condition(refill(tape, &init, c));
-            let next =
-                fork(tape, go, c, |c| (step(refill(tape, &init, c)).list().to_vec(), ()), |c| (c.to_vec(), ())).0;
-            (next, Vec::new(), ())
+            let go = condition(c);
+            if !is_condition(tape, &go.meta()) {
+                return (vec![tape.poison(); c.len()], Vec::new(), ());
+            }
+            (fork(tape, go, c, |c| (step(c), ()), |c| (c.to_vec(), ())).0, Vec::new(), ())
         });
         refill(tape, &init, &last)
     }
@@ -265,6 +266,17 @@ fn fork<'t, R, S>(
     (Arc::new(fork).record(tape, &all), more)
 }
 
+/// That a loop can ask its condition.
+#[track_caller]
+fn is_condition(tape: &Tape, go: &Meta) -> bool {
+    let holds = go.dtype == DType::Bool && go.shape.rank() == 0;
+    if !holds {
+        let error = Error::shape(format!("a condition is one bool, not {go}"));
+        tape.reject("while_loop", &[], error.help("compare a single number: .sum(), .max(), .any(axes)"));
+    }
+    holds
+}
+
 #[track_caller]
 fn unbounded<'t>(
     tape: &'t Tape,
@@ -277,9 +289,7 @@ fn unbounded<'t>(
     let condition = trace(tape, "while_loop", &given, |v| vec![condition(v)]);
     let step = trace(tape, "while_loop", &given, step);
     let (Some(condition), Some(step)) = (condition, step) else { return poison };
-    if let Some(go) = condition.body.output(0).filter(|go| go.dtype != DType::Bool || go.shape.rank() != 0) {
-        let error = Error::shape(format!("a condition is one bool, not {go}"));
-        tape.reject("while_loop", &[], error.help("compare a single number: .sum(), .max(), .any(axes)"));
+    if !condition.body.output(0).is_some_and(|go| is_condition(tape, go)) {
         return poison;
     }
     if !keeps_states(tape, "while_loop", start, step.body.outputs.len(), &step.body) {
@@ -345,15 +355,16 @@ impl Tape {
         first: impl FnOnce(V::Of<Var<'t>>) -> W,
         second: impl FnOnce(V::Of<Var<'t>>) -> U,
     ) -> W::Of<Var<'t>> {
+        let call = self.call("cond");
         let (values, form) = fork(
             self,
             condition,
             &x.list(),
             |v| {
-                let form = first(refill(self, &x, v));
+                let form = call.outside(|| first(refill(self, &x, v)));
                 (form.list().to_vec(), form)
             },
-            |v| (second(refill(self, &x, v)).list().to_vec(), ()),
+            |v| (call.outside(|| second(refill(self, &x, v)).list().to_vec()), ()),
         );
         refill(self, &form, &values)
     }

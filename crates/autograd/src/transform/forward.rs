@@ -4,6 +4,7 @@
 //! the transpose of u ↦ Jᵀu is v ↦ Jv. So every op has both modes by its one rule, and they cannot disagree. The half that is
 //! recorded to be transposed is never asked for, so it is never computed.
 
+use crate::frame::not_differentiable;
 use crate::graph::{NodeId, Tape, Var};
 use crate::ops::reshape::Reshape;
 use crate::vars::Vars;
@@ -116,10 +117,14 @@ impl Tape {
             if self.failed.get() {
                 break;
             }
-            if !y.dtype().is_float() || x.iter().any(|x| !x.dtype().is_float()) {
-                let what = if y.dtype().is_float() { "by" } else { "of" };
-                let message = format!("there is no derivative {what} integers or bool");
-                self.reject("jvp", &[("of", y)], Error::new(ErrorKind::NotDifferentiable, message));
+            if let Some(x) = x.iter().find(|x| !x.dtype().is_float()) {
+                let message = format!("there is no derivative by {}: it does not vary continuously", x.dtype());
+                self.reject("jvp", &[("by", *x)], Error::new(ErrorKind::NotDifferentiable, message));
+                break;
+            }
+            if !y.dtype().is_float() {
+                let error = not_differentiable(&self.graph.borrow(), y.id);
+                self.reject("jvp", &[("of", y)], error);
                 break;
             }
             // A node of its own, of which no constant of the function is a copy.

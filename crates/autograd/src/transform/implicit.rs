@@ -41,6 +41,8 @@ impl FixedPoint {
         if tape.failed.get() {
             return tape.poison();
         }
+        let call = tape.call("fixed_point");
+        let f = |z: Var<'t>| call.outside(|| f(z));
         let tolerance = self.tolerance.unwrap_or(match start.dtype() {
             DType::F64 => 1e-14,
             DType::F32 => 5e-7,
@@ -123,6 +125,7 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn root<'t>(&'t self, solution: Var<'t>, equation: impl FnOnce(Var<'t>) -> Var<'t>) -> Var<'t> {
-        implicit(self, "root", solution.stop_gradient(), equation)
+        let call = self.call("root");
+        implicit(self, "root", solution.stop_gradient(), |z| call.outside(|| equation(z)))
     }
 }

@@ -22,8 +22,9 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn jacobian<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
+        let call = self.call("jacobian");
         let x = fresh(x);
-        let y = f(x);
+        let y = call.outside(|| f(x));
         match y.len() <= x.len() {
             true => self.jacobian_of(y, x),
             false => self.columns(y, x),
@@ -34,16 +35,18 @@ impl Tape {
     #[doc(alias = "jacrev")]
     #[track_caller]
     pub fn jacobian_reverse<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
+        let call = self.call("jacobian");
         let x = fresh(x);
-        self.jacobian_of(f(x), x)
+        self.jacobian_of(call.outside(|| f(x)), x)
     }
 
     /// The Jacobian by forward mode: one direction for each element of x, as one batch.
     #[doc(alias = "jacfwd")]
     #[track_caller]
     pub fn jacobian_forward<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
+        let call = self.call("jacobian");
         let x = fresh(x);
-        self.columns(f(x), x)
+        self.columns(call.outside(|| f(x)), x)
     }
 
     /// The Jacobian of a value that is on the tape already.
@@ -78,8 +81,9 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn hessian<'t>(&'t self, f: impl FnOnce(Var<'t>) -> Var<'t>, x: Var<'t>) -> Var<'t> {
+        let call = self.call("hessian");
         let x = fresh(x);
-        let gradient = self.grad(f(x), x);
+        let gradient = self.grad(call.outside(|| f(x)), x);
         self.jacobian_of(gradient, x)
     }
 
@@ -97,12 +101,18 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn hvp<'t, V: Vars<'t>>(&'t self, f: impl FnOnce(V::Of<Var<'t>>) -> Var<'t>, x: V, v: V) -> V::Of<Var<'t>> {
+        let call = self.call("hvp");
         let (form, list) = fresh_all(&x);
-        let y = f(form);
+        let y = call.outside(|| f(form));
         let gradients = self.grad(y, list.to_vec());
         let directions = v.list();
         if directions.len() != list.len() && !self.failed.get() {
             self.reject("hvp", &[("of", y)], Error::shape("a direction for each input"));
+        }
+        let other = list.iter().zip(&directions).find(|(x, v)| x.meta() != v.meta()).filter(|_| !self.failed.get());
+        if let Some((x, v)) = other {
+            let error = Error::shape(format!("a direction of {} for a value of {}", v.meta(), x.meta()));
+            self.reject("hvp", &[("of", *x), ("along", *v)], error.help("it has the shape and dtype of the value"));
         }
         let parts = gradients.into_iter().zip(directions).map(|(g, v)| g.mul(v).sum());
         let along = parts.reduce(|sum, part| sum.add(part)).unwrap_or(y);

@@ -31,11 +31,13 @@ impl Tape {
         f: impl FnOnce(V::Of<Var<'t>>) -> W,
         replace: impl FnMut(&OpRef) -> OpRef,
     ) -> W::Of<Var<'t>> {
+        let call = self.call("rewrite");
         let list = x.list();
         let given: Vec<Input> = list.iter().map(|var| Input::value(var.meta())).collect();
         let (traced, form) = trace_with(self, "rewrite", &given, |v| {
             let mut v = v.iter();
-            let form = f(x.map(|_| v.next().copied().unwrap_or(self.poison())));
+            let form = x.map(|_| v.next().copied().unwrap_or(self.poison()));
+            let form = call.outside(|| f(form));
             (form.list().to_vec(), form)
         });
         let Some(traced) = traced else { return form.map(|_| self.poison()) };

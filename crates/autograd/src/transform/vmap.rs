@@ -6,7 +6,7 @@
 
 use crate::batch::{Batch, Randomness, check, stacked};
 use crate::class::Class;
-use crate::graph::{NodeId, OpRef, Origin, Tape, Var};
+use crate::graph::{NodeId, OpRef, Tape, Var};
 use crate::ops::broadcast::Broadcast;
 use crate::ops::leaf::Example;
 use crate::vars::Vars;
@@ -62,6 +62,7 @@ impl Vmap {
         inputs: V,
         f: impl FnOnce(V::Of<Var<'t>>) -> W,
     ) -> W::Of<Var<'t>> {
+        let call = tape.call("vmap");
         let list = inputs.list();
         let (size, fronts) = match self.fronts(tape, &list) {
             Ok(found) => found,
@@ -84,7 +85,7 @@ impl Vmap {
             _ => var,
         });
         let updates = tape.updates().len();
-        let outputs = f(form);
+        let outputs = call.outside(|| f(form));
         if tape.failed.get() {
             return outputs.map(|_| tape.poison());
         }
@@ -240,8 +241,7 @@ impl<'t> Batcher<'t> {
         let (op, inputs, meta, origin) = {
             let graph = tape.graph.borrow();
             let Ok(node) = graph.node(id) else { return Ok(()) };
-            let origin = Origin { location: node.location, scope: node.scope };
-            (node.op.clone(), node.inputs.clone(), node.meta.clone(), origin)
+            (node.op.clone(), node.inputs.clone(), node.meta.clone(), node.origin())
         };
         let operands: SmallVec<[(Var<'t>, bool); 3]> = inputs
             .iter()

@@ -43,6 +43,7 @@ impl Tape {
     /// ```
     #[track_caller]
     pub fn einsum<'t>(&'t self, expression: &str, operands: &[Var<'t>]) -> Var<'t> {
+        let _call = self.call("einsum");
         const LABELS: [&str; 4] = ["first", "second", "third", "fourth"];
         if self.failed.get() {
             return self.poison();
