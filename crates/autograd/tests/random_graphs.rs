@@ -1,7 +1,7 @@
 //! Random graphs: however a value is computed, it is the same value.
 //!
-//! Two thousand graphs in a test run; `GRAPHS=200000 cargo test --release -p wengert-autograd --test random_graphs` tries as many as
-//! one has time for. What fails is shrunk to a small graph and printed.
+//! Two thousand graphs in a test run; `GRAPHS=200000 cargo test --release -p wengert-autograd --all-features --test random_graphs` tries
+//! as many as one has time for. What fails is shrunk to a small graph and printed.
 //!
 //! Every op takes part: beside the everyday ones, each case of the roll may stand in a graph, moved a little by a value of it.
 //!

@@ -91,8 +91,7 @@ impl<'t> Var<'t> {
     pub fn fmax(self, other: impl Operand<'t>) -> Var<'t> {
         let _call = self.tape.call("fmax");
         let other = other.into_var(self.tape, Like::of(self));
-        let y = self.select(other.is_nan(), other.select(self.is_nan(), self.maximum(other)));
-        self.named("fmax", y)
+        self.named("fmax", but_nan(self, other, self.maximum(other)))
     }
 
     /// The smaller of two; where one is NaN, the other.
@@ -108,8 +107,7 @@ impl<'t> Var<'t> {
     pub fn fmin(self, other: impl Operand<'t>) -> Var<'t> {
         let _call = self.tape.call("fmin");
         let other = other.into_var(self.tape, Like::of(self));
-        let y = self.select(other.is_nan(), other.select(self.is_nan(), self.minimum(other)));
-        self.named("fmin", y)
+        self.named("fmin", but_nan(self, other, self.minimum(other)))
     }
 
     /// NaN replaced by 0, and infinities by the largest numbers of the dtype. What was replaced gets the gradient 0.
@@ -311,6 +309,12 @@ impl<'t> Var<'t> {
         let _call = self.tape.call("bessel_i1");
         self.named("bessel_i1", self.bessel_i1e() * self.abs().exp())
     }
+}
+
+/// `both`, but where one of x and y is NaN, the other.
+#[track_caller]
+fn but_nan<'t>(x: Var<'t>, y: Var<'t>, both: Var<'t>) -> Var<'t> {
+    x.select(y.is_nan(), y.select(x.is_nan(), both))
 }
 
 /// x · y, and 0 where x is 0, whatever y.

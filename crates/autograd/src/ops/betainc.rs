@@ -12,10 +12,8 @@ use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
-use crate::ops::random_gamma::each;
-use crate::reals::reals;
+use crate::reals::{each, reals};
 use crate::sample::{Accuracy, Entry, Sample};
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::math::gamma::betainc;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
@@ -100,14 +98,7 @@ impl Op for Betainc {
 
 impl Kernel for Betainc {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
-        let [a, b, x] = views(inputs)?;
-        let at = |view: TensorView<'_>, i: usize| -> Result<f64> {
-            Ok(match view.dtype() {
-                DType::F32 => view.as_slice::<f32>()?.get(i).copied().map_or(f64::NAN, f64::from),
-                _ => view.as_slice::<f64>()?.get(i).copied().unwrap_or(f64::NAN),
-            })
-        };
-        each(a, out, |i, a| Ok(betainc(a, at(b, i)?, at(x, i)?)))
+        each(views::<3>(inputs)?, out, |_, [a, b, x]| Ok(betainc(a, b, x)))
     }
 }
 

@@ -101,6 +101,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn det(self) -> Var<'t> {
+        let _call = self.tape.call("det");
         match square(&self.meta()) {
             Ok(_) => {
                 let factors = self.then(OpRef::Static(&Lu));

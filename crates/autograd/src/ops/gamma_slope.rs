@@ -12,8 +12,7 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
-use crate::ops::random_gamma::each;
-use crate::reals::reals;
+use crate::reals::{each, reals};
 use crate::sample::{Accuracy, Entry, Sample};
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::dtype::DType;
@@ -97,14 +96,7 @@ fn binomial(k: u32, j: u32) -> f64 {
 
 impl Kernel for GammaSlope {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
-        let [alpha, z] = views(inputs)?;
-        let at = |i: usize| -> Result<f64> {
-            Ok(match z.dtype() {
-                DType::F32 => z.as_slice::<f32>()?.get(i).copied().map_or(f64::NAN, f64::from),
-                _ => z.as_slice::<f64>()?.get(i).copied().unwrap_or(f64::NAN),
-            })
-        };
-        each(alpha, out, |i, alpha| Ok(slope(alpha, at(i)?, self.order as usize)))
+        each(views::<2>(inputs)?, out, |_, [alpha, z]| Ok(slope(alpha, z, self.order as usize)))
     }
 }
 

@@ -253,6 +253,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn index_select(self, axis: isize, index: impl Operand<'t>) -> Var<'t> {
+        let _call = self.tape.call("index_select");
         let index = index.into_var(self.tape, Like::of(self).with_dtype(DType::I64).single());
         let axis = self.shape().axis(axis).and_then(|axis| match index.rank() {
             1 => Ok(axis),

@@ -170,7 +170,8 @@ fn solve<'t>(
     if b.is_empty() {
         return x;
     }
-    // A singular matrix ends the turns, too: at Aᵀ r = 0, where r is not 0.
+    // A singular matrix ends the turns, too: at Aᵀ r = 0, where r is not 0 but of the size of b. The turns square the condition, so what
+    // a bad one leaves is far above the tolerance, and still far below b.
     let size = |v: Var<'t>| v.abs().max().cast(DType::F64);
     x.converged(size(rest), size(b) * tolerance.powf(0.3), Converged::Linear)
 }

@@ -15,6 +15,8 @@ use crate::meta::{Meta, floats, operands};
 use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::program::view::TensorView;
+use wengert_tensor::random::Key;
 use wengert_tensor::shape::{IntoShape, Shape};
 
 /// Random numbers; the operand is the key, a rank-0 i64.
@@ -129,6 +131,12 @@ impl Tape {
         self.key_node.set(Some(var.id));
         Some(var)
     }
+}
+
+/// The key of a random op, as its kernel reads it.
+pub(super) fn key(view: TensorView<'_>, stream: u64) -> Result<Key> {
+    let bits = view.as_slice::<i64>()?.first().copied().ok_or_else(|| Error::state("a random op without a key"))?;
+    Ok(Key(bits as u64).fold(stream))
 }
 
 pub(crate) fn no_key() -> Error {

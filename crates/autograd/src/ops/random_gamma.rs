@@ -12,9 +12,9 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
-use crate::reals::reals;
+use crate::ops::random::key;
+use crate::reals::{each, reals};
 use crate::sample::{Accuracy, Entry, Sample};
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::random::{Key, normal_f64, uniform_f64};
@@ -27,33 +27,6 @@ pub struct RandomGamma {
     pub stream: u64,
     /// After so many elements the same numbers come again: those of one example.
     pub period: Option<usize>,
-}
-
-/// Runs `f` over the elements of a result, with those of one operand.
-pub(super) fn each(
-    x: TensorView<'_>,
-    out: &mut TensorViewMut<'_>,
-    f: impl Fn(usize, f64) -> Result<f64>,
-) -> Result<()> {
-    match x.dtype() {
-        DType::F32 => {
-            for (i, (&x, to)) in x.as_slice::<f32>()?.iter().zip(out.as_mut_slice::<f32>()?).enumerate() {
-                *to = f(i, f64::from(x))? as f32;
-            }
-        }
-        _ => {
-            for (i, (&x, to)) in x.as_slice::<f64>()?.iter().zip(out.as_mut_slice::<f64>()?).enumerate() {
-                *to = f(i, x)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The key of a random op, as its kernel reads it.
-pub(super) fn key(view: TensorView<'_>, stream: u64) -> Result<Key> {
-    let bits = view.as_slice::<i64>()?.first().copied().ok_or_else(|| Error::state("a random op without a key"))?;
-    Ok(Key(bits as u64).fold(stream))
 }
 
 impl Op for RandomGamma {
@@ -102,7 +75,7 @@ impl Kernel for RandomGamma {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [bits, alpha] = views(inputs)?;
         let key = key(bits, self.stream)?;
-        each(alpha, out, |i, alpha| {
+        each([alpha], out, |i, [alpha]| {
             if alpha.is_nan() || alpha <= 0.0 || alpha.is_infinite() {
                 return Err(Error::value(format!("a shape of {alpha} at element {i}")).help("it is a positive number"));
             }

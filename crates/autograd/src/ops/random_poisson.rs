@@ -11,8 +11,8 @@ use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
-use crate::ops::random_gamma::key;
-use crate::reals::reals;
+use crate::ops::random::key;
+use crate::reals::{Reals, reals};
 use crate::sample::{Accuracy, Entry, Sample};
 use std::f64::consts::PI;
 use wengert_tensor::dtype::DType;
@@ -82,18 +82,9 @@ impl Kernel for RandomPoisson {
             let i = self.period.map_or(i, |period| i % period.max(1));
             Ok(draw(key.fold(i as u64), rate))
         };
-        let dst = out.as_mut_slice::<i64>()?;
-        match rate.dtype() {
-            DType::F32 => {
-                for (i, (&rate, to)) in rate.as_slice::<f32>()?.iter().zip(dst).enumerate() {
-                    *to = one(i, f64::from(rate))?;
-                }
-            }
-            _ => {
-                for (i, (&rate, to)) in rate.as_slice::<f64>()?.iter().zip(dst).enumerate() {
-                    *to = one(i, rate)?;
-                }
-            }
+        let rates = Reals::of(rate)?;
+        for (i, to) in out.as_mut_slice::<i64>()?.iter_mut().enumerate() {
+            *to = one(i, rates.at(i))?;
         }
         Ok(())
     }

@@ -103,6 +103,7 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn flatten_from(self, axis: isize) -> Var<'t> {
+        let _call = self.tape.call("flatten");
         let shape = self.shape();
         // One place past the last axis is welcome: a vector per example is a matrix of one column.
         let at = match shape.axis(axis) {

@@ -21,7 +21,7 @@ pub(crate) mod erf;
 pub(crate) mod exp;
 pub mod gamma;
 pub(crate) mod log;
-pub(crate) mod next;
+pub(crate) mod parts;
 pub(crate) mod poly;
 pub(crate) mod round;
 pub(crate) mod sigmoid;

@@ -1,7 +1,7 @@
 //! What the laws are tested on: values of every dtype with all their edges, and what a scalar program makes of them.
 
 use crate::dtype::DType;
-use crate::kernels::math::{bessel, gamma, next, special};
+use crate::kernels::math::{bessel, gamma, parts, special};
 use crate::kernels::scalar::ScalarFn;
 use std::cmp::Ordering;
 use std::sync::OnceLock;
@@ -378,10 +378,21 @@ fn float(f: ScalarFn, dtype: DType, a: f64, b: f64) -> f64 {
         Igammac => gamma::igammac(a, b),
         I0e => bessel::i0e(a),
         I1e => bessel::i1e(a),
-        Exponent => next::exponent(a),
-        Ldexp => next::ldexp(a, b),
-        NextAfter if dtype == DType::F32 => f64::from(next::after_f32(a as f32, b as f32)),
-        NextAfter => next::after_f64(a, b),
+        Exponent => parts::exponent(a),
+        Ldexp => parts::ldexp(a, b),
+        NextAfter if a.is_nan() || b.is_nan() => f64::NAN,
+        NextAfter if a == b => b,
+        // Numbers of one sign are in the order of their bits.
+        NextAfter => {
+            let further = a != 0.0 && (b > a) == (a > 0.0);
+            let step = |bits: u64| if further { bits + 1 } else { bits.wrapping_sub(1) };
+            match dtype {
+                _ if a == 0.0 && dtype == DType::F32 => f64::from(f32::from_bits(1)).copysign(b),
+                _ if a == 0.0 => f64::from_bits(1).copysign(b),
+                DType::F32 => f64::from(f32::from_bits(step(u64::from((a as f32).to_bits())) as u32)),
+                _ => f64::from_bits(step(a.to_bits())),
+            }
+        }
         Fmod => a % b,
         Floor => a.floor(),
         Ceil => a.ceil(),

@@ -1,6 +1,6 @@
 //! The functions of floats.
 
-use crate::kernels::math::{area, bessel, double, erf, exp, gamma, log, next, round, sigmoid, special, tanh, trig};
+use crate::kernels::math::{area, bessel, double, erf, exp, gamma, log, parts, round, sigmoid, special, tanh, trig};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
 use std::marker::PhantomData;
@@ -75,17 +75,26 @@ formulas! {
     I0e { by element [f32] |a| bessel::i0e(f64::from(a)) as f32; by element [f64] |a| bessel::i0e(a); }
     I1e { by element [f32] |a| bessel::i1e(f64::from(a)) as f32; by element [f64] |a| bessel::i1e(a); }
     NextAfter {
-        by element [f32] |a, b| next::after_f32(a, b);
-        by element [f64] |a, b| next::after_f64(a, b);
+        by element [f32, f64] |a, b| {
+            if a < b {
+                a.next_up()
+            } else if a > b {
+                a.next_down()
+            } else if a == b {
+                b
+            } else {
+                a + b
+            }
+        };
     }
     Exponent {
-        by element [f32] |a| next::exponent(f64::from(a)) as f32;
-        by element [f64] |a| next::exponent(a);
+        by element [f32] |a| parts::exponent(f64::from(a)) as f32;
+        by element [f64] |a| parts::exponent(a);
     }
     Ldexp {
         // A product in f64 rounds once.
-        by element [f32] |a, n| next::ldexp(f64::from(a), f64::from(n)) as f32;
-        by element [f64] |a, n| next::ldexp(a, n);
+        by element [f32] |a, n| parts::ldexp(f64::from(a), f64::from(n)) as f32;
+        by element [f64] |a, n| parts::ldexp(a, n);
     }
     Floor {
         [f32] |a| round::floor_f32::<M>(a);
