@@ -2,7 +2,7 @@
 
 use crate::frame::not_differentiable;
 use crate::gradients::Gradients;
-use crate::graph::{Derivative, LeafId, NodeId, OpRef, Partial, Tape, Var};
+use crate::graph::{Derivative, LeafId, NodeId, Op, Partial, Tape, Var};
 use crate::tape::foreign;
 use crate::vars::Vars;
 use smallvec::SmallVec;
@@ -154,26 +154,27 @@ impl Tape {
 
     /// Sends the cotangent of one node to its operands.
     fn pull<'t>(&'t self, id: NodeId, ct: Var<'t>, low: usize, depends: &[bool], cotangents: &mut [NodeId]) {
-        let (op, inputs) = {
+        let (op, kind, x) = {
             let mut graph = self.graph_mut();
             let Ok(node) = graph.node(id) else { return };
-            let (op, inputs) = (node.op.clone(), SmallVec::<[NodeId; 3]>::from_slice(&node.inputs));
+            let op = node.op.clone();
+            let x: SmallVec<[Var<'t>; 3]> = node.inputs.iter().map(|&id| Var { tape: self, id }).collect();
+            let kind = op.derivative();
             // The rules of elementwise ops are made of ops that refuse nothing.
-            let named = (op.derivative() != Derivative::Elementwise).then(|| op.name());
+            let named = (kind != Derivative::Elementwise).then(|| op.name());
             self.origin.set(graph.derivative_of(id, named));
-            (op, inputs)
+            (op, kind, x)
         };
         let y = Var { tape: self, id };
-        let x: SmallVec<[Var<'t>; 3]> = inputs.iter().map(|&id| Var { tape: self, id }).collect();
         let place = |input: &Var<'t>| input.id.index().checked_sub(low).filter(|&p| depends.get(p) == Some(&true));
-        if let Derivative::None(why) = op.derivative() {
+        if let Derivative::None(why) = kind {
             if x.iter().any(|input| place(input).is_some()) {
                 let error = Error::new(ErrorKind::NotDifferentiable, format!("has no derivative: {why}"));
                 self.reject(op.name(), &[], error.help("stop_gradient() says that there is to be none"));
             }
             return;
         }
-        let together = match op.derivative() {
+        let together = match kind {
             Derivative::Composite => {
                 let wanted: SmallVec<[bool; 3]> = x.iter().map(|input| place(input).is_some()).collect();
                 op.pullbacks(&wanted, &x, y, ct)
@@ -184,7 +185,7 @@ impl Tape {
             let Some(place) = place(input) else { continue };
             let part = match &together {
                 Some(parts) => parts.get(i).copied().flatten(),
-                None => contribution(&op, i, &x, y, ct),
+                None => contribution(&*op, kind, i, &x, y, ct),
             };
             let Some(part) = part else { continue };
             if self.failed.get() {
@@ -219,8 +220,15 @@ fn same_meta(a: Var<'_>, b: Var<'_>) -> bool {
 }
 
 /// The cotangent that one operand gets; `None` is zero.
-fn contribution<'t>(op: &OpRef, i: usize, x: &[Var<'t>], y: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
-    match op.derivative() {
+fn contribution<'t>(
+    op: &dyn Op,
+    kind: Derivative,
+    i: usize,
+    x: &[Var<'t>],
+    y: Var<'t>,
+    ct: Var<'t>,
+) -> Option<Var<'t>> {
+    match kind {
         Derivative::Elementwise => times(ct, op.partial(i, x, y)),
         Derivative::Linear => op.transpose(i, x, ct),
         Derivative::Composite => op.pullback(i, x, y, ct),

@@ -17,6 +17,7 @@ pub struct Mixer {
 
 impl Mixer {
     /// A mixer for one `kind` of thing; different kinds give unrelated hashes.
+    #[inline]
     pub fn new(kind: u64) -> Mixer {
         let mut mixer = Mixer { low: 0x243f_6a88_85a3_08d3, high: 0x1319_8a2e_0370_7344 };
         mixer.word(kind);
@@ -26,17 +27,21 @@ impl Mixer {
     /// Takes in one word.
     #[inline(always)]
     pub fn word(&mut self, word: u64) {
-        let p = u128::from(self.low ^ word) * u128::from(K1);
-        let q = u128::from(self.high.wrapping_add(word.rotate_left(32))) * u128::from(K2);
-        self.low = p as u64 ^ (q >> 64) as u64;
-        self.high = q as u64 ^ (p >> 64) as u64;
+        self.halves(word, word.rotate_left(32));
     }
 
-    /// Takes in another hash.
+    /// Takes in another hash, whose halves are mixed already: each goes into one of the multiplications.
     #[inline(always)]
     pub fn wide(&mut self, hash: u128) {
-        self.word(hash as u64);
-        self.word((hash >> 64) as u64);
+        self.halves(hash as u64, (hash >> 64) as u64);
+    }
+
+    #[inline(always)]
+    fn halves(&mut self, a: u64, b: u64) {
+        let p = u128::from(self.low ^ a) * u128::from(K1);
+        let q = u128::from(self.high.wrapping_add(b)) * u128::from(K2);
+        self.low = p as u64 ^ (q >> 64) as u64;
+        self.high = q as u64 ^ (p >> 64) as u64;
     }
 
     /// The hash of all that was taken in.
@@ -75,18 +80,22 @@ impl Hasher for Mixer {
         }
     }
 
+    #[inline]
     fn write_u8(&mut self, i: u8) {
         self.word(u64::from(i));
     }
 
+    #[inline]
     fn write_u32(&mut self, i: u32) {
         self.word(u64::from(i));
     }
 
+    #[inline]
     fn write_u64(&mut self, i: u64) {
         self.word(i);
     }
 
+    #[inline]
     fn write_usize(&mut self, i: usize) {
         self.word(i as u64);
     }
@@ -114,6 +123,21 @@ mod tests {
                 m.word(b);
                 let h = m.wide_finish();
                 assert!(low.insert(h as u64) && high.insert((h >> 64) as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn hashes_of_neighbours_do_not_collide() {
+        let mut seen = HashSet::new();
+        let hashes: Vec<u128> = (0..300u64).map(|a| wide_hash(0, &a)).collect();
+        for a in &hashes {
+            for b in &hashes {
+                let mut m = Mixer::new(1);
+                m.wide(*a);
+                m.wide(*b);
+                let h = m.wide_finish();
+                assert!(seen.insert(h as u64) && seen.insert((h >> 64) as u64));
             }
         }
     }

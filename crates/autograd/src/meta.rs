@@ -1,6 +1,7 @@
 //! What is known of a value before it is computed: its shape and its element type.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::Shape;
@@ -14,7 +15,7 @@ use wengert_tensor::shape::Shape;
 /// assert_eq!(meta.to_string(), "[2, 3] f32");
 /// # Ok::<(), wengert_tensor::error::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// The sizes of the axes.
     pub shape: Shape,
@@ -36,6 +37,15 @@ impl Meta {
     /// The same element type with another shape.
     pub fn with_shape(&self, shape: Shape) -> Meta {
         Meta { shape, dtype: self.dtype }
+    }
+}
+
+impl Hash for Meta {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Rank and element type in one word: the hash of a number is that of one word.
+        state.write_u64((self.shape.rank() as u64) << 8 | self.dtype as u64);
+        self.shape.iter().for_each(|&dim| state.write_usize(dim));
     }
 }
 

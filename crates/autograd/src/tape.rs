@@ -1,7 +1,7 @@
 //! Recording: leaves, ops, scopes, names.
 
 use crate::class::Class;
-use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, OpRef, Origin, Tape, Var};
+use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, Op, OpRef, Origin, Tape, Var};
 use crate::hash::Mixer;
 use crate::meta::Meta;
 use crate::operand::number;
@@ -13,6 +13,7 @@ use std::hash::Hash;
 use std::panic::Location;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::huge::huge_pages;
 use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::random::Key;
 use wengert_tensor::shape::{IntoShape, Shape};
@@ -20,7 +21,9 @@ use wengert_tensor::tensor::Tensor;
 
 /// Graphs of dropped tapes that wait for the next one, and the size above which memory is given back instead.
 const SPARE_GRAPHS: usize = 4;
+/// Room for so many nodes is kept, and more only after a tape that used its part of it.
 const SPARE_NODES: usize = 1 << 17;
+const SPARE_ROOM: usize = 8;
 
 /// Kinds of structural hashes.
 const HASH_NODE: u64 = 1;
@@ -262,14 +265,12 @@ impl Tape {
     ) -> Result<NodeId, (OpRef, Error)> {
         let mut graph = self.graph.borrow_mut();
         let mut metas: SmallVec<[&Meta; 4]> = SmallVec::new();
-        let mut ids: SmallVec<[NodeId; 3]> = SmallVec::new();
-        let mut mixer = Mixer::new(HASH_NODE);
+        let mut hash = Mixer::new(HASH_NODE);
         for input in inputs {
             match graph.nodes.get(input.id.index()) {
                 Some(node) if std::ptr::eq(input.tape, self) => {
                     metas.push(&node.meta);
-                    ids.push(input.id);
-                    mixer.wide(graph.operand_hash(node));
+                    hash.wide(graph.operand_hash(node));
                 }
                 _ => return Err((op, foreign())),
             }
@@ -278,25 +279,34 @@ impl Tape {
             Ok(meta) => meta,
             Err(error) => return Err((op, error)),
         };
-        if let Err(error) = keeps_class(&op, &metas, &meta) {
+        if let OpRef::Shared(shared) = &op
+            && let Err(error) = keeps_class(&**shared, &metas, &meta)
+        {
             return Err((op, error));
         }
         drop(metas);
-        op.feed(&mut mixer);
-        meta.hash(&mut mixer);
+        // Only this copy is lent to the op: the other ones stay in registers.
+        let mut lent = hash;
+        op.feed(&mut lent);
+        let mut hash = lent;
+        meta.hash(&mut hash);
+        let id = match room(&mut graph) {
+            Ok(id) => id,
+            Err(error) => return Err((op, error)),
+        };
         let Origin { location, scope, call } = self.origin_or(location);
-        let node = Node {
+        graph.nodes.push(Node {
             op,
-            inputs: ids,
+            inputs: operand_ids(inputs),
             meta,
-            hash: mixer.wide_finish(),
+            hash: hash.wide_finish(),
             location,
             scope,
             call,
             leaf: Node::NO_LEAF,
             leaf_since: NodeId(0),
-        };
-        push(&mut graph, node)
+        });
+        Ok(id)
     }
 
     fn leaf(&self, op: OpRef, meta: Meta, value: Leaf, location: &'static Location<'static>) -> Var<'_> {
@@ -304,15 +314,27 @@ impl Tape {
             return self.poison();
         }
         let mut graph = self.graph.borrow_mut();
+        let id = match room(&mut graph) {
+            Ok(id) => id,
+            Err(error) => {
+                drop(graph);
+                return self.reject_op(&*op, &[], error, location);
+            }
+        };
         let (leaf, hash) = add_leaf(&mut graph, &meta, value);
         let Origin { location, scope, call } = self.origin_or(location);
-        let node = Node { op, inputs: SmallVec::new(), meta, hash, location, scope, call, leaf, leaf_since: NodeId(0) };
-        let pushed = push(&mut graph, node);
-        drop(graph);
-        match pushed {
-            Ok(id) => Var { tape: self, id },
-            Err((op, error)) => self.reject_op(&*op, &[], error, location),
-        }
+        graph.nodes.push(Node {
+            op,
+            inputs: SmallVec::new(),
+            meta,
+            hash,
+            location,
+            scope,
+            call,
+            leaf,
+            leaf_since: NodeId(0),
+        });
+        Var { tape: self, id }
     }
 
     /// Keeps the computed value of a node: whatever is recorded from now on reads it as a leaf.
@@ -407,7 +429,7 @@ impl Default for Tape {
 impl Drop for Tape {
     fn drop(&mut self) {
         let mut graph = std::mem::take(self.graph.get_mut());
-        if graph.nodes.capacity() > SPARE_NODES {
+        if graph.nodes.capacity() > SPARE_NODES.max(SPARE_ROOM * graph.nodes.len()) {
             return;
         }
         graph.nodes.clear();
@@ -470,8 +492,7 @@ pub(crate) fn foreign() -> Error {
 }
 
 /// That what the rule of shapes says is what the planner will do: an op that breaks its contract is found when it is recorded.
-fn keeps_class(op: &OpRef, inputs: &[&Meta], out: &Meta) -> Result<()> {
-    let OpRef::Shared(op) = op else { return Ok(()) };
+fn keeps_class(op: &dyn Op, inputs: &[&Meta], out: &Meta) -> Result<()> {
     match op.class() {
         Class::Map(f) => {
             let (first, last) = match inputs {
@@ -521,15 +542,39 @@ fn same_tensor(a: &Tensor, b: &Tensor) -> bool {
     a.dtype() == b.dtype() && a.layout() == b.layout() && a.storage().same(b.storage())
 }
 
-fn push(graph: &mut Graph, node: Node) -> Result<NodeId, (OpRef, Error)> {
-    let id = NodeId(graph.nodes.len() as u32);
-    match graph.nodes.len() < u32::MAX as usize {
-        true => {
-            graph.nodes.push(node);
-            Ok(id)
-        }
-        false => Err((node.op, Error::memory("the tape holds 2³² nodes and is full"))),
+fn operand_ids(inputs: &[Var<'_>]) -> SmallVec<[NodeId; 3]> {
+    const NONE: NodeId = NodeId::POISON;
+    let few = |ids, len| SmallVec::from_buf_and_len(ids, len);
+    match inputs {
+        [a] => few([a.id, NONE, NONE], 1),
+        [a, b] => few([a.id, b.id, NONE], 2),
+        _ => inputs.iter().map(|input| input.id).collect(),
     }
+}
+
+/// The place of the next node.
+#[inline]
+fn room(graph: &mut Graph) -> Result<NodeId> {
+    let len = graph.nodes.len();
+    if len == graph.nodes.capacity() {
+        grow(&mut graph.nodes)?;
+    }
+    Ok(NodeId(len as u32))
+}
+
+/// Twice the room, or more. A long tape lies on large pages: it is written once and read once, and small ones would cost as much as the
+/// nodes do. They are asked for before anything is there, so the list moves instead of being stretched.
+#[cold]
+fn grow(nodes: &mut Vec<Node>) -> Result<()> {
+    const MOST: usize = u32::MAX as usize;
+    if nodes.len() >= MOST {
+        return Err(Error::memory("the tape holds 2³² nodes and is full"));
+    }
+    let mut roomy = Vec::with_capacity((2 * nodes.len()).clamp(64, MOST));
+    huge_pages(roomy.spare_capacity_mut());
+    roomy.append(nodes);
+    *nodes = roomy;
+    Ok(())
 }
 
 /// Adds a leaf and gives its ordinal and its hash.

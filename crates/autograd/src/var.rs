@@ -83,20 +83,29 @@ impl<'t> Var<'t> {
     pub(crate) fn with(self, op: OpRef, other: impl Operand<'t>) -> Var<'t> {
         let other = other.into_var(self.tape, Like::of(self));
         // Values of two dtypes are left as they are, so that the error shows them as the user wrote them.
-        match self.dtype() == other.dtype() {
-            true => match broadcast(self, other) {
-                Some((a, b)) => self.tape.record(op, &[a, b]),
-                None => self.tape.record(op, &[self, other]),
-            },
-            false => self.tape.record(op, &[self, other]),
-        }
+        let common = if like_in(self, other, |a, b| a.dtype != b.dtype || a.shape == b.shape) {
+            None
+        } else {
+            broadcast(self, other)
+        };
+        let (a, b) = common.unwrap_or((self, other));
+        self.tape.record(op, &[a, b])
+    }
+}
+
+/// What is asked of both shapes and element types; true on a failed tape.
+fn like_in(a: Var<'_>, b: Var<'_>, alike: impl Fn(&Meta, &Meta) -> bool) -> bool {
+    let graph = a.tape.graph.borrow();
+    match (graph.nodes.get(a.id.index()), graph.nodes.get(b.id.index())) {
+        (Some(a), Some(b)) => alike(&a.meta, &b.meta),
+        _ => true,
     }
 }
 
 /// Both values in their common shape; `None` when that is not needed, or when there is none and the op will say so.
 #[track_caller]
 pub(crate) fn broadcast<'t>(a: Var<'t>, b: Var<'t>) -> Option<(Var<'t>, Var<'t>)> {
-    if same_shape(a, b) || !a.tape.owns(b) {
+    if !a.tape.owns(b) || like_in(a, b, |a, b| a.shape == b.shape) {
         return None;
     }
     let (left, right) = (a.shape(), b.shape());
@@ -113,14 +122,6 @@ pub(crate) fn broadcast<'t>(a: Var<'t>, b: Var<'t>) -> Option<(Var<'t>, Var<'t>)
 /// Whether `from` becomes `to` by repetition alone: aligned at the last axis, each size is equal, or 1, or missing.
 pub(crate) fn repeats_to(from: &Shape, to: &Shape) -> bool {
     from.rank() <= to.rank() && from.iter().rev().zip(to.iter().rev()).all(|(from, to)| from == to || *from == 1)
-}
-
-fn same_shape(a: Var<'_>, b: Var<'_>) -> bool {
-    let graph = a.tape.graph.borrow();
-    match (graph.nodes.get(a.id.index()), graph.nodes.get(b.id.index())) {
-        (Some(a), Some(b)) => a.meta.shape == b.meta.shape,
-        _ => true,
-    }
 }
 
 impl fmt::Debug for Var<'_> {

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use smallvec::SmallVec;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 /// Axis numbers.
@@ -27,7 +28,7 @@ pub type Strides = SmallVec<[isize; 4]>;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Eq, Default, PartialOrd, Ord)]
 pub struct Shape(SmallVec<[usize; 4]>);
 
 impl Shape {
@@ -40,6 +41,7 @@ impl Shape {
     }
 
     /// The shape `[]`: one element.
+    #[inline]
     pub fn scalar() -> Shape {
         Shape(SmallVec::new())
     }
@@ -60,21 +62,25 @@ impl Shape {
     }
 
     /// The number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.0.len()
     }
 
     /// The number of elements: the product of the sizes.
+    #[inline]
     pub fn len(&self) -> usize {
         self.0.iter().product()
     }
 
     /// Whether there is no element.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.contains(&0)
     }
 
     /// The sizes.
+    #[inline]
     pub fn dims(&self) -> &[usize] {
         &self.0
     }
@@ -254,10 +260,35 @@ impl Shape {
     }
 }
 
+// A tape clones, compares and hashes the shape of all that is recorded, and most have few axes: what stands here is a few instructions,
+// where `SmallVec` would call out for a copy, a comparison or a hash of bytes.
 impl Clone for Shape {
+    #[inline]
     fn clone(&self) -> Shape {
-        // A plain copy of words; `SmallVec`'s own clone goes through an iterator.
-        Shape(SmallVec::from_slice(&self.0))
+        let few = |dims, len| Shape(SmallVec::from_buf_and_len(dims, len));
+        match *self.dims() {
+            [] => Shape::scalar(),
+            [a] => few([a, 0, 0, 0], 1),
+            [a, b] => few([a, b, 0, 0], 2),
+            [a, b, c] => few([a, b, c, 0], 3),
+            [a, b, c, d] => few([a, b, c, d], 4),
+            ref more => Shape(SmallVec::from_slice(more)),
+        }
+    }
+}
+
+impl PartialEq for Shape {
+    #[inline]
+    fn eq(&self, other: &Shape) -> bool {
+        self.rank() == other.rank() && self.iter().zip(other.iter()).all(|(a, b)| a == b)
+    }
+}
+
+impl Hash for Shape {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.rank());
+        self.iter().for_each(|&dim| state.write_usize(dim));
     }
 }
 
@@ -270,6 +301,7 @@ impl From<&Shape> for Shape {
 impl Deref for Shape {
     type Target = [usize];
 
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.0
     }

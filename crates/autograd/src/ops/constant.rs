@@ -7,7 +7,7 @@
 //! * derivative: there is no operand
 
 use crate::class::{Class, IndexFn};
-use crate::graph::{Derivative, NodeId, Op, Tape, Var};
+use crate::graph::{Derivative, Graph, NodeId, Op, Tape, Var};
 use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::Scalar;
@@ -65,11 +65,7 @@ impl Tape {
         if self.failed.get() {
             return self.poison();
         }
-        let known = {
-            let graph = self.graph.borrow();
-            let same = |id: NodeId| graph.node(id).is_ok_and(|node| node.meta.shape == shape);
-            graph.constants.iter().flatten().find(|(known, id)| *known == value && same(*id)).map(|&(_, id)| id)
-        };
+        let known = self.graph.borrow().known_constant(&shape, value);
         if let Some(id) = known {
             return Var { tape: self, id };
         }
@@ -83,12 +79,29 @@ impl Tape {
     }
 }
 
+impl Graph {
+    /// An equal constant, if it is one of the last few.
+    fn known_constant(&self, shape: &Shape, value: Scalar) -> Option<NodeId> {
+        let same = |id: NodeId| self.node(id).is_ok_and(|node| node.meta.shape == *shape);
+        self.constants.iter().flatten().find(|(known, id)| *known == value && same(*id)).map(|&(_, id)| id)
+    }
+}
+
 impl<'t> Var<'t> {
     /// A constant of this value's shape and dtype.
     #[track_caller]
     pub(crate) fn filled(self, value: f64) -> Var<'t> {
-        let Meta { shape, dtype } = self.meta();
-        self.tape.constant(shape, Scalar::new(dtype, value))
+        let tape = self.tape;
+        let found = {
+            let graph = tape.graph.borrow();
+            let Ok(node) = graph.node(self.id) else { return tape.poison() };
+            let scalar = Scalar::new(node.meta.dtype, value);
+            graph.known_constant(&node.meta.shape, scalar).ok_or_else(|| (node.meta.shape.clone(), scalar))
+        };
+        match found {
+            Ok(id) => Var { tape, id },
+            Err((shape, scalar)) => tape.number(shape, scalar),
+        }
     }
 
     /// This value times a constant.

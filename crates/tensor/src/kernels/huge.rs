@@ -3,14 +3,21 @@
 /// The size of a large page.
 pub(crate) const HUGE: usize = 2 << 20;
 
-/// Asks the system to back `bytes` by large pages where they fit whole. It may refuse.
-pub(crate) fn huge_pages(bytes: &mut [u8]) {
-    let skip = bytes.as_ptr().align_offset(HUGE);
-    let len = bytes.len().saturating_sub(skip) / HUGE * HUGE;
+/// Asks the system to back memory by large pages where they fit whole. It may refuse. What the memory holds stays as it is.
+///
+/// ```
+/// use wengert_tensor::kernels::huge::huge_pages;
+/// let mut list: Vec<u64> = Vec::with_capacity(1 << 20);
+/// huge_pages(list.spare_capacity_mut());
+/// ```
+pub fn huge_pages<T>(memory: &mut [T]) {
+    let start = memory.as_mut_ptr().cast::<u8>();
+    let skip = start.align_offset(HUGE);
+    let len = size_of_val(memory).saturating_sub(skip) / HUGE * HUGE;
     #[cfg(all(target_os = "linux", not(miri)))]
     if len > 0 {
-        // SAFETY: the range lies within the borrowed bytes, and the advice leaves what they hold as it is.
-        unsafe { libc::madvise(bytes.as_mut_ptr().add(skip).cast(), len, libc::MADV_HUGEPAGE) };
+        // SAFETY: the range lies within the borrowed memory, and the advice leaves what it holds as it is.
+        unsafe { libc::madvise(start.add(skip).cast(), len, libc::MADV_HUGEPAGE) };
     }
     #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = len;

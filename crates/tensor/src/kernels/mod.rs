@@ -11,7 +11,7 @@
 
 #![allow(unsafe_code)]
 
-pub(crate) mod huge;
+pub mod huge;
 pub(crate) mod launch;
 pub mod level;
 pub mod loops;

@@ -110,16 +110,19 @@ macro_rules! table {
             }
 
             /// How many operands it takes: 1, 2 or 3.
+            #[inline]
             pub fn arity(self) -> usize {
                 match self { $(ScalarFn::$f => $arity,)+ }
             }
 
             /// Whether it takes data of this dtype. (For `Select`, the dtype of the two branches.)
+            #[inline]
             pub fn supports(self, dtype: DType) -> bool {
                 match self { $(ScalarFn::$f => has!($group dtype),)+ }
             }
 
             /// The dtype of the result for data of a dtype.
+            #[inline]
             pub fn output(self, dtype: DType) -> DType {
                 match self { $(ScalarFn::$f => output!(dtype $($out)?),)+ }
             }
