@@ -9,10 +9,12 @@ use wengert::prelude::*;
 type Step = Box<dyn FnMut() -> Result<f64>>;
 type Build = fn() -> Result<Step>;
 
-const CASES: [(&str, Build); 9] = [
+const CASES: [(&str, Build); 11] = [
     ("seed", seed),
     ("mlp_small", mlp_small),
     ("mlp_mnist", mlp_mnist),
+    ("cnn", cnn),
+    ("gpt", gpt),
     ("elementwise", elementwise),
     ("layernorm_softmax", layernorm_softmax),
     ("adam10m", adam10m),
@@ -34,7 +36,7 @@ fn labels(classes: i64, n: usize) -> Result<Tensor> {
 }
 
 /// A whole training step of a classifier: forward, loss, backward, Adam; the loss is read every time.
-fn train(mut model: Sequential, x: Tensor, y: Tensor) -> Result<Step> {
+fn train(mut model: impl Layer + 'static, x: Tensor, y: Tensor) -> Result<Step> {
     let mut optimizer = Adam::new(1e-3);
     Ok(Box::new(move || {
         let tape = Tape::training(0);
@@ -61,6 +63,117 @@ fn mnist() -> Result<Sequential> {
 
 fn mlp_mnist() -> Result<Step> {
     train(mnist()?, normal([128, 784])?, labels(10, 128)?)
+}
+
+/// Two convolutions of 28 × 28 images, a pool, two dense layers.
+fn cnn() -> Result<Step> {
+    let model = Sequential::input([1, 28, 28])
+        .conv2d(32, 3, Conv::new())
+        .relu()
+        .conv2d(64, 3, Conv::new())
+        .relu()
+        .max_pool(2)
+        .flatten()
+        .dense(128)
+        .relu()
+        .dense(10)
+        .build(Seed(0))?;
+    train(model, normal([64, 1, 28, 28])?, labels(10, 64)?)
+}
+
+/// y = (x − mean) / √(variance + ε) · scale + shift, over the last axis.
+#[derive(Module)]
+struct Norm {
+    scale: Param,
+    shift: Param,
+}
+
+impl Norm {
+    fn new(size: usize) -> Norm {
+        Norm { scale: Param::draw([size], Init::Ones), shift: Param::draw([size], Init::Zeros) }
+    }
+}
+
+impl Layer for Norm {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let centred = x - x.mean_keep(-1);
+        centred * (centred.square().mean_keep(-1) + 1e-5).rsqrt() * &self.scale + &self.shift
+    }
+}
+
+/// A block of a transformer: causal attention, then two dense layers, each on what a norm makes of its input, and added to it.
+#[derive(Module)]
+struct Block {
+    norms: [Norm; 2],
+    qkv: Dense,
+    out: Dense,
+    up: Dense,
+    down: Dense,
+}
+
+impl Block {
+    const HEADS: usize = 4;
+
+    fn new(size: usize) -> Block {
+        Block {
+            norms: [Norm::new(size), Norm::new(size)],
+            qkv: Dense::new(size, 3 * size),
+            out: Dense::new(size, size),
+            up: Dense::new(size, 4 * size),
+            down: Dense::new(4 * size, size),
+        }
+    }
+}
+
+impl Layer for Block {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let shape = x.shape();
+        let (examples, length, size) = (shape[0], shape[1], shape[2]);
+        let head = size / Block::HEADS;
+        let qkv = self.qkv.forward(self.norms[0].forward(x));
+        let qkv = qkv.reshape([examples, length, 3, Block::HEADS, head]).permute(&[2, 0, 3, 1, 4]);
+        let [q, k, v] = [0, 1, 2].map(|i| qkv.slice(0, i..i + 1).squeeze(0));
+        let scores = q.matmul(k.t()) * (head as f64).powf(-0.5);
+        let later = x.tape().constant([length, length], true).triu(1);
+        let weights = scores.masked_fill(later, f64::NEG_INFINITY).softmax(-1);
+        let heads = weights.matmul(v).transpose(1, 2).reshape([examples, length, size]);
+        let x = x + self.out.forward(heads);
+        x + self.down.forward(self.up.forward(self.norms[1].forward(x)).gelu())
+    }
+}
+
+/// A small language model of letters.
+#[derive(Module)]
+struct Gpt {
+    letters: Param,
+    places: Param,
+    blocks: Vec<Block>,
+    norm: Norm,
+    head: Dense,
+}
+
+impl Layer for Gpt {
+    fn forward<'t>(&self, letters: Var<'t>) -> Var<'t> {
+        let tape = letters.tape();
+        let x = self.letters.on(tape).gather(0, letters) + &self.places;
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let scores = self.head.forward(self.norm.forward(x));
+        scores.reshape([letters.len(), scores.dim(-1)])
+    }
+}
+
+/// Four blocks of width 128 with four heads, 12 texts of 64 letters.
+fn gpt() -> Result<Step> {
+    let (letters, length, size, texts) = (65, 64, 128, 12);
+    let model = Gpt {
+        letters: Param::draw([letters, size], Init::Normal { mean: 0.0, std: 0.02 }),
+        places: Param::draw([length, size], Init::Normal { mean: 0.0, std: 0.02 }),
+        blocks: (0..4).map(|_| Block::new(size)).collect(),
+        norm: Norm::new(size),
+        head: Dense::new(size, letters),
+    };
+    let text = labels(letters as i64, texts * length)?.apply(|t| t.reshape([texts, length]))?;
+    train(model.init(Seed(0))?, text, labels(letters as i64, texts * length)?)
 }
 
 /// Forward and gradient of Σ gelu(x·a + b)·c over 4 Mi elements.

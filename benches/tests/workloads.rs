@@ -21,6 +21,8 @@ fn every_case_gives_a_time() {
         "seed",
         "mlp_small",
         "mlp_mnist",
+        "cnn",
+        "gpt",
         "elementwise",
         "layernorm_softmax",
         "adam10m",

@@ -252,3 +252,19 @@ fn a_value_read_in_between_changes_nothing() {
 fn a_product_that_is_read_twice_is_not_turned() {
     check("a product in two views", product_in_two_views, &[&[6, 5], &[5, 4], &[6, 3]]);
 }
+
+#[test]
+fn rows_longer_than_a_tile_are_summed_in_one_order() {
+    // So many values at once that a tile is made shorter, for rows of all lengths around it.
+    for (rows, cols) in [(1, 300), (2, 150), (3, 100), (3, 107), (4, 90), (5, 65), (5, 81), (2, 257), (7, 70)] {
+        let x = Tensor::from_fn([cols], |i| (i as f64 * 0.7).sin() * 5.0).unwrap();
+        let w = Tensor::from_fn([rows, 1], |i| (i as f64 * 1.3).cos()).unwrap();
+        let softmax = || {
+            let tape = Tape::new();
+            let x = (tape.input(&x) + &w).clamp(-4.0, 4.0);
+            let y = x.softmax(-1) * x.sum_axes(-1).tanh().unsqueeze(-1);
+            y.value().unwrap().to_vec::<f64>().unwrap()
+        };
+        assert!(softmax() == without_fusion(softmax), "{rows} × {cols}");
+    }
+}

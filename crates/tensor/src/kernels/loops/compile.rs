@@ -62,13 +62,13 @@ impl Loop {
     /// When a function does not exist for a dtype, or a value is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
-        // Tiles are whole lanes, and not longer than the work. Where all comes from memory anyway, shorter ones would hide less of
+        // Tiles are whole lanes, so that every tile of a row is folded into them from the first on, and not longer than the work. Where all comes from memory anyway, shorter ones would hide less of
         // the way.
         let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
-        let mut tile = spec.n.next_multiple_of(64).clamp(64, 512);
+        let mut tile = spec.n.next_multiple_of(LANES).clamp(LANES, 512);
         // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
         if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
-            let built = Builder::new(spec, level, cols.next_multiple_of(64), width)?;
+            let built = Builder::new(spec, level, cols.next_multiple_of(LANES), width)?;
             if built.phases.len() > 1 {
                 return Ok(built.build()?.with_native(width));
             }
@@ -82,7 +82,7 @@ impl Loop {
                     false => Ok(built),
                 };
             }
-            tile /= 2;
+            tile = (tile / 2).next_multiple_of(LANES);
         }
     }
 }
