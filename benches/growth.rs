@@ -1,5 +1,9 @@
 //! Does the cost of an op stay the same, however many there are? Graphs of 10 to 100,000 ops are recorded, differentiated, compiled, run and
 //! dropped; the exponents are the slopes of time over size in logarithms, where 1 is linear.
+//!
+//! Recording and differentiating are linear: exponents of 0.99 and 0.95 for a chain of scalar ops (from 109 + 269 ns an op at 1,000 ops to
+//! 104 + 216 at 100,000, on two slow virtual processors), 1.06 and 1.11 for layers. Compiling and running grow by 1.14 to 1.21: what a
+//! plan of 100,000 ops touches leaves the caches.
 
 use std::time::Instant;
 use wengert::autograd::plan_clear;
