@@ -19,9 +19,9 @@ use wengert_tensor::random::Key;
 use wengert_tensor::shape::{IntoShape, Shape};
 use wengert_tensor::tensor::Tensor;
 
-/// Graphs of dropped tapes that wait for the next one, and the size above which memory is given back instead.
+/// So many graphs of dropped tapes wait for the next one.
 const SPARE_GRAPHS: usize = 4;
-/// Room for so many nodes is kept, and more only after a tape that used its part of it.
+/// A graph with room for more nodes than this waits only if its last tape filled one part of the room in [`SPARE_ROOM`].
 const SPARE_NODES: usize = 1 << 17;
 const SPARE_ROOM: usize = 8;
 
@@ -570,7 +570,8 @@ fn grow(nodes: &mut Vec<Node>) -> Result<()> {
     if nodes.len() >= MOST {
         return Err(Error::memory("the tape holds 2³² nodes and is full"));
     }
-    let mut roomy = Vec::with_capacity((2 * nodes.len()).clamp(64, MOST));
+    let (mut roomy, wanted) = (Vec::new(), (2 * nodes.len()).clamp(64, MOST));
+    roomy.try_reserve_exact(wanted).map_err(|_| Error::memory(format!("no room for a tape of {wanted} nodes")))?;
     huge_pages(roomy.spare_capacity_mut());
     roomy.append(nodes);
     *nodes = roomy;

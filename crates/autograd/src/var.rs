@@ -93,7 +93,7 @@ impl<'t> Var<'t> {
     }
 }
 
-/// What is asked of both shapes and element types; true on a failed tape.
+/// Whether the shapes and element types of two values are alike in what is asked; true on a failed tape.
 fn like_in(a: Var<'_>, b: Var<'_>, alike: impl Fn(&Meta, &Meta) -> bool) -> bool {
     let graph = a.tape.graph.borrow();
     match (graph.nodes.get(a.id.index()), graph.nodes.get(b.id.index())) {

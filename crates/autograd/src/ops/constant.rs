@@ -66,9 +66,15 @@ impl Tape {
             return self.poison();
         }
         let known = self.graph.borrow().known_constant(&shape, value);
-        if let Some(id) = known {
-            return Var { tape: self, id };
+        match known {
+            Some(id) => Var { tape: self, id },
+            None => self.new_number(shape, value),
         }
+    }
+
+    /// A constant of which the last few are none.
+    #[track_caller]
+    fn new_number(&self, shape: Shape, value: Scalar) -> Var<'_> {
         let var = self.record(Constant { shape, value }, &[]);
         if var.id != NodeId::POISON {
             let mut graph = self.graph_mut();
@@ -100,7 +106,7 @@ impl<'t> Var<'t> {
         };
         match found {
             Ok(id) => Var { tape, id },
-            Err((shape, scalar)) => tape.number(shape, scalar),
+            Err((shape, scalar)) => tape.new_number(shape, scalar),
         }
     }
 

@@ -62,8 +62,8 @@ impl Loop {
     /// When a function does not exist for a dtype, or a value is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
-        // Tiles are whole lanes, so that every tile of a row is folded into them from the first on, and not longer than the work. Where all comes from memory anyway, shorter ones would hide less of
-        // the way.
+        // Tiles are whole lanes, so that each tile of a long row is folded into them from the first on, and not longer than the work.
+        // Where all comes from memory anyway, shorter ones would hide less of the way.
         let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
         let mut tile = spec.n.next_multiple_of(LANES).clamp(LANES, 512);
         // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
@@ -136,6 +136,9 @@ impl<'a> Builder<'a> {
         let (rows, cols) = extents(spec);
         if rows * cols != spec.n || spec.n == 0 {
             return Err(Error::state(format!("a loop of {} points cannot have rows of {cols}", spec.n)));
+        }
+        if tile == 0 || !tile.is_multiple_of(LANES) {
+            return Err(Error::state(format!("tiles of {tile} elements are no whole lanes")));
         }
         let block_mode = rows == 1 && cols > BLOCK;
         let (units, unit_rows) = match block_mode {
