@@ -10,7 +10,7 @@ use crate::plan::lower::{Item, Lowered, Operand, Work};
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
-use wengert_tensor::kernels::matmul::MatMul;
+use wengert_tensor::kernels::matmul::{MatMul, Side};
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::loops::{Def, Load, LoopSpec, Rank, Store, Value, ValueId};
 use wengert_tensor::program::region::{ARENA, Region};
@@ -245,7 +245,7 @@ impl Emitter<'_> {
             return Ok(None);
         }
         match &item.work {
-            Work::MatMul if item.len() > 0 => self.product(id, item).map(Some),
+            Work::MatMul(rows) if item.len() > 0 => self.product(id, item, rows).map(Some),
             Work::Kernel(op) => {
                 let mut inputs = Vec::with_capacity(item.operands.len());
                 for o in &item.operands {
@@ -273,20 +273,15 @@ impl Emitter<'_> {
         }
     }
 
-    fn product(&self, id: u32, item: &Item) -> Result<Step> {
-        let [a, b] = item.operands.as_slice() else { return Err(Error::state("a product takes two operands")) };
-        let split = |layout: &Layout| -> Option<(usize, usize, [isize; 2])> {
-            let r = layout.shape().rank().checked_sub(2)?;
-            Some((layout.shape()[r], layout.shape()[r + 1], [layout.strides()[r], layout.strides()[r + 1]]))
+    fn product(&self, id: u32, item: &Item, rows: &[usize; 2]) -> Result<Step> {
+        let ([a, b], Some((batch, &[m, n]))) = (item.operands.as_slice(), item.shape.split_last_chunk()) else {
+            return Err(Error::state("a product takes two matrices"));
         };
-        let (Some((m, k, a_strides)), Some((_, n, b_strides))) = (split(&a.layout), split(&b.layout)) else {
-            return Err(Error::state("a product of vectors"));
-        };
-        let batch = (0..a.layout.shape().rank() - 2)
-            .map(|i| (a.layout.shape()[i], a.layout.strides()[i], b.layout.strides()[i]))
-            .filter(|d| d.0 != 1)
-            .collect();
-        let product = MatMul { dtype: item.dtype, m, n, k, a_strides, b_strides, batch };
+        let [a_sides, b_sides] = [sides(&a.layout, batch.len(), rows[0]), sides(&b.layout, batch.len(), rows[1])];
+        let k = a.layout.shape().iter().skip(batch.len() + rows[0]).product();
+        let strides = a.layout.strides().iter().zip(b.layout.strides());
+        let batch = batch.iter().zip(strides).map(|(&n, (&a, &b))| (n, a, b)).filter(|axis| axis.0 != 1).collect();
+        let product = MatMul { dtype: item.dtype, m, n, k, a: a_sides, b: b_sides, batch };
         let operand = |o: &Operand| -> Result<(Region, usize)> {
             match o.layout.shape().len() {
                 0 => Ok((Region::new(ARENA, 0, 0), 0)),
@@ -315,6 +310,12 @@ impl Emitter<'_> {
         }
         Ok(build.spec)
     }
+}
+
+/// The rows and the columns of a matrix, which are axes behind those of the batch.
+fn sides(layout: &Layout, batch: usize, rows: usize) -> [Side; 2] {
+    let axes = || layout.shape().iter().copied().zip(layout.strides().iter().copied()).skip(batch);
+    [Side::new(axes().take(rows)), Side::new(axes().skip(rows))]
 }
 
 /// What a value of a loop is known by.

@@ -4,6 +4,7 @@
 use crate::class::{Class, IndexFn, View};
 use crate::graph::OpRef;
 use crate::plan::graph::{Graph, Kind};
+use crate::plan::through;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
@@ -29,7 +30,8 @@ pub(crate) enum Work {
     Rows(ReduceFn, usize),
     /// All rows of `cols` elements to one row.
     Cols(ReduceFn, usize),
-    MatMul,
+    /// How many axes of each operand, behind those of the batch, are its rows; the others are its columns.
+    MatMul([usize; 2]),
     Kernel(OpRef),
 }
 
@@ -140,8 +142,8 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             (_, Class::Index(IndexFn::Fill(value))) => state.plain(item(Work::Fill(value), SmallVec::new())),
             (_, Class::Index(f)) => state.plain(item(Work::Index(f), inputs.clone())),
             (_, Class::MatMul) => {
-                let operands = inputs.iter().map(|o| state.in_memory(o, node.origin)).collect();
-                state.plain(item(Work::MatMul, operands))
+                let operands: SmallVec<[Operand; 3]> = inputs.iter().map(|o| state.in_memory(o, node.origin)).collect();
+                state.product(item(Work::MatMul([1, 1]), operands))?
             }
             (Kind::Op(op), Class::Kernel(_)) => {
                 let operands = inputs.iter().map(|o| state.contiguous(o, node.origin)).collect::<Result<_>>()?;
@@ -157,14 +159,14 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     for &o in &graph.outputs {
         let view = state.views[o as usize].clone();
         let held = &state.items[view.item as usize];
-        let computed = held.is_loop() || matches!(held.work, Work::MatMul | Work::Kernel(_));
+        let computed = held.is_loop() || matches!(held.work, Work::MatMul(_) | Work::Kernel(_));
         let id = match view.is_whole(&state.items) && computed && !matches!(held.work, Work::Fill(_)) {
             true => view.item,
             false => state.copy(view, graph.nodes[o as usize].origin).item,
         };
         outputs.push(id);
     }
-    Ok(Lowered { items: state.items, outputs })
+    Ok(Lowered { items: state.items, outputs }.without_the_unread())
 }
 
 /// Contiguous from the first element.
@@ -227,20 +229,36 @@ impl Lowering {
     /// in order.
     fn turned(&mut self, operand: &Operand, view: &dyn View, shape: &Shape) -> Option<Operand> {
         let item = self.items.get_mut(operand.item as usize)?;
-        let rank = item.shape.rank();
         let plain = Layout::contiguous(item.shape.clone());
-        if !matches!(item.work, Work::MatMul) || operand.layout != plain || rank < 2 {
+        if !matches!(item.work, Work::MatMul(_)) || operand.layout != plain {
             return None;
         }
-        let order: SmallVec<[usize; 4]> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
-        if view.view(&plain, shape)? != plain.permute(&order).ok()? {
+        if view.view(&plain, shape)? != flipped(&plain, item.shape.rank().checked_sub(2)?, 1)? {
             return None;
         }
-        let flip = |o: &Operand| Some(Operand { item: o.item, layout: o.layout.permute(&order).ok()? });
-        let [a, b] = item.operands.as_slice() else { return None };
-        item.operands = [flip(b)?, flip(a)?].into_iter().collect();
-        item.shape = shape.clone();
+        turn(item)?;
         Some(Operand { item: operand.item, layout: Layout::contiguous(shape.clone()) })
+    }
+
+    /// A product that reads its operands where they lie, if it can.
+    fn product(&mut self, mut item: Item) -> Result<Operand> {
+        let batch = item.shape.rank().saturating_sub(2);
+        let mut rows = [1, 1];
+        for (operand, rows) in item.operands.iter_mut().zip(&mut rows) {
+            if let Some((read, axes)) = through::read(&self.items, operand, batch, &item.shape, item.dtype) {
+                (*operand, *rows) = (read, axes);
+            }
+        }
+        item.work = Work::MatMul(rows);
+        let across = item.operands.get(1).is_some_and(|b| through::lies_across(&b.layout, batch, rows[1]));
+        if !across {
+            return Ok(self.plain(item));
+        }
+        // Its columns are copied as the rows of the other operand, without turning them.
+        turn(&mut item).ok_or_else(|| Error::state("a product takes two matrices"))?;
+        let turned = self.plain(item);
+        let layout = flipped(&turned.layout, batch, 1).ok_or_else(|| Error::state("a product has two axes"))?;
+        Ok(Operand { item: turned.item, layout })
     }
 
     fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, origin: u128) -> Result<Operand> {
@@ -370,6 +388,59 @@ impl Lowering {
         let work = if few { Work::Cols(kind, size(&kept)) } else { Work::Rows(kind, size(&gone)) };
         let rows = step(self, Operand { item: operand.item, layout }, work, &dims)?;
         reshaped(rows)
+    }
+}
+
+/// The axes behind those of the batch, of which so many are rows, with the columns in front of them.
+fn flipped(layout: &Layout, batch: usize, rows: usize) -> Option<Layout> {
+    let rank = layout.shape().rank();
+    let order: SmallVec<[usize; 8]> = (0..batch).chain(batch + rows..rank).chain(batch..batch + rows).collect();
+    layout.permute(&order).ok()
+}
+
+/// Makes a product its transpose.
+fn turn(item: &mut Item) -> Option<()> {
+    let (Work::MatMul([a_rows, b_rows]), [a, b]) = (&item.work, item.operands.as_slice()) else { return None };
+    let batch = item.shape.rank().checked_sub(2)?;
+    let flip = |o: &Operand, rows| Some(Operand { item: o.item, layout: flipped(&o.layout, batch, rows)? });
+    let columns = |o: &Operand, rows: usize| o.layout.shape().rank().checked_sub(batch + rows);
+    let operands = [flip(b, *b_rows)?, flip(a, *a_rows)?];
+    item.work = Work::MatMul([columns(b, *b_rows)?, columns(a, *a_rows)?]);
+    item.operands = operands.into_iter().collect();
+    let (front, &[m, n]) = item.shape.split_last_chunk()?;
+    item.shape = Shape::new(front.iter().copied().chain([n, m]).collect::<SmallVec<[usize; 4]>>()).ok()?;
+    Some(())
+}
+
+impl Lowered {
+    /// Copies that products read through, and whatever else nobody reads, are left out.
+    fn without_the_unread(mut self) -> Lowered {
+        let mut read = vec![false; self.items.len()];
+        for &output in &self.outputs {
+            read[output as usize] = true;
+        }
+        for (id, item) in self.items.iter().enumerate().rev() {
+            if read[id] {
+                item.operands.iter().for_each(|o| read[o.item as usize] = true);
+            }
+        }
+        if read.iter().all(|read| *read) {
+            return self;
+        }
+        let mut kept = 0;
+        let place = |read: &bool| {
+            let place = kept;
+            kept += u32::from(*read);
+            place
+        };
+        let places: Vec<u32> = read.iter().map(place).collect();
+        let mut read = read.into_iter();
+        self.items.retain(|_| read.next().unwrap_or(true));
+        for item in &mut self.items {
+            item.operands.iter_mut().for_each(|o| o.item = places[o.item as usize]);
+        }
+        self.outputs.iter_mut().for_each(|o| *o = places[*o as usize]);
+        self
     }
 }
 

@@ -15,3 +15,4 @@ pub(crate) mod graph;
 pub(crate) mod group;
 pub(crate) mod lower;
 pub(crate) mod simplify;
+pub(crate) mod through;

@@ -105,3 +105,13 @@ impl<'a> Memory<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.ptr(region), region.len) }
     }
 }
+
+/// Asks for a cache line, which may come or not.
+#[inline(always)]
+pub(super) fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address is harmless.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+}

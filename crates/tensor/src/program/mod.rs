@@ -68,8 +68,8 @@ impl Step {
             }
             Step::MatMul { product, .. } => {
                 let batch: usize = product.batch.iter().map(|d| d.0).product();
-                let MatMul { m, k, n, a_strides, b_strides, .. } = &**product;
-                format!("product {batch} × [{m}, {k}]·[{k}, {n}], strides {a_strides:?} and {b_strides:?}")
+                let MatMul { m, k, n, a, b, .. } = &**product;
+                format!("product {batch} × [{m}, {k}]·[{k}, {n}] of {a:?} and {b:?}")
             }
             Step::Call { kernel, output, .. } => format!("{kernel:?} → {} {}", output.2, output.1),
         }
@@ -293,6 +293,9 @@ impl Check<'_> {
     }
 
     fn product(&self, p: &MatMul, a: &(Region, usize), b: &(Region, usize), c: &Region) -> Result<()> {
+        if !p.is_sound() {
+            return Err(Error::state(format!("no product: {p:?}")));
+        }
         let size = p.dtype.size() as i128;
         for ((region, offset), (low, high)) in [(a, p.a_bounds()), (b, p.b_bounds())] {
             self.inside(region)?;

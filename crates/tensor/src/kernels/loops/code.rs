@@ -1,12 +1,13 @@
 //! What a compiled loop is made of.
 
 use crate::dtype::DType;
+use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::Access;
 use crate::kernels::scalar::ScalarFn;
 use crate::kernels::tile::{RowsFn, TileFn};
-use crate::program::loops::Dims;
 use crate::program::region::Region;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// An entry of the pointer table.
 pub(super) type SlotId = u16;
@@ -60,7 +61,7 @@ pub(super) enum Action {
     /// As `Copy`, past the caches.
     Stream { dst: SlotId, src: SlotId, size: usize },
     /// A strided walk from memory.
-    Gather { dst: SlotId, region: Region, dims: Dims, size: usize },
+    Gather { dst: SlotId, region: Region, walk: Arc<Walk> },
     /// One element a row, to every point of the row.
     Expand { dst: SlotId, src: SlotId, fill: TileFn, size: usize },
     /// One element, to every point.

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
+use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
@@ -19,6 +20,7 @@ use crate::kernels::tile::TileFn;
 use crate::kernels::tile::pair::tile_pair;
 use crate::program::loops::{BLOCK, Def, LoopSpec, Rank, Store, ValueId};
 use crate::program::region::Region;
+use std::sync::Arc;
 
 /// Outputs of at least this many bytes are written past the caches, unless the group reads them again.
 const STREAM_BYTES: usize = 8 << 20;
@@ -346,6 +348,10 @@ impl<'a> Builder<'a> {
     }
 
     /// A register that is never shared.
+    fn walk(&self, dims: &[(usize, isize)], size: usize) -> Arc<Walk> {
+        Arc::new(Walk::new(dims, size, self.level))
+    }
+
     fn own_register(&mut self) -> Result<SlotId> {
         let place = Place::Register(self.registers);
         self.registers += 1;
@@ -605,8 +611,8 @@ impl<'a> Builder<'a> {
                     true => self.slot(Place::Row(region, size as isize))?,
                     false => {
                         let dst = self.own_register()?;
-                        let dims = std::iter::once((self.rows, *stride)).collect();
-                        self.prologue.push(Action::Gather { dst, region, dims, size });
+                        let walk = self.walk(&[(self.rows, *stride)], size);
+                        self.prologue.push(Action::Gather { dst, region, walk });
                         dst
                     }
                 };
@@ -614,7 +620,8 @@ impl<'a> Builder<'a> {
             }
             Access::Gather(dims) if self.infos[id].rank == Rank::Row => {
                 let dst = self.own_register()?;
-                self.prologue.push(Action::Gather { dst, region, dims: dims.clone(), size });
+                let walk = self.walk(dims, size);
+                self.prologue.push(Action::Gather { dst, region, walk });
                 self.finish_row_load(id, dtype, dst)?;
             }
             // What is left is read anew in each phase that needs it, through a register of its own.
@@ -625,6 +632,7 @@ impl<'a> Builder<'a> {
                 // Where the tile holds whole rows, its registers live through all phases.
                 let last = if self.cols <= self.tile { first } else { last.max(first) };
                 let raw = if half { self.own_register()? } else { dst };
+                let walk = (source.access != Access::Flat).then(|| self.walk(&dims, size));
                 for phase in first..=last {
                     let src = match source.access {
                         Access::Flat => self.slot(Place::Flat(region, size))?,
@@ -635,8 +643,8 @@ impl<'a> Builder<'a> {
                         self.body(phase)
                             .insert(0, Action::Call { f, meaning: Meaning::Opaque, dst, a: src, b: src, c: src });
                     }
-                    if source.access != Access::Flat {
-                        self.body(phase).insert(0, Action::Gather { dst: raw, region, dims: dims.clone(), size });
+                    if let Some(walk) = walk.clone() {
+                        self.body(phase).insert(0, Action::Gather { dst: raw, region, walk });
                     }
                 }
             }

@@ -4,8 +4,8 @@ use crate::dtype::{DType, Scalar, odd_f32};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, Phase, Place, RowReduction};
-use crate::kernels::loops::gather::{fence, gather, stream};
-use crate::kernels::memory::Memory;
+use crate::kernels::loops::gather::{fence, stream};
+use crate::kernels::memory::{Memory, prefetch};
 use crate::kernels::threads;
 use crate::program::loops::BLOCK;
 use crate::random;
@@ -309,9 +309,9 @@ impl Worker<'_> {
                 Action::Stream { dst, src, size } => {
                     stream(self.at(*dst), self.at(*src), at.n * size, self.code.level != Level::Baseline);
                 }
-                Action::Gather { dst, region, dims, size } => {
+                Action::Gather { dst, region, walk } => {
                     let start = if at.by_row { at.row } else { at.row * cols + at.col };
-                    gather(self.at(*dst), self.memory.ptr(region), dims, *size, start, at.n);
+                    walk.copy(self.at(*dst), self.memory.ptr(region), start, at.n);
                 }
                 Action::Expand { dst, src, fill, size } => {
                     let n = cols.min(self.code.tile);
@@ -427,14 +427,6 @@ impl Worker<'_> {
                 }
             }
         }
-    }
-}
-
-fn prefetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch of any address is harmless.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
     }
 }
 

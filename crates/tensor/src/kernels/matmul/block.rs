@@ -1,24 +1,33 @@
 //! One unit of work: a block of C, whole in k, so that it is finished when the unit ends.
 
+use super::gather::{MOST, Scattered};
 use super::kernels::{Compute, Kernels};
+use super::normal::Normal;
 use super::order::{blocks, depth};
 use super::pack::{Block, copy_a};
 use super::scratch::{Room, with_room};
+use super::side::Side;
 use super::tile::Panel;
 use super::vector::{Few, ROWS};
 
 /// One product, and how its units read their operands.
-pub(super) struct Job<T: 'static> {
+pub(super) struct Job<'a, T: 'static> {
     pub(super) kernels: &'static Kernels<T>,
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
-    /// The row and the column stride.
-    pub(super) a: [isize; 2],
-    pub(super) b: [isize; 2],
+    /// The row and the column stride; without a meaning where there are sides.
+    a: [isize; 2],
+    b: [isize; 2],
+    /// Where the rows and the columns lie, if no strides tell. Such an operand is copied.
+    a_sides: Option<[&'a Side; 2]>,
+    b_sides: Option<[&'a Side; 2]>,
     pub(super) copy_a: CopyA,
     pub(super) copy_b: bool,
 }
+
+/// Rows of A whose places are told at a time.
+const LINES: usize = 32;
 
 /// Whether and how a unit copies its rows of A.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +59,12 @@ pub(super) struct Operands<T> {
     pub(super) packed_b: Option<*const T>,
 }
 
-impl<T: Compute> Job<T> {
+impl<'a, T: Compute> Job<'a, T> {
+    pub(super) fn new(p: &Normal<'a>, kernels: &'static Kernels<T>, copy_a: CopyA, copy_b: bool) -> Job<'a, T> {
+        let &Normal { m, n, k, a, b, a_sides, b_sides, .. } = p;
+        Job { kernels, m, n, k, a, b, a_sides, b_sides, copy_a, copy_b }
+    }
+
     /// Columns of a panel.
     pub(super) fn wide(&self) -> usize {
         2 * self.kernels.lanes
@@ -80,6 +94,9 @@ impl<T: Compute> Job<T> {
     /// # Safety
     /// As for [`Job::run`].
     unsafe fn few(&self, part: Part, at: &Operands<T>) -> bool {
+        if self.a_sides.is_some() || self.b_sides.is_some() {
+            return false;
+        }
         let (kernel, b_stride) = match self.b {
             [stride, 1] => (self.kernels.along_columns, stride),
             [1, stride] => (self.kernels.across_columns, stride),
@@ -121,6 +138,8 @@ impl<T: Compute> Job<T> {
         // kernels are ones for this machine.
         unsafe {
             for (start, depth) in blocks(self.k) {
+                let mut table = None;
+                let along = self.along(start, depth, &mut table);
                 let (a, a_strides) = match at.packed_a {
                     Some(packed) => (packed.add(start * self.m + part.row * depth), [0; 2]),
                     None => self.rows(part, start, depth, at.a, room),
@@ -132,7 +151,7 @@ impl<T: Compute> Job<T> {
                     let (b, b_stride) = match at.packed_b {
                         Some(packed) => (packed.add(self.panel(start, depth, part.col + col)), pitch),
                         None if self.copy_b || !whole => {
-                            self.pack_b(start, depth, part.col + col, at.b, b_room);
+                            self.pack_b([start, depth], along, part.col + col, at.b, b_room);
                             (b_room.cast_const(), pitch)
                         }
                         None => {
@@ -170,6 +189,27 @@ impl<T: Compute> Job<T> {
         a: *const T,
         to: *mut T,
     ) -> (*const T, [isize; 2]) {
+        if let Some([rows, columns]) = self.a_sides {
+            let (mut lines, mut places) = ([0; LINES], [0; MOST]);
+            columns.offsets(start, &mut places[..depth]);
+            for first in (0..part.rows).step_by(LINES) {
+                let lines = &mut lines[..LINES.min(part.rows - first)];
+                rows.offsets(part.row + first, lines);
+                let to = to.wrapping_add(first * depth);
+                // SAFETY: promised by the caller; the kernel is one for this machine.
+                unsafe {
+                    (self.kernels.gather)(&Scattered {
+                        from: a,
+                        lines,
+                        places: &places[..depth],
+                        to,
+                        pitch: depth,
+                        ahead: &[],
+                    })
+                };
+            }
+            return (to, [depth as isize, 1]);
+        }
         let [side, along] = self.a;
         // SAFETY: promised by the caller.
         unsafe {
@@ -184,13 +224,37 @@ impl<T: Compute> Job<T> {
         (to, [depth as isize, 1])
     }
 
-    /// Copies the panel of B that begins at column `col`.
+    /// Where the rows of B lie for one block of k, if no stride tells.
+    pub(super) fn along<'t>(&self, start: usize, depth: usize, table: &'t mut Option<[isize; MOST]>) -> &'t [isize] {
+        let Some([rows, _]) = self.b_sides else { return &[] };
+        let along = &mut table.insert([0; MOST])[..depth];
+        rows.offsets(start, along);
+        along
+    }
+
+    /// Copies the panel of B that begins at column `col`, for a block of k; `lines` tells where its rows lie, if no stride does.
     ///
     /// # Safety
     /// As for [`Job::run`]; `to` is writable for a panel.
-    pub(super) unsafe fn pack_b(&self, start: usize, depth: usize, col: usize, b: *const T, to: *mut T) {
+    pub(super) unsafe fn pack_b(
+        &self,
+        [start, depth]: [usize; 2],
+        lines: &[isize],
+        col: usize,
+        b: *const T,
+        to: *mut T,
+    ) {
         let [along, side] = self.b;
         let width = self.wide().min(self.n - col);
+        if let Some([_, columns]) = self.b_sides {
+            let mut places = [0; MOST];
+            let next = self.wide().min(self.n - col - width);
+            columns.offsets(col, &mut places[..width + next]);
+            let (places, ahead) = places[..width + next].split_at(width);
+            let pitch = width.next_multiple_of(self.kernels.lanes);
+            // SAFETY: promised by the caller; the kernel is one for this machine.
+            return unsafe { (self.kernels.gather)(&Scattered { from: b, lines, places, to, pitch, ahead }) };
+        }
         // SAFETY: promised by the caller; the kernel is one for this machine.
         unsafe {
             let from = b.offset(start as isize * along + col as isize * side);

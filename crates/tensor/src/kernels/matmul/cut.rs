@@ -1,4 +1,4 @@
-//! Which blocks of C make a unit of work, and what is copied for them. Shape and strides alone decide.
+//! Which blocks of C make a unit of work, and what is copied for them. Shape, strides and the number of threads decide.
 
 use super::block::{CopyA, Job, Operands, Part};
 use super::kernels::{Compute, Kernels};
@@ -12,8 +12,10 @@ use crate::kernels::threads;
 const ALONE: usize = 150_000;
 /// Multiply-adds that a unit of work should have: some microseconds.
 const UNIT: usize = 1 << 17;
-/// Units that a product should have, if they are not too small then.
-const UNITS: usize = 16;
+/// Units that a product should have for each thread, if they are not too small then.
+const UNITS: usize = 8;
+/// As many where each unit has to pick the elements of an operand together.
+const SCATTERED_UNITS: usize = 2;
 /// Bytes of A that a unit reads for one block of k, again for each panel: they stay in the L2 cache.
 const A_BYTES: usize = 256 << 10;
 /// Columns of a unit.
@@ -40,15 +42,20 @@ impl Grid {
         };
         let most_rows = (A_BYTES / (depth(k) * size)).clamp(8 * tall, 512);
         let (mut rows, mut cols) = (even(m, most_rows, tall), even(n, COLS, wide));
+        let enough = match (threads::threads(), p.a_sides.is_some() || p.b_sides.is_some()) {
+            (1, _) => 1,
+            (threads, true) => SCATTERED_UNITS * threads,
+            (threads, false) => UNITS * threads,
+        };
         let units = |rows: usize, cols: usize| p.count() * m.div_ceil(rows) * n.div_ceil(cols);
         // Few rows wait for memory, so they count as more.
         let work = |rows: usize, cols: usize| (rows.min(m).max(8) * cols.min(n)).saturating_mul(k);
         // Loops over few rows want long lines of B.
         let least_cols = if m <= FEW { 16 * wide } else { wide };
-        while units(rows, cols) < UNITS && cols > least_cols && work(rows, cols) > 2 * UNIT {
+        while units(rows, cols) < enough && cols > least_cols && work(rows, cols) > 2 * UNIT {
             cols = (cols / 2).next_multiple_of(wide);
         }
-        while units(rows, cols) < UNITS && rows > 8 * tall && work(rows, cols) > 2 * UNIT {
+        while units(rows, cols) < enough && rows > 8 * tall && work(rows, cols) > 2 * UNIT {
             rows = (rows / 2).next_multiple_of(tall);
         }
         Grid { m, n, rows, cols }
@@ -99,7 +106,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
     let grid = Grid::new(p, size_of::<T>(), kernels.rows, 2 * kernels.lanes);
     let copy_a = how_to_copy_a(p, grid.cols.min(p.n));
     let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
-    let job = Job { kernels, m: p.m, n: p.n, k: p.k, a: p.a, b: p.b, copy_a, copy_b };
+    let job = Job::new(p, kernels, copy_a, copy_b);
 
     // Copies that several units would make are made once.
     let bytes = |elements: usize| p.count().saturating_mul(elements).saturating_mul(size_of::<T>());
@@ -135,8 +142,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
 /// As for [`run`].
 unsafe fn small<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a: *const T, b: *const T, c: *mut T) {
     let part = Part { row: 0, col: 0, rows: p.m, cols: p.n };
-    let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
-    let job = Job { kernels, m: p.m, n: p.n, k: p.k, a: p.a, b: p.b, copy_a: how_to_copy_a(p, p.n), copy_b };
+    let job = Job::new(p, kernels, how_to_copy_a(p, p.n), whether_to_copy_b::<T>(p, kernels.rows));
     let at = Operands { a, b, c, packed_a: None, packed_b: None };
     // SAFETY: promised by the caller; the part is all of the product.
     unsafe { job.run(part, &at) }
@@ -146,7 +152,7 @@ unsafe fn small<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a: *const 
 ///
 /// # Safety
 /// As for [`run`]; the copies that are not null are writable for all of their operand.
-unsafe fn pack<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
+unsafe fn pack<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
     let strips = if at.packed_a.is_null() { 0 } else { grid.tall() };
     let panels = if at.packed_b.is_null() { 0 } else { grid.wide() };
     let depths = blocks(p.k).count();
@@ -163,10 +169,12 @@ unsafe fn pack<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<
                 job.rows(part, start, depth, at.a.offset(a), to);
             } else {
                 let part = grid.part((i - strips) * grid.tall());
+                let mut table = None;
+                let along = job.along(start, depth, &mut table);
                 let copy = at.packed_b.add(index * p.n.next_multiple_of(job.wide()) * p.k);
                 for col in (part.col..part.col + part.cols).step_by(job.wide()) {
                     let to = copy.add(job.panel(start, depth, col));
-                    job.pack_b(start, depth, col, at.b.offset(b), to);
+                    job.pack_b([start, depth], along, col, at.b.offset(b), to);
                 }
             }
         }
@@ -177,7 +185,7 @@ unsafe fn pack<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<
 ///
 /// # Safety
 /// As for [`run`]; the copies that are not null are complete.
-unsafe fn compute<T: Compute>(job: &Job<T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
+unsafe fn compute<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
     let parts = grid.parts();
     each(p.count() * parts, p.work() / parts, &|unit| {
         let (index, part) = (unit / parts, grid.part(unit % parts));
@@ -203,7 +211,7 @@ pub(super) fn each(units: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
         return (0..units).for_each(f);
     }
     // Small units go out by the handful.
-    let handful = (UNIT / work.max(1)).clamp(1, units.div_ceil(UNITS));
+    let handful = (UNIT / work.max(1)).clamp(1, units.div_ceil(UNITS * threads::threads()));
     threads::parallel(units.div_ceil(handful), &|i| {
         (i * handful..units.min((i + 1) * handful)).for_each(f);
     });
@@ -213,6 +221,7 @@ pub(super) fn each(units: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
 fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
     // A copy pays when several panels read it.
     match p.a {
+        _ if p.a_sides.is_some() => CopyA::Rows,
         [_, 1] if cols < 128 => CopyA::No,
         [_, 1] => CopyA::Rows,
         _ if p.n < 64 || p.m * p.k < 4096 => CopyA::No,
@@ -223,5 +232,5 @@ fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
 
 fn whether_to_copy_b<T>(p: &Normal, tall: usize) -> bool {
     // Panels of a small matrix stay in the cache where they lie.
-    p.b[1] != 1 || (p.m > 3 * tall && p.k.min(DEPTH) * p.n * size_of::<T>() > 24 << 10)
+    p.b_sides.is_some() || p.b[1] != 1 || (p.m > 3 * tall && p.k.min(DEPTH) * p.n * size_of::<T>() > 24 << 10)
 }

@@ -1,5 +1,6 @@
 //! The loops of a product for each instruction set.
 
+use super::gather::Scattered;
 use super::pack::Block;
 use super::portable::{F32x4, F64x2};
 use super::simd::Simd;
@@ -7,7 +8,7 @@ use super::tile::Panel;
 use super::vector::Few;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x8, F32x16, F64x4, F64x8};
-use super::{pack, tile, vector};
+use super::{gather, pack, tile, vector};
 use crate::kernels::level::Level;
 
 /// The loops for one element type and one instruction set, which is what makes them unsafe to call: each has the
@@ -20,6 +21,7 @@ pub(super) struct Kernels<T> {
     pub(super) panel: unsafe fn(&Panel<T>),
     pub(super) pack_a: unsafe fn(&Block<T>),
     pub(super) pack_b: unsafe fn(&Block<T>),
+    pub(super) gather: unsafe fn(&Scattered<T>),
     pub(super) along_columns: unsafe fn(&Few<T>),
     pub(super) across_columns: unsafe fn(&Few<T>),
 }
@@ -49,6 +51,11 @@ macro_rules! kernels {
                 unsafe { pack::pack_b::<$S>(p) }
             }
             $(#[target_feature(enable = $feature)])?
+            unsafe fn gather(p: &Scattered<$T>) {
+                // SAFETY: the features are enabled; the caller promises the rest.
+                unsafe { gather::gather::<$S>(p) }
+            }
+            $(#[target_feature(enable = $feature)])?
             unsafe fn along_columns(p: &Few<$T>) {
                 // SAFETY: the features are enabled; the caller promises the rest.
                 unsafe { vector::along_columns::<$S>(p) }
@@ -59,7 +66,7 @@ macro_rules! kernels {
                 unsafe { vector::across_columns::<$square>(p) }
             }
             let (rows, lanes) = (<$S>::ROWS, <$S>::LANES);
-            Kernels { rows, lanes, panel, pack_a, pack_b, along_columns, across_columns }
+            Kernels { rows, lanes, panel, pack_a, pack_b, gather, along_columns, across_columns }
         };
     };
 }

@@ -3,14 +3,16 @@
 //! * `order`: the one order of summation
 //! * `normal`: fewer batch axes, rows instead of columns
 //! * `cut`: which blocks of C are computed together, by which thread
+//! * `side`: where the elements along a side of a matrix lie
 //! * `block`: one block: copies of A and B, panel by panel
-//! * `pack`, `tile`, `vector`: the loops, written once over `simd`; `kernels` lists them by instruction set
+//! * `pack`, `gather`, `tile`, `vector`: the loops, written once over `simd`; `kernels` lists them by instruction set
 //!
 //! **The same bits.** An element of C is summed in an order that depends on k alone. So neither the path taken, nor
 //! the strides, nor a cut into rows, columns, batches or threads changes a bit.
 
 mod block;
 mod cut;
+mod gather;
 mod half_float;
 mod integer;
 mod kernels;
@@ -19,6 +21,7 @@ mod order;
 mod pack;
 mod portable;
 mod scratch;
+mod side;
 mod simd;
 mod tile;
 mod vector;
@@ -37,9 +40,12 @@ use crate::kernels::level::{Level, level};
 use self::kernels::Compute;
 use self::normal::Normal;
 
+pub use self::side::Side;
+
 /// A batch of matrix products of one shape: C\[b, i, j\] = Σₖ A\[b, i, k\] · B\[b, k, j\].
 ///
 /// C is contiguous and row-major. A and B may have any strides, 0 and negative ones too; all strides count elements.
+/// Matrices of f32 and f64 may also be views of arrays with more axes, see [`Side`].
 ///
 /// f32 and f64 are multiplied and summed in their own type; bf16 and f16 in f32, rounded once at the end; integers
 /// wrap around. `bool` has no product.
@@ -53,10 +59,10 @@ pub struct MatMul {
     pub n: usize,
     /// Columns of A and rows of B.
     pub k: usize,
-    /// The row and the column stride of A.
-    pub a_strides: [isize; 2],
-    /// The row and the column stride of B.
-    pub b_strides: [isize; 2],
+    /// Where the rows and the columns of A lie.
+    pub a: [Side; 2],
+    /// Where the rows and the columns of B lie.
+    pub b: [Side; 2],
     /// The batch axes, outermost first: extent, stride in A, stride in B.
     pub batch: SmallVec<[(usize, isize, isize); 2]>,
 }
@@ -67,9 +73,19 @@ impl MatMul {
         dtype != DType::Bool
     }
 
+    /// Whether this product is computed: one of its dtype exists, and its sides are as long as it says, each at multiples of a stride
+    /// but for f32 and f64.
+    pub fn is_sound(&self) -> bool {
+        let sides = [(&self.a, [self.m, self.k]), (&self.b, [self.k, self.n])];
+        let mut sides = sides.into_iter().flat_map(|(sides, lengths)| sides.iter().zip(lengths));
+        let uneven = matches!(self.dtype, DType::F32 | DType::F64);
+        Self::supports(self.dtype)
+            && sides.all(|(side, length)| side.fits(length) && (uneven || side.stride().is_some()))
+    }
+
     /// Computes all products of the batch, on the threads of [`crate::kernels::threads`] where that pays.
     ///
-    /// With k = 0, C is zero. For a dtype without products nothing happens.
+    /// With k = 0, C is zero. Where the product is not [sound](MatMul::is_sound), nothing happens.
     ///
     /// # Safety
     /// `a` and `b` point at element \[0, 0, 0\]; every element within [`MatMul::a_bounds`] and
@@ -86,7 +102,7 @@ impl MatMul {
     /// As for [`MatMul::run`]; the level is available.
     pub(crate) unsafe fn run_on(&self, level: Level, a: *const u8, b: *const u8, c: *mut u8) {
         let elements = self.count().saturating_mul(self.m).saturating_mul(self.n);
-        if elements == 0 || !Self::supports(self.dtype) {
+        if elements == 0 || !self.is_sound() {
             return;
         }
         // SAFETY: promised by the caller.
@@ -118,14 +134,14 @@ impl MatMul {
     ///
     /// Offsets beyond the range of `isize` are clamped to it, and so lie outside of any buffer.
     pub fn a_bounds(&self) -> (isize, isize) {
-        self.bounds(self.m, self.k, self.a_strides, |axis| axis.1)
+        self.bounds([self.m, self.k], &self.a, |axis| axis.1)
     }
 
     /// The least and the greatest element offset that B is read at; (0, −1) when nothing is read.
     ///
     /// Offsets beyond the range of `isize` are clamped to it, and so lie outside of any buffer.
     pub fn b_bounds(&self) -> (isize, isize) {
-        self.bounds(self.k, self.n, self.b_strides, |axis| axis.2)
+        self.bounds([self.k, self.n], &self.b, |axis| axis.2)
     }
 
     fn count(&self) -> usize {
@@ -134,17 +150,17 @@ impl MatMul {
 
     fn bounds(
         &self,
-        rows: usize,
-        cols: usize,
-        [row, col]: [isize; 2],
+        lengths: [usize; 2],
+        sides: &[Side; 2],
         stride: impl Fn(&(usize, isize, isize)) -> isize,
     ) -> (isize, isize) {
         if self.flops() == 0 {
             return (0, -1);
         }
         let batch = self.batch.iter().map(|axis| (axis.0, stride(axis)));
-        [(rows, row), (cols, col)].into_iter().chain(batch).fold((0isize, 0isize), |(least, most), (extent, stride)| {
-            let last = isize::try_from(extent - 1).unwrap_or(isize::MAX).saturating_mul(stride);
+        let sides = sides.iter().zip(lengths).flat_map(|(side, length)| side.axes(length));
+        sides.chain(batch).fold((0isize, 0isize), |(least, most), (extent, stride)| {
+            let last = isize::try_from(extent.saturating_sub(1)).unwrap_or(isize::MAX).saturating_mul(stride);
             (least.saturating_add(last.min(0)), most.saturating_add(last.max(0)))
         })
     }

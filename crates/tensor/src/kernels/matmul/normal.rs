@@ -2,29 +2,37 @@
 
 use smallvec::SmallVec;
 
-use super::MatMul;
+use super::{MatMul, Side};
 
 /// A batch of products with as few axes as can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Normal {
+pub(super) struct Normal<'a> {
     pub(super) m: usize,
     pub(super) n: usize,
     pub(super) k: usize,
-    /// The row and the column stride.
+    /// The row and the column stride; without a meaning where there are sides.
     pub(super) a: [isize; 2],
     pub(super) b: [isize; 2],
+    /// Where the rows and the columns lie, if no strides tell.
+    pub(super) a_sides: Option<[&'a Side; 2]>,
+    pub(super) b_sides: Option<[&'a Side; 2]>,
     /// Extent, stride in A, stride in B; outermost first, none of extent 1.
     pub(super) batch: SmallVec<[(usize, isize, isize); 2]>,
     /// A and B have changed places, because C is a column.
     pub(super) swapped: bool,
 }
 
-impl Normal {
+impl<'a> Normal<'a> {
     /// The normal form of a product that has elements.
     #[inline]
-    pub(super) fn new(of: &MatMul) -> Normal {
-        let (a, b, batch) = (of.a_strides, of.b_strides, SmallVec::new());
-        let mut p = Normal { m: of.m, n: of.n, k: of.k, a, b, batch, swapped: false };
+    pub(super) fn new(of: &'a MatMul) -> Normal<'a> {
+        let strides = |sides: &'a [Side; 2]| match sides {
+            &[Side::Stride(row), Side::Stride(column)] => ([row, column], None),
+            [rows, columns] => ([0, 0], Some([rows, columns])),
+        };
+        let ((a, a_sides), (b, b_sides)) = (strides(&of.a), strides(&of.b));
+        let batch = SmallVec::new();
+        let mut p = Normal { m: of.m, n: of.n, k: of.k, a, b, a_sides, b_sides, batch, swapped: false };
         if of.batch.is_empty() {
             return if p.n == 1 && p.m > 1 { p.swap() } else { p };
         }
@@ -41,12 +49,12 @@ impl Normal {
     /// Takes the innermost batch axis into the rows (all share B) or into the columns (one row, all share A).
     fn fold(&mut self) -> bool {
         let Some(&(extent, a, b)) = self.batch.last() else { return false };
-        if b == 0 && (self.m == 1 || a == self.m as isize * self.a[0]) {
+        if b == 0 && self.a_sides.is_none() && (self.m == 1 || a == self.m as isize * self.a[0]) {
             if self.m == 1 {
                 self.a[0] = a;
             }
             self.m *= extent;
-        } else if a == 0 && self.m == 1 && (self.n == 1 || b == self.n as isize * self.b[1]) {
+        } else if a == 0 && self.m == 1 && self.b_sides.is_none() && (self.n == 1 || b == self.n as isize * self.b[1]) {
             if self.n == 1 {
                 self.b[1] = b;
             }
@@ -59,10 +67,21 @@ impl Normal {
     }
 
     /// Cᵀ = Bᵀ·Aᵀ: a column of C lies in memory like a row.
-    fn swap(self) -> Normal {
+    fn swap(self) -> Normal<'a> {
         let batch = self.batch.iter().map(|&(extent, a, b)| (extent, b, a)).collect();
         let ([a_row, a_col], [b_row, b_col]) = (self.a, self.b);
-        Normal { m: self.n, n: self.m, k: self.k, a: [b_col, b_row], b: [a_col, a_row], batch, swapped: !self.swapped }
+        let turned = |sides: Option<[&'a Side; 2]>| sides.map(|[rows, columns]| [columns, rows]);
+        Normal {
+            m: self.n,
+            n: self.m,
+            k: self.k,
+            a: [b_col, b_row],
+            b: [a_col, a_row],
+            a_sides: turned(self.b_sides),
+            b_sides: turned(self.a_sides),
+            batch,
+            swapped: !self.swapped,
+        }
     }
 
     /// Makes one axis of neighbours that follow each other in both operands.
@@ -110,9 +129,8 @@ mod tests {
     use crate::dtype::DType;
 
     fn product(m: usize, k: usize, n: usize) -> MatMul {
-        let a_strides = [k as isize, 1];
-        let b_strides = [n as isize, 1];
-        MatMul { dtype: DType::F32, m, n, k, a_strides, b_strides, batch: smallvec![] }
+        let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
+        MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] }
     }
 
     #[test]

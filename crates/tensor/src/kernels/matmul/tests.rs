@@ -3,7 +3,7 @@ use smallvec::smallvec;
 use super::kernels::{Compute, F32_WIDE, F64_WIDE, Kernels};
 use super::normal::Normal;
 use super::order::blocks;
-use super::{MatMul, cut};
+use super::{MatMul, Side, cut};
 use crate::dtype::DType;
 use crate::kernels::level::{Level, level};
 use crate::kernels::threads::with_threads;
@@ -118,6 +118,20 @@ impl<T: Number> Operand<T> {
     }
 }
 
+/// Where all rows and columns of both operands lie.
+fn offsets(p: &MatMul) -> [[Vec<isize>; 2]; 2] {
+    let of = |sides: &[Side; 2], lengths: [usize; 2]| {
+        let mut lengths = lengths.into_iter();
+        sides.each_ref().map(|side| {
+            let axes = side.axes(lengths.next().unwrap());
+            axes.iter().fold(vec![0], |outer, &(extent, stride)| {
+                outer.iter().flat_map(|at| (0..extent as isize).map(move |i| at + i * stride)).collect()
+            })
+        })
+    };
+    [of(&p.a, [p.m, p.k]), of(&p.b, [p.k, p.n])]
+}
+
 /// The definition, in the order that `order` describes.
 fn reference<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>) -> Vec<T> {
     let count: usize = p.batch.iter().map(|axis| axis.0).product();
@@ -129,14 +143,15 @@ fn reference<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>
             b0 += (rest % extent) as isize * sb;
             rest /= extent;
         }
-        for i in 0..p.m as isize {
-            for j in 0..p.n as isize {
+        let [[a_rows, a_columns], [b_rows, b_columns]] = offsets(p);
+        for row in &a_rows {
+            for column in &b_columns {
                 let mut total = T::Sum::default();
                 for (start, depth) in blocks(p.k) {
                     let mut sum = T::Sum::default();
-                    for k in start as isize..(start + depth) as isize {
-                        let x = a.at(a0 + i * p.a_strides[0] + k * p.a_strides[1]);
-                        let y = b.at(b0 + k * p.b_strides[0] + j * p.b_strides[1]);
+                    for k in start..start + depth {
+                        let x = a.at(a0 + row + a_columns[k]);
+                        let y = b.at(b0 + b_rows[k] + column);
                         sum = T::step(level, x, y, sum);
                     }
                     total = if start == 0 { sum } else { T::add(total, sum) };
@@ -190,8 +205,8 @@ fn strides(dice: &mut Dice, rows: usize, cols: usize) -> ([isize; 2], isize) {
 }
 
 fn product(dice: &mut Dice, dtype: DType, m: usize, k: usize, n: usize, batched: bool) -> MatMul {
-    let ((a_strides, a_all), (b_strides, b_all)) = (strides(dice, m, k), strides(dice, k, n));
-    let mut p = MatMul { dtype, m, n, k, a_strides, b_strides, batch: smallvec![] };
+    let ((a, a_all), (b, b_all)) = (strides(dice, m, k), strides(dice, k, n));
+    let mut p = MatMul { dtype, m, n, k, a: a.map(Side::from), b: b.map(Side::from), batch: smallvec![] };
     if batched {
         let (inner, outer) = (1 + dice.below(4), 1 + dice.below(3));
         let (sa, sb) = (dice.one_of(&[a_all, 0, a_all + 3]), dice.one_of(&[b_all, 0, 0, -b_all]));
@@ -252,6 +267,98 @@ fn f64_has_the_bits_of_the_order() {
     check_many::<f64>(2, 300);
 }
 
+/// A side of about this length, of one axis up to four.
+fn side(dice: &mut Dice, length: usize) -> (Side, usize) {
+    let mut axes = Vec::new();
+    let mut left = length;
+    for _ in 0..dice.below(4) {
+        let extent = dice.one_of(&[1, 2, 3, 4, 8, 9, 17, 24]).min(left);
+        axes.insert(0, (extent, dice.one_of(&[1, 1, 1, 2, 3, -1, 7, 40, 0])));
+        left = left.div_ceil(extent);
+    }
+    axes.insert(0, (left, dice.one_of(&[1, 1, 5, 26, 100, -60])));
+    let length = axes.iter().map(|axis| axis.0).product();
+    (Side::new(axes), length)
+}
+
+/// Matrices that are views of arrays with more axes, as windows of images are.
+fn check_views<T: Number + Compute>(seed: u64, times: usize, kernels: &'static Kernels<T>) {
+    let mut dice = Dice(seed);
+    for i in 0..times {
+        let wanted =
+            [dice.one_of(&[1, 3, 7, 20, 70]), dice.one_of(&[1, 5, 18, 100, 450]), dice.one_of(&[1, 6, 30, 90])];
+        let ((a_rows, m), (a_columns, k), (b_columns, n)) =
+            (side(&mut dice, wanted[0]), side(&mut dice, wanted[1]), side(&mut dice, wanted[2]));
+        let (mut b_rows, along) = side(&mut dice, k);
+        if along != k {
+            b_rows = Side::Stride(dice.one_of(&[1, 3, n as isize]));
+        }
+        let (mut a, mut b) = ([a_rows, a_columns], [b_rows, b_columns]);
+        match i % 4 {
+            0 => a = strides(&mut dice, m, k).0.map(Side::from),
+            1 => b = strides(&mut dice, k, n).0.map(Side::from),
+            _ => {}
+        }
+        let mut p = MatMul { dtype: T::DTYPE, m, n, k, a, b, batch: smallvec![] };
+        if i % 3 == 0 {
+            p.batch = smallvec![(2, dice.one_of(&[0, 11]), 13), (3, 2, dice.one_of(&[0, 1]))];
+        }
+        check::<T>(&mut dice, &p);
+        check_kernels::<T>(&mut dice, &p, kernels);
+    }
+}
+
+#[test]
+fn views_of_more_axes_have_the_bits_of_the_order() {
+    check_views::<f32>(13, 400, &F32_WIDE);
+    check_views::<f64>(14, 200, &F64_WIDE);
+}
+
+#[test]
+fn large_convolutions_have_the_bits_of_the_order() {
+    let mut dice = Dice(15);
+    // Eight kernels of 3 × 3 on 30 images of 3 × 20 × 20: the product, and the one that gives the gradient of the kernels.
+    let places = || Side::new([(30, 1200), (18, 20), (18, 1)]);
+    let kernel = || Side::new([(3, 400), (3, 20), (3, 1)]);
+    let (columns, rows) = (30 * 18 * 18, 27);
+    let a = [rows as isize, 1].map(Side::from);
+    let batch = smallvec![];
+    let p = MatMul { dtype: DType::F32, m: 8, n: columns, k: rows, a, b: [kernel(), places()], batch };
+    check::<f32>(&mut dice, &p);
+    let b = [Side::new([(30, 8 * 324), (324, 1)]), Side::from(324)];
+    let p = MatMul { dtype: DType::F32, m: rows, n: 8, k: columns, a: [kernel(), places()], b, batch: smallvec![] };
+    check::<f32>(&mut dice, &p);
+    let flip = |[rows, columns]: [Side; 2]| [columns, rows];
+    let p = MatMul { m: 8, n: rows, a: flip(p.b), b: flip(p.a), ..p };
+    check::<f32>(&mut dice, &p);
+}
+
+#[test]
+fn what_is_not_sound_is_not_computed() {
+    let p = MatMul {
+        dtype: DType::F32,
+        m: 2,
+        n: 1,
+        k: 2,
+        a: [2, 1].map(Side::from),
+        b: [1, 1].map(Side::from),
+        batch: smallvec![],
+    };
+    assert!(p.is_sound());
+    let uneven = [Side::new([(2, 7), (2, 1)]), Side::from(1)];
+    for p in [
+        MatMul { dtype: DType::Bool, ..p.clone() },
+        MatMul { a: uneven.clone(), ..p.clone() },
+        MatMul { dtype: DType::I32, m: 4, a: uneven, ..p.clone() },
+    ] {
+        assert!(!p.is_sound(), "{p:?}");
+        let mut c = [7u8; 16];
+        // SAFETY: nothing is read or written.
+        unsafe { p.run(std::ptr::null(), std::ptr::null(), c.as_mut_ptr()) };
+        assert_eq!(c, [7; 16]);
+    }
+}
+
 #[test]
 fn half_floats_have_the_bits_of_the_order() {
     check_many::<half::bf16>(3, 200);
@@ -296,8 +403,8 @@ fn nothing_to_sum_is_zero_and_nothing_to_do_is_nothing() {
 #[test]
 fn zeros_and_infinities_come_out_as_defined() {
     for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
-        let p =
-            MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a_strides: [2, 1], b_strides: [1, 1], batch: smallvec![] };
+        let (a, b) = ([2, 1].map(Side::from), [1, 1].map(Side::from));
+        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a, b, batch: smallvec![] };
         let run = |a: [f32; 2], b: [f32; 2]| {
             let (a, b) = (Operand { values: a.to_vec(), first: 0 }, Operand { values: b.to_vec(), first: 0 });
             computed(&p, level, &a, &b)[0]
@@ -329,7 +436,8 @@ fn with_gemm(p: &MatMul, a: &Operand<f32>, b: &Operand<f32>, threads: usize) -> 
 
 fn gemm_into(p: &MatMul, a: *const f32, b: *const f32, c: &mut [f32], threads: usize) {
     let parallel = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
-    let ([a_row, a_col], [b_row, b_col]) = (p.a_strides, p.b_strides);
+    let strides = |sides: &[Side; 2]| sides.each_ref().map(|side| side.stride().unwrap());
+    let ([a_row, a_col], [b_row, b_col]) = (strides(&p.a), strides(&p.b));
     let (c, c_row) = (c.as_mut_ptr(), p.n as isize);
     // SAFETY: the callers' operands cover the bounds of `p` and C is contiguous with room for it.
     unsafe {
@@ -375,7 +483,8 @@ fn speed() {
             ("tn", [1, m as isize], [n as isize, 1]),
             ("tt", [1, m as isize], [1, k as isize]),
         ] {
-            let p = MatMul { dtype: DType::F32, m, n, k, a_strides, b_strides, batch: smallvec![] };
+            let (a, b) = (a_strides.map(Side::from), b_strides.map(Side::from));
+            let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] };
             let mut dice = Dice(11);
             let a = Operand::<f32>::new(&mut dice, p.a_bounds());
             let b = Operand::<f32>::new(&mut dice, p.b_bounds());
@@ -399,6 +508,49 @@ fn speed() {
                 rate(times[2]),
                 rate(times[3])
             );
+        }
+    }
+}
+
+/// Prints GFLOP/s of a convolution of 64 images with 64 kernels of 3 × 3, and of the products that give its gradients, beside products of
+/// the same size with operands that lie in order. `cargo test --release -p wengert-tensor -- --ignored convolutions --nocapture`
+#[test]
+#[ignore = "a measurement, not a test"]
+fn speed_of_convolutions() {
+    println!("{:>30} {:>8} {:>8}", "µs", "GFLOP/s 1", "2");
+    for (images, inputs, size) in [(64isize, 32isize, 26isize), (16, 64, 14), (16, 128, 9)] {
+        let (out, places) = (size - 2, (size - 2) * (size - 2));
+        let extent = |n: isize| n as usize;
+        let columns = Side::new([(extent(images), inputs * size * size), (extent(out), size), (extent(out), 1)]);
+        let rows = Side::new([(extent(inputs), size * size), (3, size), (3, 1)]);
+        let (k, n) = (extent(inputs * 9), extent(images * places));
+        let ct = [Side::from(places), Side::new([(extent(images), 64 * places), (extent(places), 1)])];
+        let plain = |_rows: usize, columns: usize| [columns as isize, 1].map(Side::from);
+        let product = |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] };
+        let flip = |[rows, columns]: [Side; 2]| [columns, rows];
+        for (name, p) in [
+            ("forward", product(64, n, k, plain(64, k), [rows.clone(), columns.clone()])),
+            ("forward, in order", product(64, n, k, plain(64, k), plain(k, n))),
+            ("weights", product(k, 64, n, [rows.clone(), columns.clone()], flip(ct.clone()))),
+            ("weights, in order", product(k, 64, n, plain(k, n), plain(n, 64))),
+            ("weights, transposed", product(64, k, n, ct.clone(), flip([rows, columns]))),
+            ("windows", product(k, n, 64, flip(plain(64, k)), ct)),
+            ("windows, in order", product(k, n, 64, plain(k, 64), plain(64, n))),
+        ] {
+            let mut dice = Dice(16);
+            let a = Operand::<f32>::new(&mut dice, p.a_bounds());
+            let b = Operand::<f32>::new(&mut dice, p.b_bounds());
+            let mut c = vec![0f32; p.m * p.n];
+            let mut rates = [0.0; 2];
+            let mut time = 0.0;
+            for threads in [2, 1] {
+                let (p, a, b, c) = (&p, &a, &b, &mut c);
+                // SAFETY: the operands cover the bounds and C has room.
+                let run = move || best_of(p, || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) });
+                time = with_threads(threads, run);
+                rates[threads - 1] = p.flops() as f64 / time * 1e-9;
+            }
+            println!("{name:>20} {:9.1} {:8.1} {:8.1}", time * 1e6, rates[0], rates[1]);
         }
     }
 }
