@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use wengert_autograd::reference;
-use wengert_autograd::{Tape, Var, plan_clear, plan_stats, without_fusion};
+use wengert_autograd::{Conv, Tape, Var, plan_clear, plan_stats, without_fusion};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::threads::with_threads;
@@ -157,6 +157,42 @@ fn product_in_two_views<'t>(_: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
     let there_and_back = |first: usize| y.reshape([first, 6 / first, 4]).reshape([6, 4]).t().matmul(v[2]);
     let summed = y.reshape([6, 1, 4]).sum_axes(1).t().matmul(v[2]);
     vec![there_and_back(2), y.reshape([3, 2, 4]).reshape([6, 4]).matmul(v[1].t()), there_and_back(1), summed]
+}
+
+/// Padded and strided windows, a pool, and all gradients.
+fn convolutions<'t>(tape: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let &[x, first, second] = v else { return Vec::new() };
+    let h = x.conv(first, Conv::new()).relu();
+    let pooled = h.conv(second, Conv::new().padding(1)).max_pool(2);
+    let strided = h.conv(second, Conv::new().stride(2));
+    let loss = pooled.square().mean() + strided.tanh().mean();
+    let gradients = tape.grad(loss, [x, first, second]);
+    [pooled, strided].into_iter().chain(gradients).collect()
+}
+
+/// Reductions over leading axes, fused and not, beside what is read by row.
+fn columns<'t>(_: &'t Tape, v: &[Var<'t>]) -> Vec<Var<'t>> {
+    let &[x, bias] = v else { return Vec::new() };
+    let y = (x + bias).tanh();
+    vec![y.sum_axes(0), (y * x).max_axes(0), y, x.sum_axes(0) + bias, (x * x.mean_keep(-1)).sum_axes(0)]
+}
+
+#[test]
+fn convolutions_and_their_gradients() {
+    for (images, size) in [(1, 5), (3, 8), (2, 19)] {
+        check(
+            &format!("{images} images of {size}"),
+            convolutions,
+            &[&[images, 2, size, size], &[7, 2, 3, 3], &[6, 7, 3, 3]],
+        );
+    }
+}
+
+#[test]
+fn few_long_rows_are_reduced_to_one() {
+    for (rows, cols) in [(2, 600), (3, 5000), (5, 30_000), (200, 700), (256, 520), (257, 520)] {
+        check(&format!("{rows} rows of {cols}"), columns, &[&[rows, cols], &[cols]]);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::compose::surround::PadMode;
 use crate::graph::{Tape, Var};
 use crate::meta::Meta;
 use crate::operand::{Like, Operand};
+use crate::ops::convolved::Convolved;
 use crate::sample::{Entry, Sample};
 use crate::spatial::{Along, Dims, FRONT, Padding, PerAxis, along, spatial};
 use smallvec::SmallVec;
@@ -215,6 +216,25 @@ impl Sizes {
         self.all.iter().map(|along| along.count()).collect()
     }
 
+    /// The convolution with the reversed kernel that is the transpose of one with these windows, of which there are so many; if it is
+    /// one, and does not multiply many more numbers than the product whose windows are added up.
+    fn reversed(&self, counts: &[usize]) -> Option<Conv> {
+        let mut sides: SmallVec<[(usize, usize); 3]> = SmallVec::new();
+        let (mut here, mut there) = (1usize, 1usize);
+        for (along, &count) in self.all.iter().zip(counts) {
+            let before = along.places.span().ok()?.checked_sub(along.before + 1)?;
+            let after = along.n.checked_add(along.before)?.checked_sub(count)?;
+            if along.places.step != 1 || along.beyond != 0 {
+                return None;
+            }
+            sides.push((before, after));
+            (here, there) = (here.checked_mul(along.n)?, there.checked_mul(count)?);
+        }
+        let dilation = PerAxis::Each(self.all.iter().map(|along| along.places.dilation).collect());
+        let options = Conv { padding: Padding::Sides(sides), dilation, groups: self.groups, ..Conv::new() };
+        (here <= there.saturating_mul(2) && there > 0).then_some(options)
+    }
+
     /// Axes from [channels, kernel…, examples, places…] to [examples, channels, kernel₁, places₁, …], and the other way round.
     fn order(&self) -> [SmallVec<[isize; 8]>; 2] {
         let axes = self.kernel.len();
@@ -295,17 +315,59 @@ impl<'t> Var<'t> {
             return Ok(self.tape.poison());
         }
         let sizes = Sizes::new(&self.meta(), &weight.meta(), options, false)?;
-        let Sizes { examples, groups, inputs, outputs, .. } = sizes;
+        let Sizes { examples, groups, outputs, .. } = sizes;
         let counts = sizes.counts()?;
-        let (rows, columns) = (inputs * sizes.window(), Shape::new(joined(&[&[examples], &counts]))?.len());
-        let [_, back] = sizes.order();
-        let windows = self.conv_windows(options, &sizes.all)?.permute(&back);
+        let (windows, [rows, columns]) = self.window_columns(options, &sizes)?;
         let product = grouped(groups, weight, [outputs, rows], windows, [rows, columns]);
         let channels: [isize; 3] = [2, 0, 1];
         let order: SmallVec<[isize; 8]> =
             channels.into_iter().chain((0..counts.len()).map(|i| 3 + i as isize)).collect();
         let y = product.reshape(joined(&[&[groups, outputs, examples], &counts])).permute(&order);
-        Ok(y.reshape(joined(&[&[examples, groups * outputs], &counts])))
+        let y = y.reshape(joined(&[&[examples, groups * outputs], &counts]));
+        // What surrounds the input by a mode of its own is differentiated step by step.
+        match options.pad_mode {
+            None => Ok(self.tape.record(Convolved { options: options.clone(), batches: 0 }, &[y, self, weight])),
+            Some(_) => Ok(y),
+        }
+    }
+
+    /// The windows as `[groups · channels, kernel…, examples, places…]`, and how many elements a group has in a window, and how many
+    /// windows there are.
+    #[track_caller]
+    fn window_columns(self, options: &Conv, sizes: &Sizes) -> Result<(Var<'t>, [usize; 2])> {
+        let columns = Shape::new(joined(&[&[sizes.examples], &sizes.counts()?]))?.len();
+        let [_, back] = sizes.order();
+        let windows = self.conv_windows(options, &sizes.all)?.permute(&back);
+        Ok((windows, [sizes.inputs * sizes.window(), columns]))
+    }
+
+    /// The cotangent of the input of a convolution, which is this value.
+    #[track_caller]
+    pub(crate) fn conv_input_cotangent(self, weight: Var<'t>, ct: Var<'t>, options: &Conv) -> Var<'t> {
+        let found = Sizes::new(&self.meta(), &weight.meta(), options, false).and_then(|sizes| {
+            let Sizes { inputs, outputs, .. } = sizes;
+            ct.folded_back(weight, &Sizes { inputs: outputs, outputs: inputs, ..sizes })
+        });
+        found.unwrap_or_else(|error| self.reject("convolved", error))
+    }
+
+    /// The cotangent of the weight of a convolution of this value.
+    #[track_caller]
+    pub(crate) fn conv_weight_cotangent(self, weight: Var<'t>, ct: Var<'t>, options: &Conv) -> Var<'t> {
+        let found = Sizes::new(&self.meta(), &weight.meta(), options, false).and_then(|sizes| {
+            let Sizes { groups, outputs, .. } = sizes;
+            let (windows, [rows, columns]) = self.window_columns(options, &sizes)?;
+            let (ct, shape) = (ct.transpose(0, 1), weight.shape());
+            let product = match groups {
+                1 => ct.reshape([outputs, columns]).matmul(windows.reshape([rows, columns]).t()),
+                _ => {
+                    let windows = windows.reshape([groups, rows, columns]).t();
+                    ct.reshape([groups, outputs, columns]).matmul(windows)
+                }
+            };
+            Ok(product.reshape(shape))
+        });
+        found.unwrap_or_else(|error| self.reject("convolved", error))
     }
 
     /// The windows of all spatial axes, with the padding that the options want: `[N, C, k₁, l₁, k₂, l₂, …]`.
@@ -326,9 +388,22 @@ impl<'t> Var<'t> {
             return Ok(self.tape.poison());
         }
         let sizes = Sizes::new(&self.meta(), &weight.meta(), options, true)?;
-        let Sizes { examples, groups, inputs, outputs, .. } = sizes;
+        self.folded_back(weight, &sizes)
+    }
+
+    /// The transposed convolution of this value to an output with these windows.
+    #[track_caller]
+    fn folded_back(self, weight: Var<'t>, sizes: &Sizes) -> Result<Var<'t>> {
+        let &Sizes { examples, groups, inputs, outputs, .. } = sizes;
         let shape = self.shape();
         let counts = shape.get(FRONT..).unwrap_or_default();
+        if let Some(options) = sizes.reversed(counts) {
+            let dims = |a, b| joined(&[&[groups, a, b], &sizes.kernel]);
+            let turned = weight.reshape(dims(inputs, outputs)).transpose(1, 2);
+            let weight = turned.reshape(joined(&[&[groups * outputs, inputs], &sizes.kernel]));
+            let axes: SmallVec<[isize; 4]> = (FRONT..FRONT + counts.len()).map(|axis| axis as isize).collect();
+            return self.convolved(axes.iter().fold(weight, |weight, &axis| weight.flip(axis)), &options);
+        }
         let (rows, columns) = (outputs * sizes.window(), Shape::new(joined(&[&[examples], counts]))?.len());
         let kernels = weight.reshape([groups, inputs, rows]).t();
         let product = grouped(groups, kernels, [rows, inputs], self.transpose(0, 1), [inputs, columns]);

@@ -20,6 +20,7 @@ pub mod concat;
 pub mod cond;
 pub mod constant;
 pub mod converged;
+pub mod convolved;
 pub mod cumprod;
 pub mod cumsum;
 pub mod custom;
@@ -93,6 +94,7 @@ pub fn roll() -> Vec<Entry> {
         cond::entries(),
         constant::entries(),
         converged::entries(),
+        convolved::entries(),
         cumprod::entries(),
         cumsum::entries(),
         custom::entries(),

@@ -84,19 +84,23 @@ impl Kernel for Pad {
         with_type!(x.dtype(), T => {
             let value = self.value.get::<T>().unwrap_or_default().to_stored();
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
-            dst.fill(value);
             if from.size * from.inner == 0 {
+                dst.fill(value);
                 return Ok(());
             }
             let (start, stride) = (self.before * to.inner, self.gap.saturating_add(1).saturating_mul(to.inner));
             for (row, block) in src.chunks_exact(from.size * from.inner).zip(dst.chunks_exact_mut(to.size * to.inner)) {
-                let place = block.get_mut(start..).unwrap_or_default();
+                let (before, place) = block.split_at_mut(start.min(block.len()));
+                before.fill(value);
                 // Without gaps the elements of a row lie together.
                 match self.gap {
-                    0 => copy_to_start(place, row),
+                    0 => copy_and_fill(place, row, value),
                     _ => {
-                        let places = place.chunks_mut(stride).zip(row.chunks_exact(from.inner));
-                        places.for_each(|(place, part)| copy_to_start(place, part));
+                        let parts = row.chunks_exact(from.inner);
+                        let last = (from.size - 1) * stride;
+                        let (between, end) = place.split_at_mut(last.min(place.len()));
+                        let places = between.chunks_mut(stride).chain(std::iter::once(end));
+                        places.zip(parts).for_each(|(place, part)| copy_and_fill(place, part, value));
                     }
                 }
             }
@@ -105,11 +109,11 @@ impl Kernel for Pad {
     }
 }
 
-/// Copies `src` to the start of `dst`, which is at least as long.
-fn copy_to_start<T: Copy>(dst: &mut [T], src: &[T]) {
-    if let Some(dst) = dst.get_mut(..src.len()) {
-        dst.copy_from_slice(src);
-    }
+/// Copies `src` to the start of `dst`, which is at least as long, and fills the rest.
+fn copy_and_fill<T: Copy>(dst: &mut [T], src: &[T], value: T) {
+    let (start, rest) = dst.split_at_mut(src.len().min(dst.len()));
+    start.copy_from_slice(src.get(..start.len()).unwrap_or_default());
+    rest.fill(value);
 }
 
 impl<'t> Var<'t> {

@@ -244,8 +244,9 @@ impl Lowering {
     fn product(&mut self, mut item: Item) -> Result<Operand> {
         let batch = item.shape.rank().saturating_sub(2);
         let mut rows = [1, 1];
-        for (operand, rows) in item.operands.iter_mut().zip(&mut rows) {
-            if let Some((read, axes)) = through::read(&self.items, operand, batch, &item.shape, item.dtype) {
+        let sizes: SmallVec<[usize; 2]> = item.operands.iter().map(|o| o.layout.shape().len()).collect();
+        for ((operand, rows), other) in item.operands.iter_mut().zip(&mut rows).zip(sizes.into_iter().rev()) {
+            if let Some((read, axes)) = through::read(&self.items, operand, batch, &item.shape, other) {
                 (*operand, *rows) = (read, axes);
             }
         }

@@ -10,21 +10,27 @@ use wengert_tensor::shape::Shape;
 
 /// A product with fewer rows or columns reads each element of the other operand once or a few times, in order, and wants it in memory.
 const FEW: usize = 4;
+/// What is so many times smaller than the other operand is read again and again for parts of it: it is better copied once.
+const SMALL: usize = 8;
 /// As many neighbours along k are worth being copied together.
 const RUN: usize = 8;
 
 /// Extent and stride, outermost first.
 type Axes = SmallVec<[(usize, isize); 8]>;
 
-/// The operand of a product of shape `out` without the copies between, if it is one of a copy; and how many axes are its rows.
+/// The operand of a product without the copies between, if it is one of a copy; and how many axes are its rows. The product has the
+/// shape `out`, and its other operand so many elements.
 pub(crate) fn read(
     items: &[Item],
     operand: &Operand,
     batch: usize,
     out: &Shape,
-    dtype: DType,
+    other: usize,
 ) -> Option<(Operand, usize)> {
+    let dtype = items.get(operand.item as usize)?.dtype;
     let few = out.iter().skip(batch).any(|&n| n <= FEW);
+    let small = operand.layout.shape().len().saturating_mul(SMALL) <= other;
+    let uneven = !few && !small && matches!(dtype, DType::F32 | DType::F64);
     let mut found = None;
     let mut sides = Sides::new(&operand.layout, batch)?;
     let mut at = operand.clone();
@@ -33,7 +39,7 @@ pub(crate) fn read(
         sides = next;
         at = from.clone();
         let even = |axes: &Axes| Side::new(axes.iter().copied()).stride().is_some();
-        if (!few && matches!(dtype, DType::F32 | DType::F64)) || (even(&sides.rows) && even(&sides.columns)) {
+        if uneven || (even(&sides.rows) && even(&sides.columns)) {
             found = Some((at.item, at.layout.offset(), sides.clone()));
         }
     }
@@ -153,6 +159,26 @@ fn parts(mut extent: usize, stride: isize, from: &Layout, reach: &mut [usize]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::conv::Conv;
+    use crate::graph::Tape;
+    use crate::plan::{extract::extract, lower::lower, simplify::simplify};
+
+    #[test]
+    fn windows_of_images_are_no_memory() {
+        let tape = Tape::with_key(1u64);
+        let [x, w] = [&[4, 8, 12, 12][..], &[16, 8, 3, 3]].map(|dims| tape.normal(dims, DType::F32));
+        for options in [Conv::new(), Conv::new().padding(1), Conv::new().padding(2).dilation(2)] {
+            let y = x.conv(w, &options);
+            let [dx, dw] = tape.grad(y.square().sum(), [x, w]);
+            let graph = extract(&tape.graph.borrow(), &[y.id, dx.id, dw.id]).unwrap();
+            let lowered = lower(&simplify(graph)).unwrap();
+            let products = lowered.items.iter().filter(|item| matches!(item.work, Work::MatMul(_)));
+            assert_eq!(products.count(), 3, "{options:?}");
+            // The largest is the cotangent with what surrounds it; the windows of the input have nine times its elements.
+            let largest = lowered.items.iter().map(Item::len).max();
+            assert!(largest <= Some(4 * 16 * 16 * 16), "{options:?}: {largest:?}");
+        }
+    }
 
     /// Whether reading through a copy finds the elements of the copy.
     fn agrees(from: &Layout, view: &Layout) -> bool {

@@ -136,12 +136,16 @@ pub(super) struct ColReduction {
     pub(super) partial: usize,
     /// The same of the block that is being summed, where units are longer than a block.
     pub(super) blocks: usize,
+    /// Where a tile goes down its columns: offsets in the scratch of what they come to, and of what a unit's rows do.
+    pub(super) tile: [usize; 2],
     pub(super) size: usize,
 }
 
 /// What is left when every unit is done: partial results to combine, in order, and to store.
 #[derive(Clone, Debug)]
 pub(super) struct Final {
+    /// The column reduction whose result this is.
+    pub(super) column: Option<u16>,
     pub(super) combine: TileFn,
     pub(super) partial: usize,
     pub(super) len: usize,

@@ -10,7 +10,7 @@ use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::gather::Walk;
-use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_rows};
+use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
     LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_narrow,
@@ -347,11 +347,11 @@ impl<'a> Builder<'a> {
         Ok(id)
     }
 
-    /// A register that is never shared.
     fn walk(&self, dims: &[(usize, isize)], size: usize) -> Arc<Walk> {
         Arc::new(Walk::new(dims, size, self.level))
     }
 
+    /// A register that is never shared.
     fn own_register(&mut self) -> Result<SlotId> {
         let place = Place::Register(self.registers);
         self.registers += 1;
@@ -436,6 +436,14 @@ impl<'a> Builder<'a> {
         let rows = |&slot: &SlotId| matches!(self.slots.get(slot as usize), Some(Place::Row(..)));
         let row_moves = (0..self.slots.len() as SlotId).filter(rows).collect();
         let actions = self.phases.iter().map(|p| p.body.len()).sum::<usize>().max(1);
+        let down = self.goes_down();
+        if down {
+            for at in self.col_reductions.iter_mut().flat_map(|column| &mut column.tile) {
+                *at = scratch;
+                scratch += register_bytes;
+            }
+            (self.workspace, self.units) = (0, self.cols.div_ceil(unit_cols(self.rows, self.tile)));
+        }
         let reads = self.reads();
         let streams = self.phases.iter().flat_map(|p| &p.body).any(|a| matches!(a, Action::Stream { .. }));
         Ok(Loop {
@@ -444,6 +452,7 @@ impl<'a> Builder<'a> {
             cols: self.cols,
             tile: self.tile,
             block_mode: self.block_mode,
+            down,
             units: self.units,
             unit_rows: self.unit_rows,
             slots: self.slots,
@@ -465,6 +474,15 @@ impl<'a> Builder<'a> {
             native: None,
             linked: None,
         })
+    }
+
+    /// Whether tiles may go down their columns: nothing but columns is reduced, and no unit is summed in blocks.
+    fn goes_down(&self) -> bool {
+        let by_row = self.slots.iter().any(|place| matches!(place, Place::Row(..))) || !self.prologue.is_empty();
+        let after = self.phases.iter().any(|phase| !phase.after.is_empty());
+        let rows = (2..=FOLD_ROWS).contains(&self.rows) && self.cols > self.tile && !self.block_mode;
+        let columns = !self.col_reductions.is_empty() && self.row_reductions.is_empty();
+        rows && columns && self.phases.len() == 1 && !by_row && !after
     }
 
     /// Values by phase: rows before all, then body after body, so that temporary registers live in one body.
@@ -675,7 +693,7 @@ impl<'a> Builder<'a> {
             false => self.own_register()?,
             true => {
                 let partial = self.reserve(self.units * size);
-                self.finals_for(id as ValueId, combine, partial, 1, size)?;
+                self.finals_for(id as ValueId, None, combine, partial, 1, size)?;
                 self.slot(Place::Partial(partial, size))?
             }
         };
@@ -713,9 +731,9 @@ impl<'a> Builder<'a> {
             true => self.reserve(self.units * self.cols * size),
             false => partial,
         };
-        self.finals_for(id as ValueId, combine, partial, self.cols, size)?;
         let column = self.col_reductions.len() as u16;
-        self.col_reductions.push(ColReduction { combine, partial, blocks, size });
+        self.finals_for(id as ValueId, Some(column), combine, partial, self.cols, size)?;
+        self.col_reductions.push(ColReduction { combine, partial, blocks, tile: [0; 2], size });
         self.body(phase).push(Action::Fold { src, column });
         self.release(&[o]);
         Ok(())
@@ -727,14 +745,22 @@ impl<'a> Builder<'a> {
         at
     }
 
-    fn finals_for(&mut self, v: ValueId, combine: TileFn, partial: usize, len: usize, size: usize) -> Result<()> {
+    fn finals_for(
+        &mut self,
+        v: ValueId,
+        column: Option<u16>,
+        combine: TileFn,
+        partial: usize,
+        len: usize,
+        size: usize,
+    ) -> Result<()> {
         let dtype = self.dtype(v);
         let half = is_half(dtype);
         let regions: Vec<Region> = self.spec.stores.iter().filter(|s| s.value == v).map(|s| s.region).collect();
         for region in regions {
             let round = if half { tile_round(dtype, self.level) } else { None };
             let cast = if half { Some(self.cast(DType::F32, dtype)) } else { None };
-            self.finals.push(Final { combine, partial, len, size, round, cast, region });
+            self.finals.push(Final { column, combine, partial, len, size, round, cast, region });
         }
         Ok(())
     }

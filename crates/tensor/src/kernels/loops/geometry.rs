@@ -83,3 +83,8 @@ pub(super) fn extents(spec: &LoopSpec) -> (usize, usize) {
 pub(super) fn unit_rows(rows: usize, cols: usize) -> usize {
     (2 * BLOCK).div_ceil(cols.max(1)).max(rows.div_ceil(64)).clamp(1, rows.max(1))
 }
+
+/// Columns in a unit of work where tiles go down their columns: about as many points, in whole tiles. No sum depends on it.
+pub(super) fn unit_cols(rows: usize, tile: usize) -> usize {
+    (2 * BLOCK / rows.max(1)).next_multiple_of(tile).max(tile)
+}

@@ -30,6 +30,8 @@ pub struct Loop {
     tile: usize,
     /// One long row: the units are blocks of it.
     block_mode: bool,
+    /// Few rows: a tile goes down all of them, with its sums in the scratch, before the next one does. The units are blocks of columns.
+    down: bool,
     units: usize,
     unit_rows: usize,
     slots: Vec<Place>,

@@ -3,8 +3,9 @@
 use crate::dtype::{DType, Scalar, odd_f32};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
-use crate::kernels::loops::code::{Action, Phase, Place, RowReduction};
+use crate::kernels::loops::code::{Action, ColReduction, Phase, Place, RowReduction};
 use crate::kernels::loops::gather::{fence, stream};
+use crate::kernels::loops::geometry::unit_cols;
 use crate::kernels::memory::{Memory, prefetch};
 use crate::kernels::threads;
 use crate::program::loops::BLOCK;
@@ -102,6 +103,9 @@ impl Loop {
                 unsafe { self.run_units(memory, scalars, workspace.get(), from, to) };
             });
         }
+        if self.down {
+            return;
+        }
         for f in &self.finals {
             // SAFETY: the workspace holds `units` partial results of `len` elements, and the region takes the result.
             unsafe {
@@ -181,9 +185,10 @@ impl Worker<'_> {
                         self.pointers[i] = self.bases[i].add(unit * size);
                     }
                 }
-                match code.block_mode {
-                    true => self.block(unit),
-                    false => self.rows(unit),
+                match (code.block_mode, code.down) {
+                    (true, _) => self.block(unit),
+                    (_, true) => self.columns(unit),
+                    _ => self.rows(unit),
                 }
             }
             if code.streams {
@@ -205,6 +210,39 @@ impl Worker<'_> {
                 unsafe { self.tile(phase, &at) };
                 col += n;
             }
+        }
+    }
+
+    /// Tiles that go down their columns.
+    unsafe fn columns(&mut self, unit: usize) {
+        let code = self.code;
+        let wide = unit_cols(code.rows, code.tile);
+        let end = ((unit + 1) * wide).min(code.cols);
+        let mut col = unit * wide;
+        while col < end {
+            let n = code.tile.min(end - col);
+            for phase in &code.phases {
+                for row in 0..code.rows {
+                    // SAFETY: the tile lies within the row.
+                    unsafe { self.tile(phase, &At { n, rows: 1, row, col, unit, first: row == 0, by_row: false }) };
+                }
+            }
+            for f in &code.finals {
+                let Some(column) = f.column.and_then(|c| code.col_reductions.get(usize::from(c))) else { continue };
+                // SAFETY: the scratch holds the tile of the column, and the region has an element for each.
+                unsafe {
+                    let sum = self.scratch.add(column.tile[0]);
+                    if let Some(round) = f.round {
+                        round(sum, sum, sum, sum, n);
+                    }
+                    let to = self.memory.ptr(&f.region).add(f.region.len / f.len * col);
+                    match f.cast {
+                        Some(cast) => cast(to, sum, sum, sum, n),
+                        None => std::ptr::copy_nonoverlapping(sum, to, n * f.size),
+                    }
+                }
+            }
+            col += n;
         }
     }
 
@@ -355,6 +393,9 @@ impl Worker<'_> {
                 Action::Fold { src, column } => {
                     let Some(column) = self.code.col_reductions.get(*column as usize) else { return };
                     let size = column.size;
+                    if self.code.down {
+                        return self.fold_down(self.at(*src), column, at);
+                    }
                     let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
                     let src = self.at(*src);
                     let n = if at.rows * cols == at.n { cols } else { at.n };
@@ -387,6 +428,29 @@ impl Worker<'_> {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// A row of a tile that goes down its columns: the rows of a unit in order, then the units in order.
+    ///
+    /// # Safety
+    /// `src` has `at.n` elements.
+    unsafe fn fold_down(&self, src: *mut u8, column: &ColReduction, at: &At) {
+        let (rows, unit_rows) = (self.code.rows, self.code.unit_rows);
+        // SAFETY: the scratch has a tile for the sums of the column, and one for those of a unit.
+        unsafe {
+            let [sum, unit] = column.tile.map(|at| self.scratch.add(at));
+            let add = |to: *mut u8, from: *mut u8, first: bool| match first {
+                true => std::ptr::copy_nonoverlapping(from, to, at.n * column.size),
+                false => (column.combine)(to, to, from, to, at.n),
+            };
+            if unit_rows == 1 || rows <= unit_rows {
+                return add(sum, src, at.row == 0);
+            }
+            add(unit, src, at.row.is_multiple_of(unit_rows));
+            if (at.row + 1).is_multiple_of(unit_rows) || at.row + 1 == rows {
+                add(sum, unit, at.row < unit_rows);
             }
         }
     }

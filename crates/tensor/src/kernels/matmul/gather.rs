@@ -69,9 +69,12 @@ unsafe fn along_lines<S: Simd>(p: &Scattered<S::Elem>) {
             *from = from.wrapping_offset(line);
         }
         if let [first, .., last] = p.ahead {
-            for from in &from[..lines.len()] {
-                prefetch(from.wrapping_offset(*first).cast());
-                prefetch(from.wrapping_offset(*last).cast());
+            for (i, (from, &line)) in from.iter().zip(lines).enumerate() {
+                // The line before, if it is a neighbour, has fetched the same.
+                if i == 0 || lines[i - 1] + 1 != line {
+                    prefetch(from.wrapping_offset(*first).cast());
+                    prefetch(from.wrapping_offset(*last).cast());
+                }
             }
         }
         let to = p.to.wrapping_add(group * GROUP * p.pitch);

@@ -524,6 +524,11 @@ fn speed_of_convolutions() {
         let columns = Side::new([(extent(images), inputs * size * size), (extent(out), size), (extent(out), 1)]);
         let rows = Side::new([(extent(inputs), size * size), (3, size), (3, 1)]);
         let (k, n) = (extent(inputs * 9), extent(images * places));
+        let wide = size + 2;
+        let padded = [
+            Side::new([(64, wide * wide), (3, wide), (3, 1)]),
+            Side::new([(extent(images), 64 * wide * wide), (extent(size), wide), (extent(size), 1)]),
+        ];
         let ct = [Side::from(places), Side::new([(extent(images), 64 * places), (extent(places), 1)])];
         let plain = |_rows: usize, columns: usize| [columns as isize, 1].map(Side::from);
         let product = |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] };
@@ -534,6 +539,7 @@ fn speed_of_convolutions() {
             ("weights", product(k, 64, n, [rows.clone(), columns.clone()], flip(ct.clone()))),
             ("weights, in order", product(k, 64, n, plain(k, n), plain(n, 64))),
             ("weights, transposed", product(64, k, n, ct.clone(), flip([rows, columns]))),
+            ("input", product(extent(inputs), extent(images * size * size), 576, plain(32, 576), padded)),
             ("windows", product(k, n, 64, flip(plain(64, k)), ct)),
             ("windows, in order", product(k, n, 64, plain(k, 64), plain(64, n))),
         ] {
