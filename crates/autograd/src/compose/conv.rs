@@ -357,15 +357,9 @@ impl<'t> Var<'t> {
         let found = Sizes::new(&self.meta(), &weight.meta(), options, false).and_then(|sizes| {
             let Sizes { groups, outputs, .. } = sizes;
             let (windows, [rows, columns]) = self.window_columns(options, &sizes)?;
-            let (ct, shape) = (ct.transpose(0, 1), weight.shape());
-            let product = match groups {
-                1 => ct.reshape([outputs, columns]).matmul(windows.reshape([rows, columns]).t()),
-                _ => {
-                    let windows = windows.reshape([groups, rows, columns]).t();
-                    ct.reshape([groups, outputs, columns]).matmul(windows)
-                }
-            };
-            Ok(product.reshape(shape))
+            let windows = windows.reshape([groups, rows, columns]).t();
+            let product = grouped(groups, ct.transpose(0, 1), [outputs, columns], windows, [columns, rows]);
+            Ok(product.reshape(weight.shape()))
         });
         found.unwrap_or_else(|error| self.reject("convolved", error))
     }

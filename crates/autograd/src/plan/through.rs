@@ -52,14 +52,13 @@ pub(crate) fn read(
 /// Whether the columns of a right operand are no stride, and its rows are neighbours while its columns are not.
 pub(crate) fn lies_across(layout: &Layout, batch: usize, rows: usize) -> bool {
     let axes = || layout.shape().iter().copied().zip(layout.strides().iter().copied()).skip(batch);
-    let innermost = |side: Side, length: usize| match side {
-        Side::Stride(stride) => (length, stride, true),
-        Side::Axes(axes) => axes.last().map_or((1, 1, true), |&(extent, stride)| (extent, stride, false)),
+    let Side::Axes(columns) = Side::new(axes().skip(rows)) else { return false };
+    let innermost = match Side::new(axes().take(rows)) {
+        Side::Stride(stride) => Some((axes().take(rows).map(|axis| axis.0).product(), stride)),
+        Side::Axes(axes) => axes.last().copied(),
     };
-    let length = |axes: &mut dyn Iterator<Item = (usize, isize)>| axes.map(|axis| axis.0).product();
-    let (run, along, _) = innermost(Side::new(axes().take(rows)), length(&mut axes().take(rows)));
-    let (wide, across, even) = innermost(Side::new(axes().skip(rows)), length(&mut axes().skip(rows)));
-    !even && along == 1 && run >= RUN && (across != 1 || wide < RUN)
+    innermost.is_some_and(|(run, along): (usize, isize)| along == 1 && run >= RUN)
+        && columns.last().is_some_and(|&(run, across)| across != 1 || run < RUN)
 }
 
 /// What a copy copies, if it has memory.
@@ -118,23 +117,18 @@ fn parts(mut extent: usize, stride: isize, from: &Layout, reach: &mut [usize]) -
     let stride = usize::try_from(stride).ok()?;
     let mut parts = Axes::new();
     // Elements of the copy from one place to the next, of the axes from the last on.
-    let mut block = 1;
-    let mut step = None;
+    let (mut block, mut begun) = (1, false);
     for ((&size, &apart), reach) in from.shape().iter().zip(from.strides()).zip(reach).rev() {
-        let inside = stride < block * size;
-        if step.is_none() && inside && !stride.is_multiple_of(block) {
+        if !begun && stride >= block * size {
+            block *= size;
+            continue;
+        }
+        if !begun && !stride.is_multiple_of(block) {
             return None;
         }
         // Places along this axis from one element to the next: 1 but for the axis that the stride begins in.
-        let by = match step {
-            None if inside => stride / block,
-            None => {
-                block *= size;
-                continue;
-            }
-            Some(()) => 1,
-        };
-        step = Some(());
+        let by = if begun { 1 } else { stride / block };
+        begun = true;
         if size == 1 {
             continue;
         }
