@@ -245,7 +245,7 @@ impl Emitter<'_> {
             return Ok(None);
         }
         match &item.work {
-            Work::MatMul(rows) if item.len() > 0 => self.product(id, item, rows).map(Some),
+            Work::MatMul(rows, turned) if item.len() > 0 => self.product(id, item, rows, *turned).map(Some),
             Work::Kernel(op) => {
                 let mut inputs = Vec::with_capacity(item.operands.len());
                 for o in &item.operands {
@@ -273,7 +273,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn product(&self, id: u32, item: &Item, rows: &[usize; 2]) -> Result<Step> {
+    fn product(&self, id: u32, item: &Item, rows: &[usize; 2], turned: bool) -> Result<Step> {
         let ([a, b], Some((batch, &[m, n]))) = (item.operands.as_slice(), item.shape.split_last_chunk()) else {
             return Err(Error::state("a product takes two matrices"));
         };
@@ -281,7 +281,7 @@ impl Emitter<'_> {
         let k = a.layout.shape().iter().skip(batch.len() + rows[0]).product();
         let strides = a.layout.strides().iter().zip(b.layout.strides());
         let batch = batch.iter().zip(strides).map(|(&n, (&a, &b))| (n, a, b)).filter(|axis| axis.0 != 1).collect();
-        let product = MatMul { dtype: item.dtype, m, n, k, a: a_sides, b: b_sides, batch };
+        let product = MatMul { dtype: item.dtype, m, n, k, a: a_sides, b: b_sides, batch, turned };
         let operand = |o: &Operand| -> Result<(Region, usize)> {
             match o.layout.shape().len() {
                 0 => Ok((Region::new(ARENA, 0, 0), 0)),

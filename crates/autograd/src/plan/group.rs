@@ -183,7 +183,7 @@ impl Grouper<'_> {
     /// Bound at run time, the result of a product or kernel, the same everywhere, or floating and read as it lies.
     fn reads_free(&self, operand: &Operand) -> bool {
         let id = operand.item as usize;
-        matches!(self.items[id].work, Work::Tensor(_) | Work::MatMul(_) | Work::Kernel(_))
+        matches!(self.items[id].work, Work::Tensor(_) | Work::MatMul(..) | Work::Kernel(_))
             || is_inline(&self.items[id])
             || (self.out.floating[id] && operand.is_whole(self.items))
     }

@@ -30,8 +30,9 @@ pub(crate) enum Work {
     Rows(ReduceFn, usize),
     /// All rows of `cols` elements to one row.
     Cols(ReduceFn, usize),
-    /// How many axes of each operand, behind those of the batch, are its rows; the others are its columns.
-    MatMul([usize; 2]),
+    /// How many axes of each operand, behind those of the batch, are its rows; the others are its columns. And whether the transpose of
+    /// this product was asked for.
+    MatMul([usize; 2], bool),
     Kernel(OpRef),
 }
 
@@ -143,7 +144,7 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             (_, Class::Index(f)) => state.plain(item(Work::Index(f), inputs.clone())),
             (_, Class::MatMul) => {
                 let operands: SmallVec<[Operand; 3]> = inputs.iter().map(|o| state.in_memory(o, node.origin)).collect();
-                state.product(item(Work::MatMul([1, 1]), operands))?
+                state.product(item(Work::MatMul([1, 1], false), operands))?
             }
             (Kind::Op(op), Class::Kernel(_)) => {
                 let operands = inputs.iter().map(|o| state.contiguous(o, node.origin)).collect::<Result<_>>()?;
@@ -159,7 +160,7 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     for &o in &graph.outputs {
         let view = state.views[o as usize].clone();
         let held = &state.items[view.item as usize];
-        let computed = held.is_loop() || matches!(held.work, Work::MatMul(_) | Work::Kernel(_));
+        let computed = held.is_loop() || matches!(held.work, Work::MatMul(..) | Work::Kernel(_));
         let id = match view.is_whole(&state.items) && computed && !matches!(held.work, Work::Fill(_)) {
             true => view.item,
             false => state.copy(view, graph.nodes[o as usize].origin).item,
@@ -230,7 +231,7 @@ impl Lowering {
     fn turned(&mut self, operand: &Operand, view: &dyn View, shape: &Shape) -> Option<Operand> {
         let item = self.items.get_mut(operand.item as usize)?;
         let plain = Layout::contiguous(item.shape.clone());
-        if !matches!(item.work, Work::MatMul(_)) || operand.layout != plain {
+        if !matches!(item.work, Work::MatMul(..)) || operand.layout != plain {
             return None;
         }
         if view.view(&plain, shape)? != flipped(&plain, item.shape.rank().checked_sub(2)?, 1)? {
@@ -250,7 +251,7 @@ impl Lowering {
                 (*operand, *rows) = (read, axes);
             }
         }
-        item.work = Work::MatMul(rows);
+        item.work = Work::MatMul(rows, false);
         let across = item.operands.get(1).is_some_and(|b| through::lies_across(&b.layout, batch, rows[1]));
         if !across {
             return Ok(self.plain(item));
@@ -401,12 +402,12 @@ fn flipped(layout: &Layout, batch: usize, rows: usize) -> Option<Layout> {
 
 /// Makes a product its transpose.
 fn turn(item: &mut Item) -> Option<()> {
-    let (Work::MatMul([a_rows, b_rows]), [a, b]) = (&item.work, item.operands.as_slice()) else { return None };
+    let (Work::MatMul([a_rows, b_rows], turned), [a, b]) = (&item.work, item.operands.as_slice()) else { return None };
     let batch = item.shape.rank().checked_sub(2)?;
     let flip = |o: &Operand, rows| Some(Operand { item: o.item, layout: flipped(&o.layout, batch, rows)? });
     let columns = |o: &Operand, rows: usize| o.layout.shape().rank().checked_sub(batch + rows);
     let operands = [flip(b, *b_rows)?, flip(a, *a_rows)?];
-    item.work = Work::MatMul([columns(b, *b_rows)?, columns(a, *a_rows)?]);
+    item.work = Work::MatMul([columns(b, *b_rows)?, columns(a, *a_rows)?], !*turned);
     item.operands = operands.into_iter().collect();
     let (front, &[m, n]) = item.shape.split_last_chunk()?;
     item.shape = Shape::new(front.iter().copied().chain([n, m]).collect::<SmallVec<[usize; 4]>>()).ok()?;

@@ -166,7 +166,7 @@ mod tests {
             let [dx, dw] = tape.grad(y.square().sum(), [x, w]);
             let graph = extract(&tape.graph.borrow(), &[y.id, dx.id, dw.id]).unwrap();
             let lowered = lower(&simplify(graph)).unwrap();
-            let products = lowered.items.iter().filter(|item| matches!(item.work, Work::MatMul(_)));
+            let products = lowered.items.iter().filter(|item| matches!(item.work, Work::MatMul(..)));
             assert_eq!(products.count(), 3, "{options:?}");
             // The largest is the cotangent with what surrounds it; the windows of the input have nine times its elements.
             let largest = lowered.items.iter().map(Item::len).max();

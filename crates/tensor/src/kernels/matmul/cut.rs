@@ -218,7 +218,7 @@ pub(super) fn each(units: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
 }
 
 /// `cols` is the number of columns of a unit.
-fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
+pub(super) fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
     // A copy pays when several panels read it.
     match p.a {
         _ if p.a_sides.is_some() => CopyA::Rows,
@@ -230,7 +230,7 @@ fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
     }
 }
 
-fn whether_to_copy_b<T>(p: &Normal, tall: usize) -> bool {
+pub(super) fn whether_to_copy_b<T>(p: &Normal, tall: usize) -> bool {
     // Panels of a small matrix stay in the cache where they lie.
     p.b_sides.is_some() || p.b[1] != 1 || (p.m > 3 * tall && p.k.min(DEPTH) * p.n * size_of::<T>() > 24 << 10)
 }

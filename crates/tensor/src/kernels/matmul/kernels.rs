@@ -91,7 +91,7 @@ impl Compute for f32 {
     fn kernels(level: Level) -> &'static Kernels<f32> {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => &F32_AVX512,
+            Level::Avx512 | Level::Amx => &F32_AVX512,
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => &F32_AVX2,
             _ => &F32_BASELINE,
@@ -104,7 +104,7 @@ impl Compute for f64 {
     fn kernels(level: Level) -> &'static Kernels<f64> {
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => &F64_AVX512,
+            Level::Avx512 | Level::Amx => &F64_AVX512,
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => &F64_AVX2,
             _ => &F64_BASELINE,

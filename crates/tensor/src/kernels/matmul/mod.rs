@@ -6,10 +6,14 @@
 //! * `side`: where the elements along a side of a matrix lie
 //! * `block`: one block: copies of A and B, panel by panel
 //! * `pack`, `gather`, `tile`, `vector`: the loops, written once over `simd`; `kernels` lists them by instruction set
+//! * `amx`: large products of f32 on the matrix unit, where there is one
 //!
 //! **The same bits.** An element of C is summed in an order that depends on k alone. So neither the path taken, nor
-//! the strides, nor a cut into rows, columns, batches or threads changes a bit.
+//! the strides, nor a cut into rows, columns, batches or threads changes a bit. With a matrix unit there are two such orders, and the extents
+//! say which it is.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod block;
 mod cut;
 mod gather;
@@ -65,6 +69,8 @@ pub struct MatMul {
     pub b: [Side; 2],
     /// The batch axes, outermost first: extent, stride in A, stride in B.
     pub batch: SmallVec<[(usize, isize, isize); 2]>,
+    /// That Cᵀ = Bᵀ·Aᵀ was asked for, and has these bits.
+    pub turned: bool,
 }
 
 impl MatMul {
@@ -113,6 +119,10 @@ impl MatMul {
             let p = Normal::new(self);
             let (a, b) = if p.swapped { (b, a) } else { (a, b) };
             match self.dtype {
+                #[cfg(target_arch = "x86_64")]
+                DType::F32 if level == Level::Amx && amx::takes(self) => {
+                    amx::run(&p, self.turned, a.cast(), b.cast(), c.cast());
+                }
                 DType::F32 => cut::run(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),
                 DType::F64 => cut::run(&p, f64::kernels(level), a.cast(), b.cast(), c.cast()),
                 DType::BF16 => half_float::run::<bf16>(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),

@@ -35,6 +35,13 @@ trait Number: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
     fn add(a: Self::Sum, b: Self::Sum) -> Self::Sum;
     fn round(sum: Self::Sum) -> Self;
     fn bits(self) -> u64;
+    /// As f32 and back; exact for f32.
+    fn single(self) -> f32 {
+        unreachable!("f32 alone is summed in tiles")
+    }
+    fn from_single(x: f32) -> Self {
+        Self::from_f64(x.into())
+    }
 }
 
 macro_rules! floats {
@@ -57,6 +64,9 @@ macro_rules! floats {
             }
             fn bits(self) -> u64 {
                 self.to_bits().into()
+            }
+            fn single(self) -> f32 {
+                f64::from(self) as f32
             }
         })*
     };
@@ -132,8 +142,39 @@ fn offsets(p: &MatMul) -> [[Vec<isize>; 2]; 2] {
     [of(&p.a, [p.m, p.k]), of(&p.b, [p.k, p.n])]
 }
 
-/// The definition, in the order that `order` describes.
+/// Whether the order of summation is that of the matrix unit.
+fn in_tiles(p: &MatMul, level: Level) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return level == Level::Amx && p.dtype == DType::F32 && super::amx::takes(p);
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
+/// The three bf16 whose sum is an f32, and what the matrix unit makes of rows of such: see `amx`.
+fn sum_in_tiles(x: &[f32], y: &[f32], turned: bool) -> f32 {
+    let parts = |x: f32| {
+        let nearest = |x: f32| f32::from_bits((x.to_bits() + 0x8000) & 0xffff_0000);
+        let (first, second) = (nearest(x), nearest(x - nearest(x)));
+        [first, second, x - first - second]
+    };
+    let order = [(0, 2), (0, 1), (1, 1), (1, 0), (2, 0), (0, 0)];
+    let mut total = 0f32;
+    for (x, y) in x.chunks(32).zip(y.chunks(32)) {
+        for (p, q) in order {
+            let (p, q) = if turned { (q, p) } else { (p, q) };
+            let mut sums = [0f32; 2];
+            for (i, (x, y)) in x.iter().zip(y).enumerate() {
+                sums[i / 16] = parts(*x)[p].mul_add(parts(*y)[q], sums[i / 16]);
+            }
+            total += sums[0] + sums[1];
+        }
+    }
+    total
+}
+
+/// The definition, in the order that `order` describes, or `amx`.
 fn reference<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>) -> Vec<T> {
+    let tiles = in_tiles(p, level);
     let count: usize = p.batch.iter().map(|axis| axis.0).product();
     let mut c = Vec::with_capacity(count * p.m * p.n);
     for index in 0..count {
@@ -146,6 +187,12 @@ fn reference<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>
         let [[a_rows, a_columns], [b_rows, b_columns]] = offsets(p);
         for row in &a_rows {
             for column in &b_columns {
+                if tiles {
+                    let x: Vec<f32> = (0..p.k).map(|k| a.at(a0 + row + a_columns[k]).single()).collect();
+                    let y: Vec<f32> = (0..p.k).map(|k| b.at(b0 + b_rows[k] + column).single()).collect();
+                    c.push(T::from_single(sum_in_tiles(&x, &y, p.turned)));
+                    continue;
+                }
                 let mut total = T::Sum::default();
                 for (start, depth) in blocks(p.k) {
                     let mut sum = T::Sum::default();
@@ -206,7 +253,8 @@ fn strides(dice: &mut Dice, rows: usize, cols: usize) -> ([isize; 2], isize) {
 
 fn product(dice: &mut Dice, dtype: DType, m: usize, k: usize, n: usize, batched: bool) -> MatMul {
     let ((a, a_all), (b, b_all)) = (strides(dice, m, k), strides(dice, k, n));
-    let mut p = MatMul { dtype, m, n, k, a: a.map(Side::from), b: b.map(Side::from), batch: smallvec![] };
+    let mut p =
+        MatMul { dtype, m, n, k, a: a.map(Side::from), b: b.map(Side::from), batch: smallvec![], turned: false };
     if batched {
         let (inner, outer) = (1 + dice.below(4), 1 + dice.below(3));
         let (sa, sb) = (dice.one_of(&[a_all, 0, a_all + 3]), dice.one_of(&[b_all, 0, 0, -b_all]));
@@ -299,7 +347,7 @@ fn check_views<T: Number + Compute>(seed: u64, times: usize, kernels: &'static K
             1 => b = strides(&mut dice, k, n).0.map(Side::from),
             _ => {}
         }
-        let mut p = MatMul { dtype: T::DTYPE, m, n, k, a, b, batch: smallvec![] };
+        let mut p = MatMul { dtype: T::DTYPE, m, n, k, a, b, batch: smallvec![], turned: false };
         if i % 3 == 0 {
             p.batch = smallvec![(2, dice.one_of(&[0, 11]), 13), (3, 2, dice.one_of(&[0, 1]))];
         }
@@ -323,10 +371,19 @@ fn large_convolutions_have_the_bits_of_the_order() {
     let (columns, rows) = (30 * 18 * 18, 27);
     let a = [rows as isize, 1].map(Side::from);
     let batch = smallvec![];
-    let p = MatMul { dtype: DType::F32, m: 8, n: columns, k: rows, a, b: [kernel(), places()], batch };
+    let p = MatMul { dtype: DType::F32, m: 8, n: columns, k: rows, a, b: [kernel(), places()], batch, turned: false };
     check::<f32>(&mut dice, &p);
     let b = [Side::new([(30, 8 * 324), (324, 1)]), Side::from(324)];
-    let p = MatMul { dtype: DType::F32, m: rows, n: 8, k: columns, a: [kernel(), places()], b, batch: smallvec![] };
+    let p = MatMul {
+        dtype: DType::F32,
+        m: rows,
+        n: 8,
+        k: columns,
+        a: [kernel(), places()],
+        b,
+        batch: smallvec![],
+        turned: false,
+    };
     check::<f32>(&mut dice, &p);
     let flip = |[rows, columns]: [Side; 2]| [columns, rows];
     let p = MatMul { m: 8, n: rows, a: flip(p.b), b: flip(p.a), ..p };
@@ -343,6 +400,7 @@ fn what_is_not_sound_is_not_computed() {
         a: [2, 1].map(Side::from),
         b: [1, 1].map(Side::from),
         batch: smallvec![],
+        turned: false,
     };
     assert!(p.is_sound());
     let uneven = [Side::new([(2, 7), (2, 1)]), Side::from(1)];
@@ -388,6 +446,117 @@ fn large_products_have_the_bits_of_the_order() {
 }
 
 #[test]
+fn the_matrix_unit_has_the_bits_of_its_order() {
+    if !Level::Amx.is_available() {
+        return println!("skipped: this machine has no matrix unit");
+    }
+    let mut dice = Dice(17);
+    let (sides, depths) = ([48, 96, 100, 113, 130, 161, 200], [32, 33, 64, 95, 128, 384, 385, 1030]);
+    let mut taken = 0;
+    for i in 0..80 {
+        let (m, n, k) = (dice.one_of(&sides), dice.one_of(&sides), dice.one_of(&depths));
+        let mut p = product(&mut dice, DType::F32, m, k, n, i % 4 == 0);
+        p.turned = i % 3 == 0;
+        taken += usize::from(in_tiles(&p, Level::Amx));
+        check::<f32>(&mut dice, &p);
+    }
+    assert!(taken > 30, "{taken}");
+}
+
+#[test]
+fn a_turned_product_has_the_bits_of_the_one_asked_for() {
+    let mut dice = Dice(18);
+    for (m, k, n) in [(100, 300, 70), (64, 64, 64), (300, 33, 90), (7, 9, 5)] {
+        let p = product(&mut dice, DType::F32, m, k, n, false);
+        let flip = |[rows, columns]: &[Side; 2]| [columns.clone(), rows.clone()];
+        let q = MatMul { m: n, n: m, a: flip(&p.b), b: flip(&p.a), turned: true, ..p.clone() };
+        let (a, b) = (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
+        for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+            let (x, y) = (computed(&p, level, &a, &b), computed(&q, level, &b, &a));
+            assert!((0..m * n).all(|i| x[i].to_bits() == y[i % n * m + i / n].to_bits()), "{p:?} at {level:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_for_the_matrix_unit_is_mended() {
+    if !Level::Amx.is_available() {
+        return println!("skipped: this machine has no matrix unit");
+    }
+    let mut dice = Dice(19);
+    let (m, k, n) = (130, 96, 140);
+    let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
+    let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
+    assert!(in_tiles(&p, Level::Amx));
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e20, 2f32.powi(100)];
+    for case in 0..odd.len() + 2 {
+        let (mut x, mut y) =
+            (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
+        let (row, col) = (dice.below(m), dice.below(n));
+        match odd.get(case) {
+            Some(&odd) => {
+                x.values[row * k + dice.below(k)] = odd;
+                y.values[dice.below(k) * n + col] = -odd;
+            }
+            // A row of tiny numbers, and a row and a column that are small together.
+            None => {
+                let scale = if case % 2 == 0 { 2f32.powi(-120) } else { 2f32.powi(-60) };
+                x.values[row * k..][..k].iter_mut().for_each(|x| *x *= scale);
+                y.values.iter_mut().skip(col).step_by(n).for_each(|y| *y *= scale);
+            }
+        }
+        let (tiles, lanes) = (reference(&p, Level::Amx, &x, &y), reference(&p, Level::Avx512, &x, &y));
+        for threads in [1, 2, 3] {
+            let found = with_threads(threads, || computed(&p, Level::Amx, &x, &y));
+            for (i, z) in found.iter().enumerate() {
+                let (r, c) = (i / n, i % n);
+                let alone = match case {
+                    7 => r == row && c == col,
+                    _ => r == row || c == col,
+                };
+                let wanted = if alone { lanes[i] } else { tiles[i] };
+                assert!(
+                    z.to_bits() == wanted.to_bits() || z.is_nan() && wanted.is_nan(),
+                    "case {case}: {z} for {wanted} at {r}, {c}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn large_products_of_every_level_are_as_exact_as_sums_in_f32() {
+    let mut dice = Dice(20);
+    for (m, k, n) in [(128, 32, 128), (64, 784, 96), (96, 3000, 80)] {
+        let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
+        let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
+        let (a, b) = (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
+        // The error beside the sum of magnitudes, in units of the last place: its greatest, and its root mean square.
+        let errors = |c: &[f32]| {
+            let (mut most, mut squares) = (0f64, 0f64);
+            for (i, &c) in c.iter().enumerate() {
+                let terms = |f: fn(f64) -> f64| {
+                    let x = &a.values[i / n * k..][..k];
+                    x.iter()
+                        .zip(b.values[i % n..].iter().step_by(n))
+                        .map(|(&x, &y)| f(f64::from(x) * f64::from(y)))
+                        .sum::<f64>()
+                };
+                let error = (f64::from(c) - terms(|x| x)).abs() / (terms(f64::abs) * f64::from(f32::EPSILON));
+                (most, squares) = (most.max(error), squares + error * error);
+            }
+            [most, (squares / (m * n) as f64).sqrt()]
+        };
+        let chain = errors(&computed(&p, Level::Baseline, &a, &b));
+        for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+            let found = errors(&computed(&p, level, &a, &b));
+            println!("{m} {k} {n} {level:?}: {found:.3?}");
+            assert!(found[0] <= 2.0 * chain[0] && found[1] <= 1.25 * chain[1], "{level:?}: {found:?}, {chain:?}");
+        }
+    }
+}
+
+#[test]
 fn nothing_to_sum_is_zero_and_nothing_to_do_is_nothing() {
     let mut dice = Dice(9);
     for (m, k, n) in [(3, 0, 4), (0, 3, 4), (3, 4, 0), (0, 0, 0)] {
@@ -404,7 +573,7 @@ fn nothing_to_sum_is_zero_and_nothing_to_do_is_nothing() {
 fn zeros_and_infinities_come_out_as_defined() {
     for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
         let (a, b) = ([2, 1].map(Side::from), [1, 1].map(Side::from));
-        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a, b, batch: smallvec![] };
+        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a, b, batch: smallvec![], turned: false };
         let run = |a: [f32; 2], b: [f32; 2]| {
             let (a, b) = (Operand { values: a.to_vec(), first: 0 }, Operand { values: b.to_vec(), first: 0 });
             computed(&p, level, &a, &b)[0]
@@ -448,7 +617,8 @@ fn gemm_into(p: &MatMul, a: *const f32, b: *const f32, c: &mut [f32], threads: u
     }
 }
 
-/// Prints GFLOP/s of ours and of gemm. `cargo test --release -p wengert-tensor -- --ignored speed --nocapture`
+/// Prints GFLOP/s of ours and of gemm. `cargo test --release -p wengert-tensor -- --ignored speed --nocapture`; with `ONLY="128 784 512"`
+/// of one case.
 #[test]
 #[ignore = "a measurement, not a test"]
 fn speed() {
@@ -470,7 +640,7 @@ fn speed() {
         (2, 784, 512),
         (4, 784, 512),
     ];
-    let wanted = std::env::args().skip_while(|a| a != "--only").nth(1);
+    let wanted = std::env::var("ONLY").ok();
     println!("{:>18} form {:>10} {:>8} {:>8} | {:>8} {:>8}", "m k n", "µs", "ours 1", "gemm 1", "ours 2", "gemm 2");
     for (m, k, n) in cases {
         let name = format!("{m} {k} {n}");
@@ -484,7 +654,7 @@ fn speed() {
             ("tt", [1, m as isize], [1, k as isize]),
         ] {
             let (a, b) = (a_strides.map(Side::from), b_strides.map(Side::from));
-            let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] };
+            let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
             let mut dice = Dice(11);
             let a = Operand::<f32>::new(&mut dice, p.a_bounds());
             let b = Operand::<f32>::new(&mut dice, p.b_bounds());
@@ -531,7 +701,7 @@ fn speed_of_convolutions() {
         ];
         let ct = [Side::from(places), Side::new([(extent(images), 64 * places), (extent(places), 1)])];
         let plain = |_rows: usize, columns: usize| [columns as isize, 1].map(Side::from);
-        let product = |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![] };
+        let product = |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
         let flip = |[rows, columns]: [Side; 2]| [columns, rows];
         for (name, p) in [
             ("forward", product(64, n, k, plain(64, k), [rows.clone(), columns.clone()])),

@@ -92,7 +92,7 @@ pub(crate) fn entry<K: Map>(level: Level) -> TileFn {
         match level {
             Level::Baseline => {}
             Level::Avx2 => return avx2::<K>,
-            Level::Avx512 => return avx512::<K>,
+            Level::Avx512 | Level::Amx => return avx512::<K>,
         }
     }
     let _ = level;

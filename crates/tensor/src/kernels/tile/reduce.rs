@@ -46,7 +46,7 @@ macro_rules! by_level {
                 #[cfg(target_arch = "x86_64")]
                 Level::Avx2 => $avx2::<K>,
                 #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => $avx512::<K>,
+                Level::Avx512 | Level::Amx => $avx512::<K>,
                 _ => baseline::<K>,
             }
         }

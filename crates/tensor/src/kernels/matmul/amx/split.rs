@@ -1,0 +1,264 @@
+//! Copies of panels of A and B as the matrix unit reads them: every f32 as the sum of three bf16.
+
+use core::arch::x86_64::*;
+
+use super::{CHUNK, PART, STEP, TILE};
+use crate::kernels::memory::prefetch;
+
+/// Floats of a register.
+const LANES: usize = 16;
+/// Elements along k that are fetched ahead.
+const AHEAD: usize = 4 * STEP;
+
+/// Where a panel of at most 32 rows of A, or columns of B, lies: elements along one of its two sides are adjacent.
+#[derive(Clone, Copy)]
+pub(super) struct Panel {
+    pub(super) from: *const f32,
+    /// From one line of adjacent elements to the next.
+    pub(super) stride: isize,
+    /// Rows of A or columns of B.
+    pub(super) width: usize,
+    pub(super) depth: usize,
+    /// For each chunk of k, a tile of 16 rows (of A) or columns (of B) for each part and half of the panel.
+    pub(super) to: *mut u8,
+    /// The largest magnitude of each row or column so far, as bits.
+    pub(super) largest: *mut u32,
+}
+
+/// The parts of 16 floats, each as an f32 whose lower half is zero: the nearest bf16, that of what is left, and the rest.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+fn parts(x: __m512) -> [__m512i; 3] {
+    // Half of the last place is added to the magnitude, and what is behind it cut off.
+    let (half, upper) = (_mm512_set1_epi32(0x8000), _mm512_set1_epi32(0xffff_0000_u32 as i32));
+    let nearest = |x| _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
+    let first = nearest(x);
+    let rest = _mm512_sub_ps(x, _mm512_castsi512_ps(first));
+    let second = nearest(rest);
+    let third = _mm512_sub_ps(rest, _mm512_castsi512_ps(second));
+    [first, second, _mm512_castps_si512(third)]
+}
+
+/// The upper halves of the floats of two registers, those of `x` below those of `y`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+fn pairs(x: __m512i, y: __m512i) -> __m512i {
+    _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(x), y)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+fn magnitude(x: __m512) -> __m512i {
+    _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(i32::MAX))
+}
+
+fn mask(n: usize) -> __mmask16 {
+    ((1u32 << n.min(LANES)) - 1) as __mmask16
+}
+
+/// The tile of a part and half of a panel in a chunk.
+fn tile(to: *mut u8, chunk: usize, part: usize, half: usize) -> *mut u8 {
+    to.wrapping_add(chunk * CHUNK + part * PART + half * TILE)
+}
+
+/// Columns of B that are adjacent, or rows of A, whose tiles are then turned.
+///
+/// # Safety
+/// The level is AMX; `depth` lines of `width` elements are readable, `to` is writable for the chunks, and `largest` for a panel.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+pub(super) unsafe fn adjacent_sides<const TURN: bool>(p: &Panel) {
+    for half in 0..p.width.div_ceil(LANES) {
+        let lanes = mask(p.width - half * LANES);
+        // SAFETY: promised by the caller; what is not there is not read, and zero.
+        unsafe {
+            let from = p.from.add(half * LANES);
+            let mut largest = _mm512_loadu_si512(p.largest.add(half * LANES).cast());
+            for chunk in 0..p.depth.div_ceil(STEP) {
+                let to = tile(p.to, chunk, 0, half);
+                let mut turned = [[_mm512_setzero_si512(); 3]; LANES];
+                for (pair, turned) in turned.iter_mut().enumerate() {
+                    let k = chunk * STEP + pair;
+                    let line = |k: usize| match k < p.depth {
+                        true => {
+                            let from = from.wrapping_offset(k as isize * p.stride);
+                            // The next panel lies beside this one.
+                            prefetch(from.wrapping_add(2 * LANES).cast());
+                            _mm512_maskz_loadu_ps(lanes, from)
+                        }
+                        false => _mm512_setzero_ps(),
+                    };
+                    let (x, y) = (line(k), line(k + LANES));
+                    largest = _mm512_max_epu32(largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
+                    for (part, (x, y)) in parts(x).into_iter().zip(parts(y)).enumerate() {
+                        match TURN {
+                            true => turned[part] = pairs(x, y),
+                            false => _mm512_store_si512(to.add(part * PART + pair * 64).cast(), pairs(x, y)),
+                        }
+                    }
+                }
+                if TURN {
+                    for part in 0..3 {
+                        turn(turned.map(|line| line[part]), to.add(part * PART));
+                    }
+                }
+            }
+            _mm512_storeu_si512(p.largest.add(half * LANES).cast(), largest);
+        }
+    }
+}
+
+/// Rows of A whose k are adjacent, or columns of B, whose tiles are then turned.
+///
+/// # Safety
+/// As for [`adjacent_sides`], for `width` lines of `depth` elements.
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+pub(super) unsafe fn adjacent_depth<const TURN: bool>(p: &Panel) {
+    for half in 0..p.width.div_ceil(LANES) {
+        let mut largest = [_mm512_setzero_si512(); LANES];
+        let lines = LANES.min(p.width - half * LANES);
+        // SAFETY: promised by the caller; what is not there is not read, and zero.
+        unsafe {
+            for chunk in 0..p.depth.div_ceil(STEP) {
+                let to = tile(p.to, chunk, 0, half);
+                let k = chunk * STEP;
+                let (low, high) = (mask(p.depth - k), mask((p.depth - k).saturating_sub(LANES)));
+                let mut turned = [[_mm512_setzero_si512(); 3]; LANES];
+                for (line, (largest, turned)) in largest.iter_mut().zip(&mut turned).enumerate() {
+                    let mut all = [_mm512_setzero_si512(); 3];
+                    if line < lines {
+                        let side = half * LANES + line;
+                        let from = p.from.wrapping_offset(side as isize * p.stride).wrapping_add(k);
+                        prefetch(from.wrapping_add(AHEAD).cast());
+                        prefetch(from.wrapping_add(AHEAD + LANES).cast());
+                        let x = _mm512_maskz_loadu_ps(low, from);
+                        let y = _mm512_maskz_loadu_ps(high, from.wrapping_add(LANES));
+                        *largest = _mm512_max_epu32(*largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
+                        for (all, (x, y)) in all.iter_mut().zip(parts(x).into_iter().zip(parts(y))) {
+                            *all = pairs(x, y);
+                        }
+                    }
+                    for (part, all) in all.into_iter().enumerate() {
+                        match TURN {
+                            true => turned[part] = all,
+                            false => _mm512_store_si512(to.add(part * PART + line * 64).cast(), all),
+                        }
+                    }
+                }
+                if TURN {
+                    for part in 0..3 {
+                        turn(turned.map(|line| line[part]), to.add(part * PART));
+                    }
+                }
+            }
+            for (line, &found) in largest.iter().enumerate().take(lines) {
+                let known = p.largest.add(half * LANES + line);
+                *known = (*known).max(_mm512_reduce_max_epu32(found));
+            }
+        }
+    }
+}
+
+/// Stores the transpose of 16 × 16 pairs.
+///
+/// # Safety
+/// `to` is writable for a tile.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+unsafe fn turn(mut x: [__m512i; LANES], to: *mut u8) {
+    let mut y = x;
+    for i in 0..8 {
+        y[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
+        y[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
+    }
+    // In each lane of 128 bits stand now four lines of a column.
+    for i in 0..4 {
+        let (a, b, c, d) = (y[4 * i], y[4 * i + 1], y[4 * i + 2], y[4 * i + 3]);
+        x[4 * i] = _mm512_unpacklo_epi64(a, c);
+        x[4 * i + 1] = _mm512_unpackhi_epi64(a, c);
+        x[4 * i + 2] = _mm512_unpacklo_epi64(b, d);
+        x[4 * i + 3] = _mm512_unpackhi_epi64(b, d);
+    }
+    // What is left is a transpose of 4 × 4 such lanes, for each of four columns.
+    for column in 0..4 {
+        let (a, b, c, d) = (x[column], x[4 + column], x[8 + column], x[12 + column]);
+        let (ab_low, ab_high) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
+        let (cd_low, cd_high) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
+        let rows = [
+            _mm512_shuffle_i32x4::<0x88>(ab_low, cd_low),
+            _mm512_shuffle_i32x4::<0x88>(ab_high, cd_high),
+            _mm512_shuffle_i32x4::<0xdd>(ab_low, cd_low),
+            _mm512_shuffle_i32x4::<0xdd>(ab_high, cd_high),
+        ];
+        for (lane, row) in rows.into_iter().enumerate() {
+            // SAFETY: 16 rows of 64 bytes fill the tile.
+            unsafe { _mm512_store_si512(to.add((4 * lane + column) * 64).cast(), row) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::level::Level;
+    use crate::kernels::matmul::amx::SIDE;
+
+    /// The first bf16 of a chunk's tile: `parts` of the element at a side and a k.
+    fn found(chunks: &[u8], columns: bool, side: usize, k: usize) -> [f32; 3] {
+        let (half, lane) = (side / 16, side % 16);
+        let (pair, second) = (k % 16, k % 32 / 16);
+        let place = second * 2 + if columns { pair * 64 + lane * 4 } else { lane * 64 + pair * 4 };
+        [0, 1, 2].map(|part| {
+            let at = k / 32 * CHUNK + part * PART + half * TILE + place;
+            f32::from_bits(u32::from(u16::from_le_bytes([chunks[at], chunks[at + 1]])) << 16)
+        })
+    }
+
+    #[repr(C, align(64))]
+    struct Room([u8; 3 * CHUNK]);
+
+    #[test]
+    fn every_element_is_the_sum_of_its_parts() {
+        if !Level::Amx.is_available() {
+            println!("skipped: no matrix unit");
+            return;
+        }
+        let values: Vec<f32> =
+            (0..96 * 40).map(|i| ((i * 7919 % 10007) as f32 - 5000.0) * 1.000_123 * 2f32.powi(i % 30 - 15)).collect();
+        for (width, depth) in [(32, 96), (31, 95), (17, 33), (16, 32), (5, 3), (1, 64)] {
+            for (columns, along) in [(true, true), (true, false), (false, true), (false, false)] {
+                let mut room = Box::new(Room([0xff; 3 * CHUNK]));
+                let mut largest = [0u32; SIDE];
+                let stride = if along { 96 } else { 40 };
+                let panel = Panel {
+                    from: values.as_ptr(),
+                    stride,
+                    width,
+                    depth,
+                    to: room.0.as_mut_ptr(),
+                    largest: largest.as_mut_ptr(),
+                };
+                // SAFETY: the values and the rooms are large enough, and the level is available.
+                unsafe {
+                    match (along, columns) {
+                        (true, true) => adjacent_depth::<true>(&panel),
+                        (true, false) => adjacent_depth::<false>(&panel),
+                        (false, true) => adjacent_sides::<false>(&panel),
+                        (false, false) => adjacent_sides::<true>(&panel),
+                    }
+                }
+                for (side, &largest) in largest.iter().enumerate().take(width.next_multiple_of(16)) {
+                    let mut most = 0f32;
+                    for k in 0..depth.next_multiple_of(32) {
+                        let at = if along { side * 96 + k } else { k * 40 + side };
+                        let wanted = if side < width && k < depth { values[at] } else { 0.0 };
+                        let [x, y, z] = found(&room.0, columns, side, k);
+                        assert_eq!(f64::from(x) + f64::from(y) + f64::from(z), f64::from(wanted), "{side} {k}");
+                        assert!(y.abs() <= x.abs() / 256.0 && z.abs() <= y.abs() / 128.0, "{x} {y} {z}");
+                        most = most.max(wanted.abs());
+                    }
+                    assert_eq!(f32::from_bits(largest), most);
+                }
+            }
+        }
+    }
+}
