@@ -9,9 +9,11 @@ use wengert::prelude::*;
 type Step = Box<dyn FnMut() -> Result<f64>>;
 type Build = fn() -> Result<Step>;
 
-const CASES: [(&str, Build); 11] = [
+const CASES: [(&str, Build); 14] = [
     ("seed", seed),
+    ("seed_compiled", seed_compiled),
     ("mlp_small", mlp_small),
+    ("mlp_small_compiled", mlp_small_compiled),
     ("mlp_mnist", mlp_mnist),
     ("cnn", cnn),
     ("gpt", gpt),
@@ -20,6 +22,7 @@ const CASES: [(&str, Build); 11] = [
     ("adam10m", adam10m),
     ("hvp", hvp),
     ("infer1", infer1),
+    ("infer1_compiled", infer1_compiled),
     ("scalar_chain", scalar_chain),
 ];
 
@@ -45,16 +48,46 @@ fn train(mut model: impl Layer + 'static, x: Tensor, y: Tensor) -> Result<Step> 
     }))
 }
 
-fn seed() -> Result<Step> {
+/// [`train`] that is recorded once.
+fn train_compiled(mut model: impl Layer + 'static, x: Tensor, y: Tensor) -> Result<Step> {
+    let mut step = Adam::new(1e-3).compile(|model, _, [x, y]| forward(model, x).cross_entropy(y));
+    Ok(Box::new(move || step.run(&mut model, [&x, &y])))
+}
+
+fn forward<'t>(model: &impl Layer, x: Var<'t>) -> Var<'t> {
+    model.forward(x)
+}
+
+fn seed_data() -> Result<(Sequential, Tensor, Tensor)> {
     let x = Tensor::from([[150f32, 67.], [130., 60.], [200., 65.], [125., 52.], [230., 72.], [181., 70.]]);
     let y = Tensor::from([1i64, 1, 0, 1, 0, 0]);
     let model = Sequential::input([2]).dense(8).relu().dense(16).relu().dense(2).build(Seed(0))?;
-    train(model, x.apply(|x| x / 100.0)?, y)
+    Ok((model, x.apply(|x| x / 100.0)?, y))
+}
+
+fn seed() -> Result<Step> {
+    let (model, x, y) = seed_data()?;
+    train(model, x, y)
+}
+
+fn seed_compiled() -> Result<Step> {
+    let (model, x, y) = seed_data()?;
+    train_compiled(model, x, y)
+}
+
+fn small() -> Result<(Sequential, Tensor, Tensor)> {
+    let model = Sequential::input([64]).dense(64).relu().dense(64).relu().dense(10).build(Seed(0))?;
+    Ok((model, normal([32, 64])?, labels(10, 32)?))
 }
 
 fn mlp_small() -> Result<Step> {
-    let model = Sequential::input([64]).dense(64).relu().dense(64).relu().dense(10).build(Seed(0))?;
-    train(model, normal([32, 64])?, labels(10, 32)?)
+    let (model, x, y) = small()?;
+    train(model, x, y)
+}
+
+fn mlp_small_compiled() -> Result<Step> {
+    let (model, x, y) = small()?;
+    train_compiled(model, x, y)
 }
 
 fn mnist() -> Result<Sequential> {
@@ -249,6 +282,12 @@ fn hvp() -> Result<Step> {
 fn infer1() -> Result<Step> {
     let (model, x) = (mnist()?, normal([1, 784])?);
     Ok(Box::new(move || model.predict(&x).map(|_| 0.0)))
+}
+
+fn infer1_compiled() -> Result<Step> {
+    let (model, x) = (mnist()?, normal([1, 784])?);
+    let mut predict = Program::new([&x], |_, [x]| [model.forward(x)])?;
+    Ok(Box::new(move || predict.run([&x]).map(|_| 0.0)))
 }
 
 /// A thousand scalar ops and back, recorded anew each time.

@@ -82,7 +82,7 @@ pub use wengert_nn::__private;
 /// What a program needs every day: `use wengert::prelude::*;`.
 pub mod prelude {
     pub use crate::autograd::{
-        Apply, Checkpoint, FixedPoint, Gradients, Loop, Randomness, Tape, Var, Vmap, check_gradients,
+        Apply, Checkpoint, FixedPoint, Gradients, Loop, Program, Randomness, Tape, Var, Vmap, check_gradients,
     };
     pub use crate::autograd::{Conv, PadMode, Padding, Pool, Resize};
     pub use crate::nn::data::dataset::Dataset;
@@ -115,6 +115,7 @@ pub mod prelude {
     pub use crate::nn::module::Module;
     pub use crate::nn::optim::adam::Adam;
     pub use crate::nn::optim::adamw::AdamW;
+    pub use crate::nn::optim::compiled::CompiledStep;
     pub use crate::nn::optim::sgd::Sgd;
     pub use crate::nn::param::{Buffer, Param};
     pub use crate::nn::sequential::Sequential;

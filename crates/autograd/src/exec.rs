@@ -36,10 +36,12 @@ pub struct PlanStats {
     pub held: usize,
 }
 
-struct Plan {
-    emitted: Emitted,
+/// A compiled request.
+pub(crate) struct Plan {
+    pub(crate) emitted: Emitted,
     used: u64,
-    heavy: bool,
+    /// Whether it enters the thread pool once.
+    pub(crate) heavy: bool,
 }
 
 #[derive(Default)]
@@ -97,6 +99,16 @@ pub fn without_fusion<R>(f: impl FnOnce() -> R) -> R {
 pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
     let graph = tape.graph.borrow();
     let fuse = fuses();
+    let key = request(&graph, outputs, fuse)?;
+    let mut plan = find(&graph, outputs, fuse, key)?;
+    drop(graph);
+    let result = run(tape, outputs, &mut plan);
+    put_back(key, plan);
+    result.map_err(|failed| failed.framed(tape))
+}
+
+/// The key of the plan that computes `outputs`.
+pub(crate) fn request(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<u128> {
     let mut mixer = Mixer::new(HASH_REQUEST);
     mixer.word(u64::from(fuse));
     for &id in outputs {
@@ -105,29 +117,26 @@ pub(crate) fn evaluate(tape: &Tape, outputs: &[NodeId]) -> Result<Vec<Tensor>> {
     for &leaf in &graph.donated {
         mixer.word(u64::from(leaf));
     }
-    let key = mixer.wide_finish();
-    // The plan is taken out while it runs, so that a kernel may evaluate a tape of its own.
+    Ok(mixer.wide_finish())
+}
+
+/// The plan of that key, compiled if this thread has none. It is taken out while it runs, so that a kernel may evaluate a tape of its own.
+pub(crate) fn find(graph: &Graph, outputs: &[NodeId], fuse: bool, key: u128) -> Result<Box<Plan>> {
     let found = CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
         let plan = cache.plans.remove(&key);
         cache.hits += u64::from(plan.is_some());
         plan
     });
-    let mut plan = match found {
-        Some(plan) => plan,
-        None => Box::new(compile(&graph, outputs, fuse)?),
-    };
-    drop(graph);
-    let result = run(tape, outputs, &mut plan);
+    match found {
+        Some(plan) => Ok(plan),
+        None => Ok(Box::new(compile(graph, outputs, fuse)?)),
+    }
+}
+
+/// Keeps a plan for the next request.
+pub(crate) fn put_back(key: u128, plan: Box<Plan>) {
     CACHE.with(|cache| cache.borrow_mut().put(key, plan));
-    result.map_err(|Failed { node, error }| match node {
-        // How much there is of it is what is wrong.
-        Some(id) if error.kind() == ErrorKind::Memory => {
-            tape.frame(id, error).operand("result", tape.meta(id).to_string())
-        }
-        Some(id) => tape.frame(id, error),
-        None => error,
-    })
 }
 
 impl Cache {
@@ -162,9 +171,24 @@ fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
 }
 
 /// What went wrong, and at which node if that is known.
-struct Failed {
-    node: Option<NodeId>,
-    error: Error,
+pub(crate) struct Failed {
+    pub(crate) node: Option<NodeId>,
+    pub(crate) error: Error,
+}
+
+impl Failed {
+    /// The error with all that the tape knows about the node.
+    pub(crate) fn framed(self, tape: &Tape) -> Error {
+        let Failed { node, error } = self;
+        match node {
+            // How much there is of it is what is wrong.
+            Some(id) if error.kind() == ErrorKind::Memory => {
+                tape.frame(id, error).operand("result", tape.meta(id).to_string())
+            }
+            Some(id) => tape.frame(id, error),
+            None => error,
+        }
+    }
 }
 
 impl From<Error> for Failed {

@@ -238,6 +238,8 @@ pub(crate) enum Leaf {
     Scalar(Scalar),
     /// A tensor whose memory was given away and holds a result now.
     Spent,
+    /// A tensor that comes with every run of what was compiled from the tape; it lies row by row.
+    Argument,
 }
 
 impl Leaf {
@@ -296,6 +298,8 @@ pub(crate) struct Graph {
     /// In the order of their first use.
     pub(crate) parameters: Vec<(LeafId, NodeId)>,
     pub(crate) parameter_places: HashMap<LeafId, usize>,
+    /// The leaves of values that are kept with a model and not trained.
+    pub(crate) buffers: Vec<(LeafId, NodeId)>,
     pub(crate) names: HashMap<LeafId, String>,
     /// What a composition is called by its user, where that is not the name of its last op.
     pub(crate) labels: Vec<(NodeId, &'static str)>,
@@ -368,6 +372,8 @@ pub struct Tape {
     pub(crate) key: Option<Key>,
     pub(crate) key_node: Cell<Option<NodeId>>,
     pub(crate) streams: Cell<u64>,
+    /// Whether somebody asked for a value.
+    pub(crate) asked: Cell<bool>,
 }
 
 /// The first error of a tape, with the operands whose names may still become known.

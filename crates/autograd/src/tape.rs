@@ -67,6 +67,7 @@ impl Tape {
             key,
             key_node: Cell::new(None),
             streams: Cell::new(0),
+            asked: Cell::new(false),
         }
     }
 
@@ -187,6 +188,16 @@ impl Tape {
                     parameters.push((id, var.id));
                 }
             }
+        }
+        var
+    }
+
+    /// The leaf of a value that is kept with a model and not trained: an input that is found again by `id`, and has no gradient.
+    #[track_caller]
+    pub fn buffer(&self, id: LeafId, tensor: &Tensor) -> Var<'_> {
+        let var = self.input(tensor);
+        if var.id != NodeId::POISON {
+            self.graph.borrow_mut().buffers.push((id, var.id));
         }
         var
     }
@@ -402,6 +413,16 @@ impl Tape {
         self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()
     }
 
+    /// The leaves of buffers, in the order in which they were read.
+    pub fn buffers(&self) -> Vec<(LeafId, Var<'_>)> {
+        self.graph.borrow().buffers.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()
+    }
+
+    /// The slot of the key from which random ops draw, once there is one.
+    pub fn key_slot(&self) -> Option<Var<'_>> {
+        self.key_node.get().filter(|id| *id != NodeId::POISON).map(|id| Var { tape: self, id })
+    }
+
     /// Whether `var` was recorded here.
     pub(crate) fn owns(&self, var: Var<'_>) -> bool {
         std::ptr::eq(var.tape, self)
@@ -438,6 +459,7 @@ impl Drop for Tape {
         graph.donated.clear();
         graph.parameters.clear();
         graph.parameter_places.clear();
+        graph.buffers.clear();
         graph.names.clear();
         graph.labels.clear();
         graph.calls.clear();
@@ -582,7 +604,7 @@ fn grow(nodes: &mut Vec<Node>) -> Result<()> {
 fn add_leaf(graph: &mut Graph, meta: &Meta, value: Leaf) -> (u32, u128) {
     let ordinal = graph.leaves.len() as u32;
     let mut mixer = Mixer::new(match value {
-        Leaf::Tensor(_) | Leaf::Spent => HASH_TENSOR,
+        Leaf::Tensor(_) | Leaf::Spent | Leaf::Argument => HASH_TENSOR,
         Leaf::Scalar(_) => HASH_SCALAR,
     });
     mixer.word(u64::from(ordinal));

@@ -28,6 +28,7 @@ impl Tape {
     /// The first error of the tape, or what went wrong while the values were computed.
     pub fn eval<'t, V: Vars<'t>>(&'t self, vars: V) -> Result<V::Of<Tensor>> {
         self.check()?;
+        self.asked.set(true);
         let vars = (vars.list(), vars);
         let mut missing: SmallVec<[NodeId; 8]> = SmallVec::new();
         // A donated input that is asked for has an owner by that, and keeps its memory.
@@ -67,7 +68,7 @@ impl Tape {
             Some(Leaf::Scalar(value)) => Tensor::full(&graph.node(id)?.meta.shape, *value)
                 .map_err(|error| self.frame(id, Error::new(error.kind(), error.message()))),
             Some(Leaf::Spent) => Err(Leaf::spent()),
-            None => Err(Error::state("a value that was not computed")),
+            Some(Leaf::Argument) | None => Err(Error::state("a value that was not computed")),
         }
     }
 }

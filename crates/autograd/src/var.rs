@@ -1,6 +1,6 @@
 //! What can be asked of a `Var` without computing, and the broadcasting that its methods insert.
 
-use crate::graph::{OpRef, Tape, Var};
+use crate::graph::{NodeId, OpRef, Tape, Var};
 use crate::meta::Meta;
 use crate::operand::{Like, Operand};
 use std::fmt;
@@ -12,6 +12,11 @@ impl<'t> Var<'t> {
     /// The tape it was recorded on.
     pub fn tape(self) -> &'t Tape {
         self.tape
+    }
+
+    /// Its place on the tape.
+    pub fn id(self) -> NodeId {
+        self.id
     }
 
     /// The sizes of its axes; `[]` on a failed tape.

@@ -139,6 +139,19 @@ impl Param {
         Ok(())
     }
 
+    /// Exchanges the value: [`Param::set`] that gives the old value in place of the new one, if there was an old one.
+    pub(crate) fn swap(&mut self, value: &mut Tensor) -> Result<()> {
+        self.accepts(value)?;
+        match self.value.get_mut() {
+            Some(drawn) => {
+                std::mem::swap(&mut drawn.tensor, value);
+                drawn.fault = None;
+            }
+            None => self.value = OnceLock::from(Drawn::from(value.clone())),
+        }
+        Ok(())
+    }
+
     /// Whether [`Param::set`] would take this value.
     ///
     /// # Errors
@@ -240,7 +253,7 @@ impl Param {
         match self.role {
             Role::Weight => tape.parameter(self.id, value),
             // Nobody asks for the gradient of a buffer, so none is recorded.
-            Role::Buffer => tape.input(value),
+            Role::Buffer => tape.buffer(self.id, value),
         }
     }
 }

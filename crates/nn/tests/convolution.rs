@@ -1,7 +1,9 @@
 //! A small convolutional network learns to read digits, and convolutional models say what does not fit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use wengert_autograd::{Conv, Padding, Resize};
+#[cfg(feature = "files")]
+use wengert_autograd::Padding;
+use wengert_autograd::{Conv, Resize};
 use wengert_nn::layer::Layer;
 use wengert_nn::layers::conv::{Conv1d, Conv2d};
 use wengert_nn::module::Module;

@@ -46,7 +46,7 @@ impl Point {
 
 #[test]
 fn every_file_is_on_the_roll() {
-    let besides = ["case", "group", "optimizer", "rule", "schedule", "state"];
+    let besides = ["case", "compiled", "group", "optimizer", "rule", "schedule", "state"];
     assert_on_roll("optim", &besides, roll().iter().map(|case| case.file));
 }
 

@@ -118,6 +118,7 @@ fn leaf(
     }
     let kind = match recorded.leaves.get(ordinal as usize) {
         Some(Leaf::Tensor(tensor)) => Kind::Tensor(ordinal, bound_layout(tensor)?),
+        Some(Leaf::Argument) => Kind::Tensor(ordinal, Layout::contiguous(meta.shape.clone())),
         Some(Leaf::Scalar(_)) => Kind::Scalar(ordinal),
         Some(Leaf::Spent) => return Err(Leaf::spent()),
         None => return Err(Error::state("a leaf without a value")),

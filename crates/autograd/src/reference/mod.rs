@@ -132,6 +132,7 @@ fn leaf_value(leaf: &Leaf, meta: &Meta) -> Result<Tensor> {
         Leaf::Tensor(tensor) => Ok(tensor.clone()),
         Leaf::Scalar(value) => Tensor::full(&meta.shape, *value),
         Leaf::Spent => Err(Leaf::spent()),
+        Leaf::Argument => Err(Error::state("an argument has no value between runs")),
     }
 }
 

@@ -107,9 +107,10 @@ impl Rule for AdamRule {
             leaf.set_state("mean", mean);
             leaf.set_state("variance", variance);
             // (m / c₁) / (√v / √c₂ + ε), with both corrections taken once on the host.
-            let steps = leaf.count() as f64;
-            let (c1, c2) = (1.0 - self.first.powf(steps), 1.0 - self.second.powf(steps));
-            leaf.update = mean * (1.0 / c1) / (variance.sqrt() * (1.0 / c2.sqrt()) + self.epsilon);
+            let (first, second) = (self.first, self.second);
+            let c1 = leaf.number(move |now| 1.0 / (1.0 - first.powf(now.count as f64)));
+            let c2 = leaf.number(move |now| 1.0 / (1.0 - second.powf(now.count as f64)).sqrt());
+            leaf.update = mean * c1 / (variance.sqrt() * c2 + self.epsilon);
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod adam;
 pub mod adamw;
 pub mod case;
 pub mod clip;
+pub mod compiled;
 pub mod optimizer;
 pub mod rule;
 pub mod schedule;

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::panic::Location;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
+use wengert_autograd::hash::Mixer;
 use wengert_autograd::{Gradients, LeafId, Meta, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
 use super::group::{assign, sound};
-use super::rule::{Leaf, Rule, Slot};
+use super::rule::{Leaf, Numbers, Rule, Slot};
 use super::schedule::Schedule;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each, each_mut};
@@ -57,7 +60,7 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     pub(super) groups: Vec<(String, f64)>,
     schedule: Option<Box<dyn Schedule>>,
     pub(super) steps: u64,
-    pub(super) held: HashMap<LeafId, Held>,
+    pub(super) held: HashMap<LeafId, Held, BuildHasherDefault<Mixer>>,
     /// Room for the values of a step, empty between steps.
     fresh: Vec<(LeafId, Option<Tensor>)>,
 }
@@ -94,7 +97,7 @@ impl<R: Rule> Optimizer<R> {
             groups: Vec::new(),
             schedule: None,
             steps: 0,
-            held: HashMap::new(),
+            held: HashMap::default(),
             fresh: Vec::new(),
         }
     }
@@ -197,10 +200,7 @@ impl<R: Rule> Optimizer<R> {
         let tape = gradients.tape();
         let here = Location::caller();
         tape.check().map_err(|error| blame(explain(model, tape, error), here))?;
-        if self.is_strange(model) {
-            agree(model)?;
-            self.meet(model)?;
-        }
+        self.know(model)?;
         let named = |error| blame(explain(model, tape, error), here);
         let number =
             |loss: Option<&Tensor>| loss.and_then(|loss| loss.to_f64_vec().first().copied()).unwrap_or(f64::NAN);
@@ -211,7 +211,7 @@ impl<R: Rule> Optimizer<R> {
             let values = tape.eval(judged(model, &gradients, also).as_slice()).map_err(named)?;
             accept.take().map_or(Ok(()), |accept| accept(number(values.first())))?;
         }
-        let step = self.record(model, &gradients).map_err(named)?;
+        let step = self.record(model, &gradients, None).map_err(named)?;
         if large {
             self.donate(&step);
         }
@@ -283,6 +283,43 @@ impl<R: Rule> Optimizer<R> {
         }
     }
 
+    /// Notes on the tape of a step that is compiled that its state may be written over, if it is large.
+    pub(super) fn donate_large(&self, step: &Step<'_>) -> bool {
+        let held = |leaf: &Leaf<'_>| self.held.get(&leaf.id).map_or(&[][..], |held| &held.slots);
+        let bytes = |state: &State| state.value.len() * state.value.dtype().size();
+        let large = step.leaves.iter().flat_map(held).map(bytes).sum::<usize>() >= LARGE;
+        for leaf in step.leaves.iter().filter(|_| large) {
+            for (slot, state) in leaf.slots.iter().zip(held(leaf)).filter(|(slot, _)| slot.next.is_some()) {
+                slot.now.tape().donate(slot.now, state.value.clone());
+            }
+        }
+        large
+    }
+
+    /// Takes the state of parameters out, to be given away.
+    pub(super) fn take_state(&mut self, ids: impl Iterator<Item = LeafId>) -> Vec<Tensor> {
+        let empty = Tensor::from([0u8; 0]);
+        let mut taken = Vec::new();
+        for id in ids {
+            let slots = self.held.get_mut(&id).map_or(&mut [][..], |held| &mut held.slots);
+            taken.extend(slots.iter_mut().map(|state| std::mem::replace(&mut state.value, empty.clone())));
+        }
+        taken
+    }
+
+    /// Puts back what was taken out and is still there.
+    pub(super) fn put_state(&mut self, ids: impl Iterator<Item = LeafId>, taken: Vec<Option<Tensor>>) {
+        let mut taken = taken.into_iter();
+        for id in ids {
+            let slots = self.held.get_mut(&id).map_or(&mut [][..], |held| &mut held.slots);
+            for state in slots {
+                if let Some(value) = taken.next().flatten() {
+                    state.value = value;
+                }
+            }
+        }
+    }
+
     /// Takes the state back from a step that failed.
     fn take_back(&mut self, step: &Step<'_>) {
         for leaf in &step.leaves {
@@ -296,9 +333,14 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Everything that a step computes, as graph.
-    fn record<'t, M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'t>) -> Result<Step<'t>> {
+    pub(super) fn record<'t, M: Module + ?Sized>(
+        &mut self,
+        model: &M,
+        gradients: &Gradients<'t>,
+        numbers: Option<&Rc<Numbers>>,
+    ) -> Result<Step<'t>> {
         let tape = gradients.tape();
-        let mut leaves = self.leaves(model, gradients)?;
+        let mut leaves = self.leaves(model, gradients, numbers)?;
         for (place, rule) in self.rules().enumerate() {
             for leaf in &mut leaves {
                 leaf.rule = place;
@@ -306,7 +348,8 @@ impl<R: Rule> Optimizer<R> {
             rule.update(&mut leaves);
         }
         for leaf in &mut leaves {
-            leaf.update = (leaf.parameter - leaf.update * leaf.rate).cast(leaf.dtype);
+            let rate = leaf.number(|now| now.learning_rate);
+            leaf.update = (leaf.parameter - leaf.update * rate).cast(leaf.dtype);
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -333,7 +376,12 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// The parameters that took part, in the order of the model, with their gradients and their state.
-    fn leaves<'t, M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'t>) -> Result<Vec<Leaf<'t>>> {
+    fn leaves<'t, M: Module + ?Sized>(
+        &mut self,
+        model: &M,
+        gradients: &Gradients<'t>,
+        numbers: Option<&Rc<Numbers>>,
+    ) -> Result<Vec<Leaf<'t>>> {
         let tape = gradients.tape();
         let factor = self.factor();
         let mut leaves = Vec::new();
@@ -343,8 +391,7 @@ impl<R: Rule> Optimizer<R> {
             if outcome.is_err() || !param.is_trainable() {
                 return;
             }
-            let group = self.held.get(&param.id()).and_then(|held| held.group);
-            let rate = group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate) * factor;
+            let rate = self.rate_of(param.id()) * factor;
             let dtype = working(param.dtype());
             outcome = sound(path, rate, dtype).and_then(|()| self.prepare(param));
             let Some(held) = self.held.get(&param.id()) else { return };
@@ -363,6 +410,8 @@ impl<R: Rule> Optimizer<R> {
                 rate,
                 rule: 0,
                 slots: slots.collect(),
+                place: leaves.len(),
+                numbers: numbers.cloned(),
             });
         });
         outcome?;
@@ -376,15 +425,32 @@ impl<R: Rule> Optimizer<R> {
         Ok(leaves)
     }
 
+    /// The learning rate of a parameter, without the factor of a schedule.
+    pub(super) fn rate_of(&self, id: LeafId) -> f64 {
+        let group = self.held.get(&id).and_then(|held| held.group);
+        group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate)
+    }
+
+    /// Makes the acquaintance of the model, if it has weights that were not seen before.
+    pub(super) fn know<M: Module + ?Sized>(&mut self, model: &mut M) -> Result<()> {
+        if self.is_strange(model) {
+            agree(model)?;
+            self.meet(model)?;
+        }
+        Ok(())
+    }
+
     /// Gives a parameter the state that it starts from, before its first update.
-    fn prepare(&mut self, param: &Param) -> Result<()> {
+    pub(super) fn prepare(&mut self, param: &Param) -> Result<()> {
         if self.held.get(&param.id()).is_some_and(|held| held.count > 0) {
             return Ok(());
         }
         let mut slots = SmallVec::new();
         for (place, rule) in self.rules().enumerate() {
             let state = rule.init(&param.value().cast(working(param.dtype()))?)?;
-            slots.extend(state.into_iter().map(|(name, value)| State { rule: place, name, value }));
+            for (name, value) in state {
+                slots.push(State { rule: place, name, value: value.contiguous()? });
+            }
         }
         if let Some(held) = self.held.get_mut(&param.id()) {
             held.slots = slots;
@@ -451,16 +517,16 @@ fn agree<M: Module + ?Sized>(model: &mut M) -> Result<()> {
 }
 
 /// What a step computes.
-struct Step<'t> {
-    loss: Var<'t>,
+pub(super) struct Step<'t> {
+    pub(super) loss: Var<'t>,
     /// Each with its new value as its update.
-    leaves: Vec<Leaf<'t>>,
-    updates: Vec<(LeafId, Var<'t>)>,
+    pub(super) leaves: Vec<Leaf<'t>>,
+    pub(super) updates: Vec<(LeafId, Var<'t>)>,
 }
 
 impl<'t> Step<'t> {
     /// The loss, what else was asked for, the parameters, the buffers, the state: the last three as they are committed.
-    fn wanted(&self, also: &[Var<'t>]) -> Vec<Var<'t>> {
+    pub(super) fn wanted(&self, also: &[Var<'t>]) -> Vec<Var<'t>> {
         let state = self.leaves.iter().flat_map(|leaf| leaf.slots.iter().filter_map(|slot| slot.next));
         let values =
             std::iter::once(self.loss).chain(also.iter().copied()).chain(self.leaves.iter().map(|leaf| leaf.update));

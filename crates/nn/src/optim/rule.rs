@@ -1,9 +1,11 @@
 //! What an optimizer is: state for a parameter, and how a gradient becomes an update.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::rc::Rc;
 
 use smallvec::SmallVec;
-use wengert_autograd::{LeafId, Var};
+use wengert_autograd::{LeafId, NodeId, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -17,7 +19,8 @@ use wengert_tensor::tensor::Tensor;
 /// Of a parameter in 16 bits a rule sees everything in f32: the parameter, its gradient, its state.
 ///
 /// Numbers that change from step to step, such as a bias correction, are computed in f64 and enter the graph as
-/// literals: they are slots of the plan, so the second step compiles nothing.
+/// [`Leaf::number`]: they are slots of the plan, so the second step compiles nothing, and a
+/// [compiled step](super::compiled::CompiledStep) finds them again without recording anything.
 ///
 /// ```
 /// use wengert_nn::optim::{optimizer::Optimizer, rule::{Leaf, Rule}};
@@ -102,6 +105,37 @@ pub struct Leaf<'t> {
     /// The place of the rule that is running, by which it finds its own state.
     pub(crate) rule: usize,
     pub(crate) slots: SmallVec<[Slot<'t>; 2]>,
+    /// Its place among the leaves.
+    pub(crate) place: usize,
+    /// Where the numbers of a step are kept that is recorded once.
+    pub(crate) numbers: Option<Rc<Numbers>>,
+}
+
+/// What changes for a parameter from step to step, apart from values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Which update of this parameter it is: 1 for the first.
+    pub count: u64,
+    /// The learning rate of this parameter in this step.
+    pub learning_rate: f64,
+}
+
+/// The numbers of a step that is recorded once.
+#[derive(Default)]
+pub(crate) struct Numbers {
+    /// Each with the place of its parameter and its slot on the tape.
+    pub(crate) formulas: RefCell<Vec<(usize, NodeId, Formula)>>,
+    /// Whether a rule has asked for what changes, and may have used it outside of a formula.
+    pub(crate) asked: Cell<bool>,
+}
+
+/// A number as a function of the step.
+pub(crate) type Formula = Box<dyn Fn(Moment) -> f64 + Send>;
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Numbers({})", self.formulas.borrow().len())
+    }
 }
 
 /// A named piece of state.
@@ -120,13 +154,55 @@ impl<'t> Leaf<'t> {
     }
 
     /// Which update of this parameter it is: 1 for the first. A parameter that took no part in a loss is not updated.
+    ///
+    /// What follows from it is better said by [`Leaf::number`]: a rule that asks for this is recorded anew at every step.
     pub fn count(&self) -> u64 {
+        self.asked();
         self.count
     }
 
-    /// The learning rate of this parameter in this step; it is applied after the last rule.
+    /// The learning rate of this parameter in this step; it is applied after the last rule. As for [`Leaf::count`], [`Leaf::number`] is
+    /// the better way to what follows from it.
     pub fn learning_rate(&self) -> f64 {
+        self.asked();
         self.rate
+    }
+
+    /// A number that changes from step to step, in every element of the shape and dtype of `update`: a slot of the plan. The formula must
+    /// follow from the [`Moment`] alone.
+    ///
+    /// ```
+    /// use wengert_nn::optim::rule::{Leaf, Rule};
+    ///
+    /// /// Steps that shrink: g / √t.
+    /// #[derive(Debug)]
+    /// struct Shrink;
+    ///
+    /// impl Rule for Shrink {
+    ///     fn name(&self) -> &'static str {
+    ///         "shrink"
+    ///     }
+    ///     fn update(&self, leaves: &mut [Leaf<'_>]) {
+    ///         for leaf in leaves {
+    ///             leaf.update = leaf.update * leaf.number(|now| 1.0 / (now.count as f64).sqrt());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn number(&self, formula: impl Fn(Moment) -> f64 + Send + 'static) -> Var<'t> {
+        let value = formula(Moment { count: self.count, learning_rate: self.rate });
+        let slot = self.update.tape().full(self.update.shape(), value, self.update.dtype());
+        if let Some(numbers) = &self.numbers {
+            numbers.formulas.borrow_mut().push((self.place, slot.id(), Box::new(formula)));
+        }
+        slot
+    }
+
+    fn asked(&self) {
+        if let Some(numbers) = &self.numbers {
+            numbers.asked.set(true);
+        }
     }
 
     /// The state of that name. A name that [`Rule::init`] did not give is an error of the tape.

@@ -58,7 +58,7 @@ impl<R: Rule> Optimizer<R> {
                         let (there, here) = (described(value), described(&start));
                         return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
                     }
-                    slots.push(State { rule: place, name: slot, value: value.clone() });
+                    slots.push(State { rule: place, name: slot, value: value.contiguous()? });
                 }
             }
             loaded.push((param.id(), updates, slots));
