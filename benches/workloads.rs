@@ -2,6 +2,7 @@
 //!
 //! `workloads --threads N --seconds S [case …]` pins itself to the first N processors and prints one line of JSON a case:
 //! the least and the median time of a step in microseconds, the number of steps, and the seconds of the first, with its planning.
+//! With `--report` it prints what the plans of a step do instead, and the least time of each of their steps in twenty runs.
 
 use std::time::{Duration, Instant};
 use wengert::prelude::*;
@@ -304,17 +305,19 @@ fn scalar_chain() -> Result<Step> {
 struct Options {
     threads: usize,
     seconds: f64,
+    report: bool,
     cases: Vec<String>,
 }
 
 fn options() -> Options {
-    let mut options = Options { threads: 0, seconds: 1.5, cases: Vec::new() };
+    let mut options = Options { threads: 0, seconds: 1.5, report: false, cases: Vec::new() };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || words.next().and_then(|n| n.parse::<f64>().ok());
         match word.as_str() {
             "--threads" => options.threads = number().unwrap_or(0.0) as usize,
             "--seconds" => options.seconds = number().unwrap_or(options.seconds),
+            "--report" => options.report = true,
             "--bench" => {}
             _ => options.cases.push(word),
         }
@@ -351,6 +354,12 @@ fn main() -> Result<()> {
         let mut step = build()?;
         step()?;
         let first = start.elapsed();
+        if options.report {
+            let (done, reports) = wengert::autograd::plan_reports(20, &mut step);
+            done?;
+            reports.iter().for_each(|report| println!("{name}\n{report}"));
+            continue;
+        }
         for _ in 0..5 {
             step()?;
         }

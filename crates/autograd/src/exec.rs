@@ -10,6 +10,7 @@ use crate::plan::lower::lower;
 use crate::plan::simplify::simplify;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, ErrorKind, Result};
 use wengert_tensor::kernels::threads;
@@ -36,12 +37,19 @@ pub struct PlanStats {
     pub held: usize,
 }
 
-/// A compiled request.
+/// A program, ready to run.
 pub(crate) struct Plan {
     pub(crate) emitted: Emitted,
     used: u64,
     /// Whether it enters the thread pool once.
     pub(crate) heavy: bool,
+}
+
+impl Plan {
+    pub(crate) fn new(emitted: Emitted) -> Plan {
+        let heavy = emitted.program.cost_ns() > ENTER_NS;
+        Plan { emitted, used: 0, heavy }
+    }
 }
 
 #[derive(Default)]
@@ -139,6 +147,18 @@ pub(crate) fn put_back(key: u128, plan: Box<Plan>) {
     CACHE.with(|cache| cache.borrow_mut().put(key, plan));
 }
 
+/// The least time of each step in so many runs of a plan whose results nobody keeps.
+pub(crate) fn time(tape: &Tape, plan: &mut Plan, runs: usize) -> Result<Vec<Duration>> {
+    let mut least = vec![Duration::MAX; plan.emitted.program.steps().len()];
+    let buffers = plan.emitted.program.buffers();
+    let mut results = buffers.outputs.iter().map(|&bytes| Storage::take(bytes)).collect::<Result<Vec<_>>>()?;
+    for _ in 0..runs {
+        let outcome = execute(&tape.graph.borrow(), plan, &mut results, &[], Some(&mut least));
+        outcome.map_err(|failed| failed.framed(tape))?;
+    }
+    Ok(least)
+}
+
 impl Cache {
     fn put(&mut self, key: u128, mut plan: Box<Plan>) {
         self.clock += 1;
@@ -166,8 +186,7 @@ pub(crate) fn fuses() -> bool {
 fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
     let emitted = plan(extract(graph, outputs)?, &graph.donated, fuse)?;
     CACHE.with(|cache| cache.borrow_mut().compiled += 1);
-    let heavy = emitted.program.cost_ns() > ENTER_NS;
-    Ok(Plan { emitted, used: 0, heavy })
+    Ok(Plan::new(emitted))
 }
 
 /// What went wrong, and at which node if that is known.
@@ -223,7 +242,7 @@ fn run(tape: &Tape, wanted: &[NodeId], plan: &mut Plan) -> Result<Vec<Tensor>, F
             })?);
             Ok(())
         });
-    let outcome = outcome.and_then(|()| execute(&tape.graph.borrow(), plan, &mut results, &donated));
+    let outcome = outcome.and_then(|()| execute(&tape.graph.borrow(), plan, &mut results, &donated, None));
     if donations {
         for d in donated.iter_mut().filter(|d| d.storage.is_none()) {
             d.storage = results.get(d.output).cloned();
@@ -280,7 +299,13 @@ fn settle(graph: &mut Graph, emitted: &Emitted, donated: SmallVec<[Taken; 4]>, d
     Ok(())
 }
 
-fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[Taken]) -> Result<(), Failed> {
+fn execute(
+    graph: &Graph,
+    plan: &mut Plan,
+    results: &mut [Storage],
+    donated: &[Taken],
+    least: Option<&mut [Duration]>,
+) -> Result<(), Failed> {
     let Emitted { program, tensors, scalars, origins, largest, .. } = &mut plan.emitted;
     let stranger = || Error::state("a plan that asks for another leaf");
     let found = |hash: u128| graph.nodes.iter().position(|n| n.hash == hash).map(|i| NodeId(i as u32));
@@ -310,7 +335,11 @@ fn execute(graph: &Graph, plan: &mut Plan, results: &mut [Storage], donated: &[T
     for storage in results {
         targets.push(storage.get_mut().ok_or_else(shared)?.bytes_mut());
     }
-    let go = || program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
+    let (inputs, targets) = (inputs.into_iter(), targets.into_iter());
+    let go = || match least {
+        None => program.run(arena, inputs, targets, &slots),
+        Some(least) => program.time(arena, inputs, targets, &slots, least),
+    };
     let outcome = if plan.heavy { threads::enter(go) } else { go() };
     outcome.map_err(|failure| {
         let origin = failure.tag.and_then(|tag| origins.get(tag as usize)).copied();

@@ -161,7 +161,7 @@ fn provenance(graph: &Graph, id: NodeId, node: &Node) -> String {
 }
 
 /// What the user called it: the composition if it is the result of one, else the op.
-fn name(graph: &Graph, id: NodeId, node: &Node) -> &'static str {
+pub(crate) fn name(graph: &Graph, id: NodeId, node: &Node) -> &'static str {
     graph.labels.iter().rev().find(|&&(at, _)| at == id).map_or(node.op.name(), |&(_, name)| name)
 }
 

@@ -35,6 +35,7 @@ pub mod operand;
 pub mod ops;
 pub mod program;
 pub mod reference;
+pub mod report;
 pub mod sample;
 pub mod scope;
 pub mod table;
@@ -85,7 +86,9 @@ pub use naming::ScopeGuard;
 pub use operand::{Like, Operand};
 #[cfg(feature = "linalg")]
 pub use ops::triangular_solve::Triangle;
+pub use plan::group::Apart;
 pub use program::{Arguments, Program};
+pub use report::{PlanReport, StepKind, StepReport, plan_reports};
 pub use scope::ScopeName;
 pub use spatial::{Padding, PerAxis};
 pub use transform::{Candidate, Checkpoint, FixedPoint, Linearized, Loop, Pullback, Saved, Vmap};

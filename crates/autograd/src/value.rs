@@ -2,6 +2,7 @@
 
 use crate::exec;
 use crate::graph::{Leaf, Node, NodeId, Tape, Var};
+use crate::report;
 use crate::tape::foreign;
 use crate::vars::Vars;
 use smallvec::SmallVec;
@@ -49,6 +50,7 @@ impl Tape {
         missing.sort_unstable();
         missing.dedup();
         if !missing.is_empty() {
+            report::watch(self, &missing);
             let values = exec::evaluate(self, &missing)?;
             for (id, value) in missing.iter().zip(values) {
                 self.keep(*id, value);

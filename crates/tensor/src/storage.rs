@@ -260,6 +260,16 @@ pub fn pool_stats() -> PoolStats {
     }
 }
 
+/// The bytes of the buffer that the pool lends for `bytes`: at most an eighth more.
+///
+/// ```
+/// use wengert_tensor::storage::lent_bytes;
+/// assert_eq!((lent_bytes(0), lent_bytes(100), lent_bytes(1000)), (64, 128, 1024));
+/// ```
+pub fn lent_bytes(bytes: usize) -> usize {
+    class_of(bytes).map_or(bytes, class_size)
+}
+
 /// Sets how many unused bytes the pool may hold (2 GiB at first), and frees what is above.
 pub fn pool_limit(bytes: usize) {
     POOL.limit.store(bytes, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
 use crate::hash::Table;
-use crate::plan::arena::{Arena, Block};
+use crate::plan::arena::{Arena, Life};
 use crate::plan::donate::Donated;
 use crate::plan::group::{Group, Grouping};
 use crate::plan::lower::{Item, Lowered, Operand, Work};
@@ -29,8 +29,19 @@ pub(crate) struct Emitted {
     pub(crate) outputs: Vec<usize>,
     /// For each call, the hash of the node it computes.
     pub(crate) origins: Vec<u128>,
+    /// What each step makes: for reports.
+    pub(crate) made: Vec<Made>,
     /// The hash of the node with the largest value between the inputs and the outputs: it is to blame where there is no room.
     pub(crate) largest: u128,
+}
+
+/// What a step makes.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// The group that it is.
+    pub(crate) group: u32,
+    /// The items that it writes, in the order in which it does.
+    pub(crate) items: Box<[u32]>,
 }
 
 /// An op's own kernel.
@@ -50,7 +61,6 @@ struct Emitter<'a> {
     items: &'a [Item],
     grouping: &'a Grouping,
     regions: Vec<Option<Region>>,
-    blocks: Vec<Option<Block>>,
     slots: Table<u32, u32>,
     scalars: Vec<u32>,
 }
@@ -68,76 +78,58 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
         (group.level, group.members.iter().min().copied())
     });
 
-    let mut emitter = Emitter {
-        items,
-        grouping,
-        regions: vec![None; items.len()],
-        blocks: vec![None; items.len()],
-        slots: Table::default(),
-        scalars: Vec::new(),
-    };
+    let mut emitter =
+        Emitter { items, grouping, regions: vec![None; items.len()], slots: Table::default(), scalars: Vec::new() };
     let (tensors, inputs) = emitter.bind_tensors()?;
     let (outputs, output_bytes) = emitter.bind_outputs(&lowered.outputs, inputs.len());
     let donated = Donated::new(donated, &tensors, &inputs);
     let last_use = emitter.last_uses(&order);
 
-    let mut ending: Vec<Vec<usize>> = vec![Vec::new(); order.len()];
-    for (id, at) in last_use.iter().enumerate() {
-        if let Some(list) = at.and_then(|at| ending.get_mut(at)) {
-            list.push(id);
+    let mut lives = Vec::new();
+    let mut placed = Vec::new();
+    for (first, &g) in order.iter().enumerate() {
+        for &id in &grouping.groups[g as usize].members {
+            let bytes = items[id as usize].bytes();
+            let wanted = emitter.regions[id as usize].is_none() && bytes > 0;
+            if let Some(last) = last_use[id as usize].filter(|_| wanted) {
+                lives.push(Life { bytes, first, last });
+                placed.push(id);
+            }
         }
     }
+    let (mut arena, offsets) = Arena::pack(&lives);
+    for ((&id, life), offset) in placed.iter().zip(&lives).zip(offsets) {
+        emitter.regions[id as usize] = Some(Region::new(ARENA, offset, life.bytes));
+    }
+    let largest = placed.iter().max_by_key(|&&id| items[id as usize].bytes());
+    let largest = largest.map_or(0, |&id| items[id as usize].origin);
 
-    let mut arena = Arena::default();
     let mut steps = Vec::with_capacity(order.len());
+    let mut made = Vec::with_capacity(order.len());
     let mut origins = Vec::new();
-    let mut largest = (0, 0);
     for (at, &g) in order.iter().enumerate() {
         let group = &grouping.groups[g as usize];
-        for &m in &group.members {
-            let id = m as usize;
-            let bytes = items[id].bytes();
-            if emitter.regions[id].is_none() && last_use[id].is_some() && bytes > 0 {
-                if bytes > largest.0 {
-                    largest = (bytes, items[id].origin);
-                }
-                let block = arena.take(bytes);
-                emitter.blocks[id] = Some(block);
-                emitter.regions[id] = Some(Region::new(ARENA, block.offset, bytes));
+        if group.n == 0 {
+            if let Some(step) = emitter.single(group, &mut origins)? {
+                steps.push(step);
+                made.push(Made { group: g, items: group.members.as_slice().into() });
             }
+            continue;
         }
-        let mut workspace = None;
-        match group.n {
-            0 => {
-                if let Some(step) = emitter.single(group, &mut origins)? {
-                    steps.push(step);
-                }
+        let mut spec = emitter.spec(g, group)?;
+        if !spec.stores.is_empty() {
+            let mut code = donated.compile(&mut spec)?;
+            if code.workspace_bytes() > 0 {
+                let offset = arena.workspace(code.workspace_bytes(), at);
+                code.set_workspace(Region::new(ARENA, offset, code.workspace_bytes()));
             }
-            _ => {
-                let mut spec = emitter.spec(g, group)?;
-                if !spec.stores.is_empty() {
-                    let mut code = donated.compile(&mut spec)?;
-                    if code.workspace_bytes() > 0 {
-                        let block = arena.take(code.workspace_bytes());
-                        code.set_workspace(Region::new(ARENA, block.offset, code.workspace_bytes()));
-                        workspace = Some(block);
-                    }
-                    steps.push(Step::Loop(Box::new(code)));
-                }
-            }
-        }
-        if let Some(block) = workspace {
-            arena.give(block);
-        }
-        for &id in ending.get(at).into_iter().flatten() {
-            if let Some(block) = emitter.blocks[id].take() {
-                arena.give(block);
-            }
+            steps.push(Step::Loop(Box::new(code)));
+            made.push(Made { group: g, items: emitter.stored(group) });
         }
     }
     let buffers = Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
     let program = Program::new(steps, buffers)?;
-    Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins, largest: largest.1 })
+    Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins, made, largest })
 }
 
 impl Emitter<'_> {
@@ -290,6 +282,14 @@ impl Emitter<'_> {
         };
         let (a, b) = (operand(a)?, operand(b)?);
         Ok(Step::MatMul { product: Box::new(product), a, b, c: self.region(id)? })
+    }
+
+    /// The members of a loop that are stored, in the order of its stores.
+    fn stored(&self, group: &Group) -> Box<[u32]> {
+        let mut stored: Vec<u32> = group.members.clone();
+        stored.retain(|&m| self.regions[m as usize].is_some());
+        stored.sort_unstable();
+        stored.into()
     }
 
     fn spec(&mut self, g: u32, group: &Group) -> Result<LoopSpec> {

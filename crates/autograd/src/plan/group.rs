@@ -8,6 +8,7 @@ use crate::class::IndexFn;
 use crate::hash::Table;
 use crate::plan::lower::{Item, Operand, Work, is_plain};
 use smallvec::SmallVec;
+use std::fmt;
 use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::loops::{BLOCK, Rank};
@@ -83,6 +84,90 @@ pub(crate) fn reads_rows(layout: &Layout, rows: usize, cols: usize) -> bool {
 /// Whether a value is the same everywhere and needs no memory.
 pub(crate) fn is_inline(item: &Item) -> bool {
     matches!(item.work, Work::Scalar(_) | Work::Fill(_))
+}
+
+/// Why an item does not run in the loop that computes its operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Apart {
+    /// One of the two is a matrix product.
+    Product,
+    /// One of the two is an op with a kernel of its own.
+    Kernel,
+    /// A sum over the rows of each column is known when all rows are walked.
+    Columns,
+    /// A row of so many elements is reduced in blocks, which are combined when its walk is over.
+    LongRow,
+    /// Their numbers of elements differ, and neither is one element for each row of the other.
+    Extent,
+    /// Their loops reduce rows of different lengths.
+    Rows,
+    /// The elements are read in another order than they are computed in.
+    Order,
+    /// Something else that the reader needs runs between the two.
+    Waits,
+    /// Nobody asked for fusion, or the loop has as many members as one may have.
+    Full,
+}
+
+impl fmt::Display for Apart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Apart::Product => "a matrix product is a step of its own",
+            Apart::Kernel => "an op with its own kernel is a step of its own",
+            Apart::Columns => "sums of columns are known when all rows are walked",
+            Apart::LongRow => "a long row is known when its walk is over",
+            Apart::Extent => "loops over other numbers of elements",
+            Apart::Rows => "loops over rows of other lengths",
+            Apart::Order => "read in another order than computed",
+            Apart::Waits => "a step between the two comes first",
+            Apart::Full => "the loop is full, or fusion is off",
+        })
+    }
+}
+
+impl Grouping {
+    /// Why `reader` is not in the loop that has its operand.
+    pub(crate) fn apart(&self, items: &[Item], reader: u32, operand: &Operand) -> Apart {
+        let (to, from) = (&items[reader as usize], &items[operand.item as usize]);
+        let group = |id: u32| self.groups.get(self.group[id as usize] as usize);
+        for item in [from, to] {
+            match item.work {
+                Work::MatMul(..) => return Apart::Product,
+                Work::Kernel(_) => return Apart::Kernel,
+                _ => {}
+            }
+        }
+        let (Some(above), Some(below)) = (group(reader), group(operand.item)) else { return Apart::Waits };
+        let known = match from.work {
+            Work::Cols(..) => return Apart::Columns,
+            Work::Rows(_, cols) if cols > BLOCK => return Apart::LongRow,
+            Work::Rows(_, cols) => Some((from.len(), cols)),
+            _ => None,
+        };
+        let (n, cols) = domain(to);
+        let by_row = below.cols.is_some_and(|cols| below.n == n * cols);
+        if below.n != n && (!by_row || cols.is_some()) {
+            return Apart::Extent;
+        }
+        if !by_row && cols.is_some() && below.cols.is_some() && cols != below.cols {
+            return Apart::Rows;
+        }
+        let in_order = match known {
+            Some((rows, cols)) if !by_row => reads_rows(&operand.layout, rows, cols),
+            _ => is_plain(&operand.layout),
+        };
+        if !in_order {
+            return Apart::Order;
+        }
+        let between = |o: &Operand| {
+            let id = o.item as usize;
+            o.item != operand.item && group(o.item).map_or(self.floating[id], |g| g.level >= below.level)
+        };
+        match above.level > below.level + 1 || to.operands.iter().any(between) {
+            true => Apart::Waits,
+            false => Apart::Full,
+        }
+    }
 }
 
 struct Grouper<'a> {

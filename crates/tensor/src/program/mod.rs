@@ -7,6 +7,7 @@ pub mod loops;
 pub mod region;
 mod replace;
 mod run;
+pub mod traffic;
 pub mod view;
 
 use crate::dtype::DType;
@@ -49,31 +50,6 @@ pub enum Step {
         /// What the caller wants to be told when it fails.
         tag: u32,
     },
-}
-
-impl Step {
-    /// One line about the step, for reports.
-    pub fn describe(&self) -> String {
-        match self {
-            Step::Loop(code) => {
-                let (rows, cols) = code.extents();
-                let spec = code.spec();
-                let loads = spec.values.iter().filter(|v| matches!(v.def, Def::Load(_))).count();
-                let bytes: usize = spec.stores.iter().map(|s| s.region.len).sum();
-                let (phases, actions) = (code.phases(), code.actions());
-                let stores = spec.stores.len();
-                format!(
-                    "loop {rows} × {cols}: {loads} loads, {actions} actions in {phases} walks, {stores} stores of {bytes} bytes"
-                )
-            }
-            Step::MatMul { product, .. } => {
-                let batch: usize = product.batch.iter().map(|d| d.0).product();
-                let MatMul { m, k, n, a, b, .. } = &**product;
-                format!("product {batch} × [{m}, {k}]·[{k}, {n}] of {a:?} and {b:?}")
-            }
-            Step::Call { kernel, output, .. } => format!("{kernel:?} → {} {}", output.2, output.1),
-        }
-    }
 }
 
 /// The sizes of what a program runs over.

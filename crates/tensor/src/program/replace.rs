@@ -1,6 +1,5 @@
 //! Which outputs of a program may take the memory of an input.
 
-use crate::program::loops::Def;
 use crate::program::region::Region;
 use crate::program::{Buffers, Step};
 
@@ -41,17 +40,5 @@ fn whole_output(region: &Region, buffers: &Buffers) -> Option<usize> {
 
 /// Whether a step reads or writes bytes of the region.
 fn touches(step: &Step, region: &Region) -> bool {
-    match step {
-        Step::Loop(code) => {
-            let loads = code.spec().values.iter().any(|value| match &value.def {
-                Def::Load(load) => load.region.overlaps(region),
-                _ => false,
-            });
-            loads || code.spec().stores.iter().any(|store| store.region.overlaps(region))
-        }
-        Step::MatMul { a, b, c, .. } => [&a.0, &b.0, c].into_iter().any(|r| r.overlaps(region)),
-        Step::Call { inputs, output, .. } => {
-            output.0.overlaps(region) || inputs.iter().any(|(input, ..)| input.overlaps(region))
-        }
-    }
+    step.reads().iter().chain(&step.writes()).any(|other| other.overlaps(region))
 }

@@ -4,8 +4,9 @@ use crate::dtype::Scalar;
 use crate::error::Error;
 use crate::kernels::launch;
 use crate::kernels::memory::Memory;
-use crate::program::{Bound, Failure, Program};
+use crate::program::{Bound, Failure, Program, Step};
 use smallvec::SmallVec;
+use std::time::{Duration, Instant};
 
 impl Program {
     /// Runs every step: reads `inputs` and `scalars`, writes `outputs`, uses `arena` for what lies between.
@@ -18,6 +19,40 @@ impl Program {
         inputs: impl Iterator<Item = I>,
         outputs: impl Iterator<Item = &'a mut [u8]>,
         scalars: &[Scalar],
+    ) -> Result<(), Failure> {
+        self.bound(arena, inputs, outputs, scalars, |steps, memory| launch::run(steps, memory, scalars))
+    }
+
+    /// As [`Program::run`], and lowers each of `least` to the time that its step took, where that is less.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn time<'a, I: Into<Bound<'a>>>(
+        &mut self,
+        arena: &'a mut [u8],
+        inputs: impl Iterator<Item = I>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scalars: &[Scalar],
+        least: &mut [Duration],
+    ) -> Result<(), Failure> {
+        self.bound(arena, inputs, outputs, scalars, |steps, memory| {
+            for (step, least) in steps.iter().zip(least) {
+                let start = Instant::now();
+                launch::run(std::slice::from_ref(step), memory, scalars)?;
+                *least = (*least).min(start.elapsed());
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `go` with the steps and the memory that they run over.
+    fn bound<'a, I: Into<Bound<'a>>>(
+        &mut self,
+        arena: &'a mut [u8],
+        inputs: impl Iterator<Item = I>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scalars: &[Scalar],
+        go: impl FnOnce(&[Step], &Memory<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut bindings = std::mem::take(&mut self.bindings);
         let mut memory = Memory::new(&mut bindings);
@@ -38,7 +73,7 @@ impl Program {
             memory.share(1 + input, 1 + self.buffers.inputs.len() + output);
         }
         let result = match may && self.fits(&memory, scalars) {
-            true => launch::run(&self.steps, &memory, scalars),
+            true => go(&self.steps, &memory),
             false => {
                 Err(Failure { error: Error::state("what is bound to a plan has other sizes than planned"), tag: None })
             }
