@@ -1,6 +1,6 @@
 //! What an op is told when it runs for a whole batch.
 
-use crate::graph::{OpRef, Tape, Var};
+use crate::graph::{IntoOp, Tape, Var};
 use crate::meta::Meta;
 use crate::ops::broadcast::Broadcast;
 use smallvec::SmallVec;
@@ -63,7 +63,7 @@ impl<'t> Batch<'_, 't> {
     }
 
     /// The same op on all operands, each with the axis of the examples.
-    pub fn same(&self, op: impl Into<OpRef>) -> Option<Var<'t>> {
+    pub fn same(&self, op: impl IntoOp) -> Option<Var<'t>> {
         Some(self.tape.record(op, &self.all()))
     }
 

@@ -5,6 +5,7 @@ use crate::graph::{Graph, Leaf, Node, NodeId, Tape};
 use crate::meta::Meta;
 use crate::operand::number;
 use crate::plan::extract::bound_bytes;
+use smallvec::SmallVec;
 use std::fmt;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, ErrorKind, Result};
@@ -12,7 +13,6 @@ use wengert_tensor::kernels::threads;
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::Bound;
 use wengert_tensor::random::Key;
-use wengert_tensor::shape::Shape;
 use wengert_tensor::storage::Storage;
 use wengert_tensor::tensor::Tensor;
 
@@ -81,17 +81,8 @@ pub struct Compiled {
     key: u128,
     fuse: bool,
     bindings: Option<Bindings>,
-    room: Room,
-}
-
-/// Lists that are empty between runs, so that a run allocates none.
-#[derive(Default)]
-struct Room {
-    /// The memory of what the program writes.
-    storages: Vec<Storage>,
-    /// Former results: their memory, until a new one has it, and their layouts.
-    former: Vec<(Option<Storage>, Layout)>,
-    taken: Vec<Taken>,
+    /// What stands where a result has no memory yet.
+    empty: Tensor,
 }
 
 /// An argument whose memory becomes that of a result.
@@ -99,9 +90,8 @@ struct Taken {
     argument: usize,
     input: usize,
     output: usize,
-    dtype: DType,
-    layout: Layout,
-    storage: Option<Storage>,
+    /// Until it stands among the results.
+    tensor: Option<Tensor>,
 }
 
 /// What an argument stands for.
@@ -127,8 +117,10 @@ struct Bindings {
     slots: Vec<Scalar>,
     /// which are these: a slot and its argument.
     numbers: Vec<(usize, usize)>,
-    /// For each output of the program the first result that has it.
+    /// For each output of the program the first result that has it, which is written,
     results: Vec<usize>,
+    /// and for each result the output that is written to it.
+    writes: Vec<Option<usize>>,
 }
 
 #[derive(Clone, Copy)]
@@ -222,7 +214,7 @@ impl Tape {
             key,
             fuse,
             bindings: None,
-            room: Room::default(),
+            empty: Tensor::from(0u8),
         })
     }
 }
@@ -294,22 +286,21 @@ impl Compiled {
                 *slot = argument.scalar(slot.dtype()).unwrap_or(*slot);
             }
         }
-        let mut room = std::mem::take(&mut self.room);
-        let whole = |tensor: Tensor| {
-            let fit = tensor.is_contiguous() && tensor.layout().offset() == 0;
-            let (storage, _, layout) = tensor.into_parts();
-            (Some(storage).filter(|_| fit), layout)
-        };
-        room.former.extend(results.drain(..).map(whole));
-        let outcome = self.execute(plan, &bindings, arguments, &mut room);
-        let outcome = match outcome {
-            Ok(()) => self.results(plan, &mut room, arguments, results).map_err(Failed::from),
-            Err(failed) => room.give_back(arguments).map_err(Failed::from).and(Err(failed)),
-        };
-        room.storages.clear();
-        room.former.clear();
-        room.taken.clear();
-        (self.bindings, self.room) = (Some(bindings), room);
+        let mut taken: Vec<Taken> = Vec::new();
+        let outcome = self.execute(plan, &bindings, arguments, &mut taken, results);
+        let outcome = outcome.and_then(|()| Ok(self.fill(plan, &bindings, arguments, results)?));
+        if outcome.is_err() {
+            // What was given is as it was.
+            for Taken { argument, output, tensor, .. } in taken {
+                let result = bindings.results.get(output).and_then(|&at| results.get_mut(at));
+                let tensor = tensor.or_else(|| result.map(|result| std::mem::replace(result, self.empty.clone())));
+                if let (Some(tensor), Some(argument)) = (tensor, arguments.get_mut(argument)) {
+                    *argument = Argument::Given(tensor);
+                }
+            }
+            results.clear();
+        }
+        self.bindings = Some(bindings);
         outcome
     }
 
@@ -318,37 +309,58 @@ impl Compiled {
         plan: &mut Plan,
         bindings: &Bindings,
         arguments: &mut [Argument<'_>],
-        room: &mut Room,
+        taken: &mut Vec<Taken>,
+        results: &mut Vec<Tensor>,
     ) -> Result<(), Failed> {
         let emitted = &mut plan.emitted;
         let graph = &*self.tape.graph.get_mut();
+        let sizes = &emitted.program.buffers().outputs;
         if !graph.donated.is_empty() {
             for &(input, output) in emitted.program.replacements() {
-                let Some(&Source::Argument(argument)) = bindings.tensors.get(input) else { continue };
-                let bytes = emitted.program.buffers().outputs.get(output).copied();
-                room.take(arguments, (argument, input, output), bytes);
+                if let Some(&Source::Argument(argument)) = bindings.tensors.get(input)
+                    && let Some(given) = arguments.get_mut(argument)
+                    && let Some(tensor) = take(given, sizes.get(output).copied())
+                {
+                    taken.push(Taken { argument, input, output, tensor: Some(tensor) });
+                }
             }
         }
-        for (output, &bytes) in emitted.program.buffers().outputs.iter().enumerate() {
-            // The memory of an argument, or of a former result that nobody has any more, or some from the pool.
-            let given =
-                room.taken.iter_mut().find(|taken| taken.output == output).and_then(|taken| taken.storage.take());
-            let former = || {
-                let (storage, _) = room.former.get_mut(*bindings.results.get(output)?)?;
-                storage.take().filter(|storage| storage.len() == bytes)
+        // The memory of each result: that of an argument, of a former result that nobody else has, or some from the pool.
+        if results.len() != self.outputs.len() {
+            results.clear();
+            results.resize(self.outputs.len(), self.empty.clone());
+        }
+        for (i, result) in results.iter_mut().enumerate() {
+            let (Some(&Output::Computed(at)), Some(&Some(output))) = (self.outputs.get(i), bindings.writes.get(i))
+            else {
+                continue;
             };
-            let known = given.or_else(former).and_then(|mut storage| storage.get_mut().is_some().then_some(storage));
-            let storage = known.map_or_else(|| Storage::take(bytes), Ok).map_err(|error| {
-                let of = emitted.outputs.iter().position(|&at| at == output);
-                Failed { node: of.and_then(|of| self.computed.get(of)).copied(), error }
-            });
-            room.storages.push(storage?);
+            if let Some(tensor) = taken.iter_mut().find(|taken| taken.output == output).and_then(|t| t.tensor.take()) {
+                *result = tensor;
+                continue;
+            }
+            let node = self.computed.get(at).copied().unwrap_or(NodeId::POISON);
+            let (meta, bytes) = (&graph.node(node)?.meta, sizes.get(output).copied().unwrap_or(0));
+            let fits = result.dtype() == meta.dtype
+                && *result.shape() == meta.shape
+                && result.bytes_mut().is_some_and(|memory| memory.len() == bytes);
+            if !fits {
+                let storage = Storage::take(bytes).map_err(|error| Failed { node: Some(node), error })?;
+                *result = Tensor::from_parts(storage, meta.dtype, Layout::contiguous(meta.shape.clone()))?;
+            }
         }
         let found = |hash: u128| graph.nodes.iter().position(|n| n.hash == hash).map(|i| NodeId(i as u32));
         let arena = Storage::take(emitted.program.buffers().arena);
         let mut arena = arena.map_err(|error| Failed { node: found(emitted.largest), error })?;
+        let mut targets: SmallVec<[&mut [u8]; 32]> = SmallVec::new();
+        targets.resize_with(sizes.len(), Default::default);
+        for (result, write) in results.iter_mut().zip(&bindings.writes) {
+            if let Some(target) = write.and_then(|output| targets.get_mut(output)) {
+                *target = result.bytes_mut().unwrap_or_default();
+            }
+        }
         let arena = arena.get_mut().map(|arena| arena.bytes_mut()).unwrap_or_default();
-        let (taken, arguments) = (&room.taken, &*arguments);
+        let (taken, arguments) = (&*taken, &*arguments);
         let inputs = bindings.tensors.iter().enumerate().map(|(input, source)| {
             if let Some(taken) = taken.iter().find(|taken| taken.input == input) {
                 return Bound::Output(taken.output);
@@ -362,9 +374,7 @@ impl Compiled {
             };
             Bound::Bytes(tensor.map(bound_bytes).unwrap_or_default())
         });
-        let targets = room.storages.iter_mut();
-        let targets = targets.map(|storage| storage.get_mut().map(|buffer| buffer.bytes_mut()).unwrap_or_default());
-        let go = || emitted.program.run(arena, inputs, targets, &bindings.slots);
+        let go = || emitted.program.run(arena, inputs, targets.into_iter(), &bindings.slots);
         let outcome = if plan.heavy { threads::enter(go) } else { go() };
         outcome.map_err(|failure| {
             let origin = failure.tag.and_then(|tag| emitted.origins.get(tag as usize)).copied();
@@ -393,37 +403,34 @@ impl Compiled {
             let has = |result: &Output| matches!(result, Output::Computed(at) if plan.emitted.outputs.get(*at) == Some(&output));
             self.outputs.iter().position(has).unwrap_or(usize::MAX)
         };
-        let results = (0..plan.emitted.program.buffers().outputs.len()).map(result).collect();
-        Ok(Bindings { key: self.key, tensors, slots, numbers, results })
+        let results: Vec<usize> = (0..plan.emitted.program.buffers().outputs.len()).map(result).collect();
+        let write = |result: usize| results.iter().position(|&first| first == result);
+        let writes = (0..self.outputs.len()).map(write).collect();
+        Ok(Bindings { key: self.key, tensors, slots, numbers, results, writes })
     }
 
-    /// What a run has computed, as tensors.
-    fn results(
+    /// The results that no output of the program was written to: leaves, and what was wanted twice.
+    fn fill(
         &mut self,
         plan: &Plan,
-        room: &mut Room,
+        bindings: &Bindings,
         arguments: &[Argument<'_>],
-        results: &mut Vec<Tensor>,
+        results: &mut [Tensor],
     ) -> Result<()> {
         let graph = &*self.tape.graph.get_mut();
-        for (i, &output) in self.outputs.iter().enumerate() {
-            let at = match output {
-                Output::Leaf(leaf) => {
-                    results.push(leaf_value(graph, &self.places, leaf, arguments)?);
-                    continue;
+        for (i, (&output, write)) in self.outputs.iter().zip(&bindings.writes).enumerate() {
+            let value = match (output, write) {
+                (_, Some(_)) => continue,
+                (Output::Leaf(leaf), None) => leaf_value(graph, &self.places, leaf, arguments)?,
+                (Output::Computed(at), None) => {
+                    let first = plan.emitted.outputs.get(at).and_then(|&output| bindings.results.get(output));
+                    let first = first.and_then(|&first| results.get(first));
+                    first.cloned().ok_or_else(|| Error::state("a plan without this output"))?
                 }
-                Output::Computed(at) => at,
             };
-            let storage = plan.emitted.outputs.get(at).and_then(|&at| room.storages.get(at)).cloned();
-            let storage = storage.ok_or_else(|| Error::state("a plan without this output"))?;
-            let meta = &graph.node(self.computed.get(at).copied().unwrap_or(NodeId::POISON))?.meta;
-            let former = room.former.get_mut(i).map(|(_, layout)| layout);
-            let fits =
-                |layout: &&mut Layout| *layout.shape() == meta.shape && layout.is_contiguous() && layout.offset() == 0;
-            let layout =
-                former.filter(fits).map(|layout| std::mem::replace(layout, Layout::contiguous(Shape::scalar())));
-            let layout = layout.unwrap_or_else(|| Layout::contiguous(meta.shape.clone()));
-            results.push(Tensor::from_parts(storage, meta.dtype, layout)?);
+            if let Some(result) = results.get_mut(i) {
+                *result = value;
+            }
         }
         Ok(())
     }
@@ -440,32 +447,17 @@ impl Compiled {
     }
 }
 
-impl Room {
-    /// Takes the memory of an argument that was given, if it is as large as the output and nobody else owns it.
-    fn take(&mut self, arguments: &mut [Argument<'_>], at: (usize, usize, usize), bytes: Option<usize>) {
-        let (argument, input, output) = at;
-        let Some(given) = arguments.get_mut(argument) else { return };
-        let Argument::Given(tensor) = std::mem::replace(given, Argument::Number(0.0)) else { return };
-        let whole = tensor.is_contiguous() && tensor.layout().offset() == 0 && Some(tensor.storage().len()) == bytes;
-        let (mut storage, dtype, layout) = tensor.into_parts();
-        if whole && storage.get_mut().is_some() {
-            self.taken.push(Taken { argument, input, output, dtype, layout, storage: Some(storage) });
-        } else if let Ok(tensor) = Tensor::from_parts(storage, dtype, layout) {
-            *given = Argument::Given(tensor);
-        }
+/// Takes an argument that was given, if it is as large as the result and nobody else owns its memory.
+fn take(given: &mut Argument<'_>, bytes: Option<usize>) -> Option<Tensor> {
+    if !matches!(given, Argument::Given(_)) {
+        return None;
     }
-
-    /// Gives the arguments of a run that failed their memory back.
-    fn give_back(&mut self, arguments: &mut [Argument<'_>]) -> Result<()> {
-        for Taken { argument, output, dtype, layout, storage, .. } in self.taken.drain(..) {
-            let storage = storage.or_else(|| self.storages.get(output).cloned());
-            if let (Some(storage), Some(argument)) = (storage, arguments.get_mut(argument)) {
-                *argument = Argument::Given(Tensor::from_parts(storage, dtype, layout)?);
-            }
-        }
-        self.storages.clear();
-        Ok(())
+    let Argument::Given(mut tensor) = std::mem::replace(given, Argument::Number(0.0)) else { return None };
+    if tensor.bytes_mut().map(|memory| memory.len()) == bytes {
+        return Some(tensor);
     }
+    *given = Argument::Given(tensor);
+    None
 }
 
 /// The value of a leaf: that of an argument, or a constant.

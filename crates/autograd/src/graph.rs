@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::class::{Class, IndexFn};
-use crate::hash::Mixer;
+use crate::hash::{Mixer, Table};
 use crate::meta::Meta;
 use crate::scope::Scopes;
 use smallvec::SmallVec;
@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::Arc;
 use wengert_tensor::dtype::Scalar;
@@ -109,6 +109,12 @@ pub trait Op: DynOp + Debug + Send + Sync + 'static {
         }
     }
 
+    /// Whether all that the op is shows in its equality. A tape that records what the one before it did then keeps the op of that one, and
+    /// costs a comparison instead of a node. An op that holds more, such as a closure, says no, and what follows it is recorded in full.
+    fn reusable(&self) -> bool {
+        false
+    }
+
     /// The op for a batch of examples: see [`Batch`]. The result has the axis of the examples in front, and for each the bits that
     /// the op gives for it alone. `None` has it recorded for one example after another; functions of elements need no rule.
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
@@ -181,6 +187,36 @@ pub enum OpRef {
     Static(&'static dyn Op),
     /// An op with parameters.
     Shared(Arc<dyn Op>),
+}
+
+/// What is recorded: an op, or one that is shared already.
+pub trait IntoOp {
+    /// Whether it is `other`.
+    fn is(&self, other: &OpRef) -> bool;
+    /// The op, to be kept.
+    fn into_op(self) -> OpRef;
+}
+
+impl<T: Op> IntoOp for T {
+    #[inline]
+    fn is(&self, other: &OpRef) -> bool {
+        self.same(&**other)
+    }
+
+    fn into_op(self) -> OpRef {
+        OpRef::from(self)
+    }
+}
+
+impl IntoOp for OpRef {
+    #[inline]
+    fn is(&self, other: &OpRef) -> bool {
+        self == other
+    }
+
+    fn into_op(self) -> OpRef {
+        self
+    }
 }
 
 impl<T: Op> From<T> for OpRef {
@@ -272,9 +308,96 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) const NO_LEAF: u32 = u32::MAX;
 
+    /// Whether it is a value from the start, and not an op that was computed.
+    pub(crate) fn is_leaf(&self) -> bool {
+        self.leaf != Node::NO_LEAF && self.leaf_since == NodeId(0)
+    }
+
     /// Where it was recorded.
     pub(crate) fn origin(&self) -> Origin {
         Origin { location: self.location, scope: self.scope, call: self.call }
+    }
+}
+
+/// The nodes of a tape; behind them lie those of the tape before it, as guesses at the next ones: a loop records the same again and again.
+///
+/// A guess is worth something only while all nodes before it were guessed right: then its shape and its hash are those of the new node, if
+/// the op and the operands are the same.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    all: Vec<Node>,
+    len: usize,
+    /// So many, counted from the front, may be guesses for the next tape.
+    sound: usize,
+}
+
+impl Default for Nodes {
+    fn default() -> Nodes {
+        Nodes { all: Vec::new(), len: 0, sound: usize::MAX }
+    }
+}
+
+impl Deref for Nodes {
+    type Target = [Node];
+
+    #[inline]
+    fn deref(&self) -> &[Node] {
+        &self.all[..self.len]
+    }
+}
+
+impl DerefMut for Nodes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [Node] {
+        &mut self.all[..self.len]
+    }
+}
+
+impl Nodes {
+    /// What the next node may be.
+    #[inline]
+    pub(crate) fn guess(&mut self) -> Option<&mut Node> {
+        self.all.get_mut(self.len)
+    }
+
+    /// The guess was right, and is the next node.
+    #[inline]
+    pub(crate) fn confirm(&mut self, origin: Origin, leaf: u32) -> NodeId {
+        let id = NodeId(self.len as u32);
+        if let Some(node) = self.all.get_mut(self.len) {
+            (node.location, node.scope, node.call) = (origin.location, origin.scope, origin.call);
+            (node.leaf, node.leaf_since) = (leaf, NodeId(0));
+            self.len += 1;
+        }
+        id
+    }
+
+    /// Forgets the guesses, and gives the list for one more node.
+    pub(crate) fn list(&mut self) -> &mut Vec<Node> {
+        self.all.truncate(self.len);
+        &mut self.all
+    }
+
+    /// Adds a node that was not guessed.
+    pub(crate) fn push(&mut self, node: Node) {
+        self.list().push(node);
+        self.len += 1;
+    }
+
+    /// Nodes from here on depend on more than those before them, so they are no guesses, neither here nor later.
+    pub(crate) fn doubt(&mut self) {
+        self.all.truncate(self.len);
+        self.sound = self.sound.min(self.len);
+    }
+
+    /// An empty list, with guesses.
+    pub(crate) fn restart(&mut self) {
+        self.all.truncate(self.sound);
+        (self.len, self.sound) = (0, usize::MAX);
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.all.capacity()
     }
 }
 
@@ -290,14 +413,14 @@ pub(crate) enum Source {
 /// The nodes of a tape and all that belongs to them. Its vectors are recycled from tape to tape.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Nodes,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) leaf_hashes: Vec<u128>,
     /// Leaves whose memory the next evaluation that reads them may write to.
     pub(crate) donated: Vec<u32>,
     /// In the order of their first use.
     pub(crate) parameters: Vec<(LeafId, NodeId)>,
-    pub(crate) parameter_places: HashMap<LeafId, usize>,
+    pub(crate) parameter_places: Table<LeafId, usize>,
     /// The leaves of values that are kept with a model and not trained.
     pub(crate) buffers: Vec<(LeafId, NodeId)>,
     pub(crate) names: HashMap<LeafId, String>,

@@ -80,7 +80,7 @@ pub use compose::resize::Resize;
 pub use compose::surround::PadMode;
 pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
-pub use graph::{Derivative, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
+pub use graph::{Derivative, IntoOp, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
 pub use meta::Meta;
 pub use naming::ScopeGuard;
 pub use operand::{Like, Operand};

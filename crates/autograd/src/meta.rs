@@ -43,10 +43,16 @@ impl Meta {
 impl Hash for Meta {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Rank and element type in one word: the hash of a number is that of one word.
-        state.write_u64((self.shape.rank() as u64) << 8 | self.dtype as u64);
-        self.shape.iter().for_each(|&dim| state.write_usize(dim));
+        hash_meta(&self.shape, self.dtype, state);
     }
+}
+
+/// The hash of a shape and an element type.
+#[inline]
+pub(crate) fn hash_meta<H: Hasher>(shape: &Shape, dtype: DType, state: &mut H) {
+    // Rank and element type in one word: the hash of a number is that of one word.
+    state.write_u64((shape.rank() as u64) << 8 | dtype as u64);
+    shape.iter().for_each(|&dim| state.write_usize(dim));
 }
 
 impl fmt::Display for Meta {

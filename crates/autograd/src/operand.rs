@@ -100,7 +100,8 @@ impl<'t> Operand<'t> for f64 {
     fn into_var(self, tape: &'t Tape, like: Like<'t>) -> Var<'t> {
         let dtype = like.dtype();
         match number(self, dtype) {
-            Some(value) => tape.slot(like.shape(), value),
+            Some(value) if like.single => tape.slot(Shape::scalar(), value),
+            Some(value) => tape.slot_beside(like.var, value),
             None => refuse(tape, like, self),
         }
     }

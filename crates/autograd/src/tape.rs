@@ -1,9 +1,9 @@
 //! Recording: leaves, ops, scopes, names.
 
 use crate::class::Class;
-use crate::graph::{Graph, Leaf, LeafId, Node, NodeId, Op, OpRef, Origin, Tape, Var};
+use crate::graph::{Graph, IntoOp, Leaf, LeafId, Node, NodeId, Op, OpRef, Origin, Tape, Var};
 use crate::hash::Mixer;
-use crate::meta::Meta;
+use crate::meta::{Meta, hash_meta};
 use crate::operand::number;
 use crate::ops::leaf::{Full, Input};
 use smallvec::SmallVec;
@@ -105,7 +105,8 @@ impl Tape {
     /// A leaf: the value of a tensor.
     #[track_caller]
     pub fn input(&self, tensor: &Tensor) -> Var<'_> {
-        self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), Location::caller())
+        let value = Leaf::Tensor(tensor.clone());
+        self.leaf(OpRef::Static(&Input), tensor.shape(), tensor.dtype(), value, Location::caller())
     }
 
     /// Gives the memory of an input away: the next evaluation that reads `input` may write one of its results there, which saves the
@@ -177,7 +178,8 @@ impl Tape {
                 error.help("an identity belongs to one parameter, which keeps its shape and dtype"),
             );
         }
-        let var = self.leaf(OpRef::Static(&Input), tensor_meta(tensor), Leaf::Tensor(tensor.clone()), location);
+        let value = Leaf::Tensor(tensor.clone());
+        let var = self.leaf(OpRef::Static(&Input), tensor.shape(), tensor.dtype(), value, location);
         if var.id != NodeId::POISON {
             let mut graph = self.graph.borrow_mut();
             let Graph { parameters, parameter_places, .. } = &mut *graph;
@@ -249,19 +251,55 @@ impl Tape {
     /// A slot with an exact value.
     #[track_caller]
     pub fn slot(&self, shape: Shape, value: Scalar) -> Var<'_> {
-        self.leaf(OpRef::Static(&Full), Meta::new(shape, value.dtype()), Leaf::Scalar(value), Location::caller())
+        self.leaf(OpRef::Static(&Full), &shape, value.dtype(), Leaf::Scalar(value), Location::caller())
+    }
+
+    /// A slot that fills the shape of `beside`.
+    #[track_caller]
+    pub(crate) fn slot_beside(&self, beside: Var<'_>, value: Scalar) -> Var<'_> {
+        let location = Location::caller();
+        if self.owns(beside) && !self.failed.get() {
+            // The shape of a guess need not be copied.
+            let mut graph = self.graph.borrow_mut();
+            let of = |node: &Node| leaf_hash(graph.leaves.len(), &node.meta.shape, value.dtype(), &Leaf::Scalar(value));
+            let hash = graph.nodes.get(beside.id.index()).map(of);
+            if graph.nodes.guess().is_some_and(|guess| Some(guess.hash) == hash && guess.is_leaf()) {
+                let leaf = add_leaf(&mut graph, hash.unwrap_or_default(), Leaf::Scalar(value));
+                return Var { tape: self, id: graph.nodes.confirm(self.origin_or(location), leaf) };
+            }
+        }
+        self.leaf(OpRef::Static(&Full), &beside.shape(), value.dtype(), Leaf::Scalar(value), location)
     }
 
     /// Applies an op to values of this tape.
     ///
     /// Nothing is computed. What the op refuses becomes the tape's error, with the operands, the layer and this line.
     #[track_caller]
-    pub fn record<'t>(&'t self, op: impl Into<OpRef>, inputs: &[Var<'t>]) -> Var<'t> {
+    pub fn record<'t>(&'t self, op: impl IntoOp, inputs: &[Var<'t>]) -> Var<'t> {
         let location = Location::caller();
         if self.failed.get() {
             return self.poison();
         }
-        let op = op.into();
+        if let Some(id) = self.guessed(&op, inputs, location) {
+            return Var { tape: self, id };
+        }
+        self.record_new(op.into_op(), inputs, location)
+    }
+
+    /// The next node, if the tape before this one had the same.
+    #[inline]
+    fn guessed(&self, op: &impl IntoOp, inputs: &[Var<'_>], location: &'static Location<'static>) -> Option<NodeId> {
+        let nodes = &mut self.graph.borrow_mut().nodes;
+        let guess = nodes.guess()?;
+        let same = guess.inputs.len() == inputs.len()
+            && guess.inputs.iter().zip(inputs).all(|(id, var)| *id == var.id && self.owns(*var))
+            && !guess.is_leaf()
+            && op.is(&guess.op);
+        same.then(|| nodes.confirm(self.origin_or(location), Node::NO_LEAF))
+    }
+
+    /// An op that the tape before this one did not record here.
+    fn record_new<'t>(&'t self, op: OpRef, inputs: &[Var<'t>], location: &'static Location<'static>) -> Var<'t> {
         match self.try_record(op, inputs, location) {
             Ok(id) => Var { tape: self, id },
             Err((op, error)) => self.reject_op(&*op, inputs, error, location),
@@ -296,6 +334,9 @@ impl Tape {
             return Err((op, error));
         }
         drop(metas);
+        if matches!(op, OpRef::Shared(_)) && !op.reusable() {
+            graph.nodes.doubt();
+        }
         // Only this copy is lent to the op: the other ones stay in registers.
         let mut lent = hash;
         op.feed(&mut lent);
@@ -320,11 +361,24 @@ impl Tape {
         Ok(id)
     }
 
-    fn leaf(&self, op: OpRef, meta: Meta, value: Leaf, location: &'static Location<'static>) -> Var<'_> {
+    fn leaf(
+        &self,
+        op: OpRef,
+        shape: &Shape,
+        dtype: DType,
+        value: Leaf,
+        location: &'static Location<'static>,
+    ) -> Var<'_> {
         if self.failed.get() {
             return self.poison();
         }
         let mut graph = self.graph.borrow_mut();
+        let hash = leaf_hash(graph.leaves.len(), shape, dtype, &value);
+        if graph.nodes.guess().is_some_and(|guess| guess.hash == hash && guess.is_leaf()) {
+            let leaf = add_leaf(&mut graph, hash, value);
+            return Var { tape: self, id: graph.nodes.confirm(self.origin_or(location), leaf) };
+        }
+        let meta = Meta::new(shape.clone(), dtype);
         let id = match room(&mut graph) {
             Ok(id) => id,
             Err(error) => {
@@ -332,7 +386,7 @@ impl Tape {
                 return self.reject_op(&*op, &[], error, location);
             }
         };
-        let (leaf, hash) = add_leaf(&mut graph, &meta, value);
+        let leaf = add_leaf(&mut graph, hash, value);
         let Origin { location, scope, call } = self.origin_or(location);
         graph.nodes.push(Node {
             op,
@@ -352,11 +406,16 @@ impl Tape {
     pub(crate) fn keep(&self, id: NodeId, value: Tensor) {
         let mut graph = self.graph.borrow_mut();
         let since = NodeId(graph.nodes.len() as u32);
-        let meta = match graph.nodes.get(id.index()) {
-            Some(node) if node.leaf == Node::NO_LEAF => node.meta.clone(),
+        if graph.nodes.get(id.index()).is_none_or(|node| node.leaf != Node::NO_LEAF) {
+            return;
+        }
+        graph.nodes.doubt();
+        let value = Leaf::Tensor(value);
+        let hash = match (graph.nodes.get(id.index()), &value) {
+            (Some(node), value) => leaf_hash(graph.leaves.len(), &node.meta.shape, node.meta.dtype, value),
             _ => return,
         };
-        let (leaf, _) = add_leaf(&mut graph, &meta, Leaf::Tensor(value));
+        let leaf = add_leaf(&mut graph, hash, value);
         if let Some(node) = graph.nodes.get_mut(id.index()) {
             (node.leaf, node.leaf_since) = (leaf, since);
         }
@@ -453,7 +512,7 @@ impl Drop for Tape {
         if graph.nodes.capacity() > SPARE_NODES.max(SPARE_ROOM * graph.nodes.len()) {
             return;
         }
-        graph.nodes.clear();
+        graph.nodes.restart();
         graph.leaves.clear();
         graph.leaf_hashes.clear();
         graph.donated.clear();
@@ -579,7 +638,7 @@ fn operand_ids(inputs: &[Var<'_>]) -> SmallVec<[NodeId; 3]> {
 fn room(graph: &mut Graph) -> Result<NodeId> {
     let len = graph.nodes.len();
     if len == graph.nodes.capacity() {
-        grow(&mut graph.nodes)?;
+        grow(graph.nodes.list())?;
     }
     Ok(NodeId(len as u32))
 }
@@ -600,22 +659,26 @@ fn grow(nodes: &mut Vec<Node>) -> Result<()> {
     Ok(())
 }
 
-/// Adds a leaf and gives its ordinal and its hash.
-fn add_leaf(graph: &mut Graph, meta: &Meta, value: Leaf) -> (u32, u128) {
-    let ordinal = graph.leaves.len() as u32;
+/// The hash of a leaf: of its ordinal, its form, and the way in which it lies.
+fn leaf_hash(ordinal: usize, shape: &Shape, dtype: DType, value: &Leaf) -> u128 {
     let mut mixer = Mixer::new(match value {
         Leaf::Tensor(_) | Leaf::Spent | Leaf::Argument => HASH_TENSOR,
         Leaf::Scalar(_) => HASH_SCALAR,
     });
-    mixer.word(u64::from(ordinal));
-    meta.hash(&mut mixer);
-    if let Leaf::Tensor(tensor) = &value
+    mixer.word(ordinal as u64);
+    hash_meta(shape, dtype, &mut mixer);
+    if let Leaf::Tensor(tensor) = value
         && !tensor.layout().is_contiguous()
     {
         tensor.layout().strides().hash(&mut mixer);
     }
-    let hash = mixer.wide_finish();
+    mixer.wide_finish()
+}
+
+/// Adds a leaf and gives its ordinal.
+fn add_leaf(graph: &mut Graph, hash: u128, value: Leaf) -> u32 {
+    let ordinal = graph.leaves.len() as u32;
     graph.leaves.push(value);
     graph.leaf_hashes.push(hash);
-    (ordinal, hash)
+    ordinal
 }

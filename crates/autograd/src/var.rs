@@ -1,6 +1,6 @@
 //! What can be asked of a `Var` without computing, and the broadcasting that its methods insert.
 
-use crate::graph::{NodeId, OpRef, Tape, Var};
+use crate::graph::{IntoOp, NodeId, OpRef, Tape, Var};
 use crate::meta::Meta;
 use crate::operand::{Like, Operand};
 use std::fmt;
@@ -79,7 +79,7 @@ impl<'t> Var<'t> {
 
     /// Records an op on this value alone.
     #[track_caller]
-    pub(crate) fn then(self, op: impl Into<OpRef>) -> Var<'t> {
+    pub(crate) fn then(self, op: impl IntoOp) -> Var<'t> {
         self.tape.record(op, &[self])
     }
 

@@ -165,5 +165,8 @@ fn what_is_given_is_written_over_and_comes_back_after_an_error() -> Result<()> {
     let mut arguments = [Argument::Given(m), Argument::from(&fine), Argument::from(&x)];
     compiled.run(&mut arguments, &mut results)?;
     assert_eq!(results[0].to_vec::<f32>()?[7], other.to_vec::<f32>()?[7] * 0.5);
+    let mut arguments = [Argument::from(&other), Argument::from(&fine), Argument::from(&x)];
+    compiled.run(&mut arguments, &mut results)?;
+    assert_eq!(results[0].to_vec::<f32>()?[7], other.to_vec::<f32>()?[7] * 0.5);
     Ok(())
 }

@@ -337,6 +337,26 @@ impl Tensor {
         (self.storage, self.dtype, self.layout)
     }
 
+    /// The bytes of the elements, to be written, if these lie row by row and nobody else owns the memory.
+    ///
+    /// ```
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let mut x = Tensor::from([1u8, 2]);
+    /// x.bytes_mut().map(|bytes| bytes[0] = 5);
+    /// assert_eq!(x.to_vec::<u8>()?, [5, 2]);
+    /// let other = x.clone();
+    /// assert!(x.bytes_mut().is_none());
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {
+        let (start, size) = (self.layout.offset(), self.dtype.size());
+        let range = start * size..(start + self.layout.shape().len()) * size;
+        if !self.layout.is_contiguous() {
+            return None;
+        }
+        self.storage.get_mut()?.bytes_mut().get_mut(range)
+    }
+
     /// Whether the elements lie next to each other in row-major order.
     pub fn is_contiguous(&self) -> bool {
         self.layout.is_contiguous()

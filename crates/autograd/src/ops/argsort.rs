@@ -47,6 +47,10 @@ impl Op for Argsort {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

@@ -36,6 +36,10 @@ impl Op for Broadcast {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

@@ -38,6 +38,10 @@ impl Op for Cast {
         Ok(x.with_dtype(self.0))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Cast(self.0)
     }

@@ -36,6 +36,10 @@ impl Op for CheckIndex {
         Ok(x.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

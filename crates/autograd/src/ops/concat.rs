@@ -56,6 +56,10 @@ impl Op for Concat {
         Ok(first.with_shape(first.shape.with(self.axis, total)?))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

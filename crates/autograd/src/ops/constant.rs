@@ -33,6 +33,10 @@ impl Op for Constant {
         Ok(Meta::new(self.shape.clone(), self.value.dtype()))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Index(IndexFn::Fill(self.value))
     }

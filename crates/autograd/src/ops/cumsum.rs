@@ -43,6 +43,10 @@ impl Op for CumSum {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

@@ -91,6 +91,10 @@ impl Op for Elementwise {
         Ok(Meta::new(first.shape.clone(), function.output(first.dtype)))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Map(self.0)
     }

@@ -59,6 +59,10 @@ impl Op for Extremum {
         reduced(x, self.side.fold(), &self.axes)
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Reduce { kind: self.side.fold(), axes: &self.axes }
     }

@@ -59,6 +59,10 @@ impl Op for Gather {
         Ok(x.with_shape(Shape::new(dims)?))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }
@@ -157,6 +161,10 @@ impl Op for IndexAdd {
         let after = x.shape.get(end..).unwrap_or_default();
         let before = x.shape.get(..self.axis).unwrap_or_default();
         Ok(x.with_shape(Shape::new([before, &[self.size], after].concat())?))
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn class(&self) -> Class<'_> {

@@ -48,6 +48,10 @@ impl Op for Iota {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Index(IndexFn::Iota { axis: self.axis })
     }

@@ -57,6 +57,10 @@ impl Op for Pad {
         Ok(x.with_shape(x.shape.with(self.axis, size)?))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

@@ -35,6 +35,10 @@ impl Op for Permute {
         Ok(x.with_shape(Shape::new(dims)?))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

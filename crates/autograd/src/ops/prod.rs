@@ -35,6 +35,10 @@ impl Op for Prod {
         reduced(x, ReduceFn::Prod, &self.axes)
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Reduce { kind: ReduceFn::Prod, axes: &self.axes }
     }

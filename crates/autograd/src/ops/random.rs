@@ -56,6 +56,10 @@ impl Op for Random {
         Ok(meta)
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         let stream = self.stream;
         Class::Index(match self.distribution {

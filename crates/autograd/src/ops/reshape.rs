@@ -41,6 +41,10 @@ impl Op for Reshape {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

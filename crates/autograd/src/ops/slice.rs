@@ -51,6 +51,10 @@ impl Op for Slice {
         }
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

@@ -34,6 +34,10 @@ impl Op for Sum {
         reduced(x, ReduceFn::Sum, &self.axes)
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Reduce { kind: ReduceFn::Sum, axes: &self.axes }
     }

@@ -62,6 +62,10 @@ impl Op for TakeAlong {
         Ok(x.with_shape(index.shape.clone()))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }
@@ -118,6 +122,10 @@ impl Op for ScatterAdd {
             return Err(Error::shape(format!("{} values for {} indices", x.shape, index.shape)));
         }
         Ok(x.with_shape(x.shape.with(self.axis, self.size)?))
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn class(&self) -> Class<'_> {

@@ -103,6 +103,10 @@ impl Op for Windows {
         Ok(x.with_shape(x.shape.with(axis, count)?.insert(axis, size)?))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }
@@ -156,6 +160,10 @@ impl Op for FoldWindows {
             return Err(Error::shape(format!("{count} windows cover {covered} elements, more than {}", self.n)));
         }
         Ok(x.with_shape(x.shape.without(&[axis]).with(axis, self.n)?))
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn class(&self) -> Class<'_> {

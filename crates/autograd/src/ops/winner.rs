@@ -61,6 +61,10 @@ impl Op for Winner {
         Ok(Meta::new(source.shape.with(self.axis, self.size)?, DType::I64))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }
