@@ -174,6 +174,21 @@ fn what_a_gradient_needs_is_computed_again_rather_than_kept() {
 }
 
 #[test]
+fn a_gradient_of_windows_goes_in_the_order_of_what_they_are_of() {
+    let gradient = || {
+        let tape = Tape::new();
+        let x = tape.input(&data(&[4, 8, 12, 12], 1));
+        let [dx] = tape.grad((x.exp().max_pool(2) * 2.0).square().sum(), [x]);
+        let report = tape.report(dx).unwrap();
+        (dx.value().unwrap(), report)
+    };
+    let (dx, report) = gradient();
+    // The cotangent is spread over the windows while it is read: no copy puts it in order.
+    assert!(report.steps.iter().all(|step| !step.ops.contains(&"reshape")), "{report}");
+    assert!(without_fusion(gradient).0.equals(&dx));
+}
+
+#[test]
 fn a_long_chain_is_planned_in_no_time() {
     let tape = Tape::new();
     let x = tape.input(&data(&[64, 64], 1));
