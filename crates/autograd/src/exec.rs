@@ -3,10 +3,11 @@
 use crate::graph::{Graph, Leaf, NodeId, Tape};
 use crate::hash::{Mixer, Table};
 use crate::plan;
+use crate::plan::again::again;
 use crate::plan::emit::{Emitted, emit};
 use crate::plan::extract::{bound_bytes, extract};
-use crate::plan::group::group;
-use crate::plan::lower::lower;
+use crate::plan::group::{Grouping, group};
+use crate::plan::lower::{Lowered, lower};
 use crate::plan::simplify::simplify;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -174,8 +175,16 @@ impl Cache {
 /// The program of a graph.
 pub(crate) fn plan(graph: plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let lowered = lower(&simplify(graph))?;
-    let grouping = group(&lowered.items, &lowered.outputs, fuse);
-    emit(&lowered, &grouping, donated)
+    emit(&lowered, &grouped(&lowered, fuse), donated)
+}
+
+/// What runs in one loop, and what it computes again.
+pub(crate) fn grouped(lowered: &Lowered, fuse: bool) -> Grouping {
+    let mut grouping = group(&lowered.items, &lowered.outputs, fuse);
+    if fuse {
+        again(&lowered.items, &lowered.outputs, &mut grouping);
+    }
+    grouping
 }
 
 /// Whether plans of this thread fuse.

@@ -7,7 +7,7 @@ use crate::hash::Table;
 use crate::meta::Meta;
 use crate::plan::emit::emit;
 use crate::plan::extract::extract;
-use crate::plan::group::{Apart, Grouping, group};
+use crate::plan::group::{Apart, Grouping};
 use crate::plan::lower::{Item, Work, lower};
 use crate::plan::simplify::simplify;
 use crate::tape::foreign;
@@ -203,7 +203,7 @@ pub(crate) fn watch(tape: &Tape, outputs: &[NodeId]) {
 fn report(tape: &Tape, outputs: &[NodeId], runs: usize) -> Result<PlanReport> {
     let graph = tape.graph.borrow();
     let lowered = lower(&simplify(extract(&graph, outputs)?))?;
-    let grouping = group(&lowered.items, &lowered.outputs, exec::fuses());
+    let grouping = exec::grouped(&lowered, exec::fuses());
     let mut plan = Plan::new(emit(&lowered, &grouping, &graph.donated)?);
     let mut report = describe(&graph, &lowered.items, &grouping, &plan);
     drop(graph);
@@ -266,7 +266,7 @@ fn kind(step: &Step) -> StepKind {
     }
 }
 
-/// The items that a group computes, with those that float and are computed wherever they are read.
+/// The items that a group computes, with those that it computes though they are none of it.
 fn computed(items: &[Item], grouping: &Grouping, g: u32) -> BTreeSet<u32> {
     let Some(group) = grouping.groups.get(g as usize) else { return BTreeSet::new() };
     let mut found = BTreeSet::new();
@@ -274,8 +274,7 @@ fn computed(items: &[Item], grouping: &Grouping, g: u32) -> BTreeSet<u32> {
     while let Some(id) = open.pop() {
         if found.insert(id) && group.n > 0 {
             let whole = items[id as usize].operands.iter().filter(|o| o.is_whole(items)).map(|o| o.item);
-            let floats = |id: &u32| grouping.floating[*id as usize] && grouping.group[*id as usize] != g;
-            open.extend(whole.filter(floats));
+            open.extend(whole.filter(|id| grouping.recomputes(g, *id)));
         }
     }
     found
@@ -292,7 +291,8 @@ fn apart(items: &[Item], grouping: &Grouping, plan: &Plan) -> Vec<(usize, usize,
                 let of = grouping.group[operand.item as usize];
                 let leaf =
                     matches!(items[operand.item as usize].work, Work::Tensor(_) | Work::Scalar(_) | Work::Fill(_));
-                let Some(&from) = steps.get(&of).filter(|_| of != step.group && !leaf) else { continue };
+                let again = grouping.recomputes(step.group, operand.item) && operand.is_whole(items);
+                let Some(&from) = steps.get(&of).filter(|_| of != step.group && !leaf && !again) else { continue };
                 let why = grouping.apart(items, id, operand);
                 found.entry((from, to)).and_modify(|known| *known = why.min(*known)).or_insert(why);
             }

@@ -157,6 +157,49 @@ fn what_runs_apart_has_a_reason() {
 }
 
 #[test]
+fn what_a_gradient_needs_is_computed_again_rather_than_kept() {
+    let tape = Tape::new();
+    let [x, w] = [data(&[64, 256], 1), data(&[256, 256], 2)].map(|t| tape.input(&t));
+    let y = x.matmul(w).gelu();
+    let [dw] = tape.grad(y.matmul(w).square().sum(), [w]);
+    let report = tape.report(dw).unwrap();
+    // Of the twelve values of the function and its slope, the loop keeps the one that costs more than a few cycles, beside the result.
+    let forward = report.steps.iter().find(|step| step.ops.contains(&"gelu")).unwrap();
+    assert_eq!(forward.results.len(), 2, "{report}");
+    let again = without_fusion(|| dw.value()).unwrap();
+    let tape = Tape::new();
+    let [x, w] = [data(&[64, 256], 1), data(&[256, 256], 2)].map(|t| tape.input(&t));
+    let [dw] = tape.grad(x.matmul(w).gelu().matmul(w).square().sum(), [w]);
+    assert!(again.equals(&dw.value().unwrap()));
+}
+
+#[test]
+fn a_gradient_of_windows_goes_in_the_order_of_what_they_are_of() {
+    let gradient = || {
+        let tape = Tape::new();
+        let x = tape.input(&data(&[4, 8, 12, 12], 1));
+        let [dx] = tape.grad((x.exp().max_pool(2) * 2.0).square().sum(), [x]);
+        let report = tape.report(dx).unwrap();
+        (dx.value().unwrap(), report)
+    };
+    let (dx, report) = gradient();
+    // The cotangent is spread over the windows while it is read: no copy puts it in order.
+    assert!(report.steps.iter().all(|step| !step.ops.contains(&"reshape")), "{report}");
+    assert!(without_fusion(gradient).0.equals(&dx));
+}
+
+#[test]
+fn a_long_chain_is_planned_in_no_time() {
+    let tape = Tape::new();
+    let x = tape.input(&data(&[64, 64], 1));
+    let y = (0..200).fold(x.exp(), |y, i| if i % 10 == 9 { y.exp() } else { y * y + y });
+    let [dx] = tape.grad(y.sum(), [x]);
+    let start = std::time::Instant::now();
+    tape.report([y, dx]).unwrap();
+    assert!(start.elapsed().as_secs() < 5);
+}
+
+#[test]
 fn a_tape_that_failed_has_no_report() {
     let tape = Tape::new();
     let x = tape.input(&data(&[2, 3], 1));

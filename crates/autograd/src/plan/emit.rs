@@ -179,43 +179,32 @@ impl Emitter<'_> {
     /// For each item, the last step that reads it from memory.
     fn last_uses(&self, order: &[u32]) -> Vec<Option<usize>> {
         let mut last: Vec<Option<usize>> = vec![None; self.items.len()];
-        let mut stack: Vec<u32> = Vec::new();
+        let mut expanded = vec![usize::MAX; self.items.len()];
+        let mut stack: Vec<&Operand> = Vec::new();
         for (at, &g) in order.iter().enumerate() {
             for &m in &self.grouping.groups[g as usize].members {
                 if self.grouping.groups[g as usize].n == 0 {
                     // A product or kernel writes its result even when nobody reads it.
                     last[m as usize] = last[m as usize].max(Some(at));
                 }
-                stack.extend(self.items[m as usize].operands.iter().filter(|o| self.remote(g, o)).map(|o| o.item));
-                while let Some(id) = stack.pop() {
-                    match self.recomputed(g, id) {
-                        true => stack.extend(self.items[id as usize].operands.iter().map(|o| o.item)),
-                        false if self.grouping.group[id as usize] != g => {
-                            last[id as usize] = last[id as usize].max(Some(at))
-                        }
-                        false => {}
-                    }
+                stack.extend(&self.items[m as usize].operands);
+            }
+            while let Some(o) = stack.pop() {
+                let id = o.item as usize;
+                if self.grouping.group[id] == g {
+                    continue;
                 }
-                // A floating operand that is not read as it lies comes from memory.
-                for o in &self.items[m as usize].operands {
-                    if !o.is_whole(self.items) && self.grouping.group[o.item as usize] != g {
-                        last[o.item as usize] = last[o.item as usize].max(Some(at));
+                // What is not read as it lies comes from memory.
+                if self.grouping.recomputes(g, o.item) && o.is_whole(self.items) {
+                    if std::mem::replace(&mut expanded[id], at) != at {
+                        stack.extend(&self.items[id].operands);
                     }
+                } else {
+                    last[id] = last[id].max(Some(at));
                 }
             }
         }
         last
-    }
-
-    fn remote(&self, g: u32, o: &Operand) -> bool {
-        self.grouping.group[o.item as usize] != g
-    }
-
-    /// Whether group `g` computes a floating item itself.
-    fn recomputed(&self, g: u32, id: u32) -> bool {
-        self.grouping.floating[id as usize]
-            && self.grouping.group[id as usize] != g
-            && self.grouping.groups[g as usize].n > 0
     }
 
     fn region(&self, id: u32) -> Result<Region> {
@@ -409,7 +398,7 @@ impl Build<'_, '_> {
             _ if grouping.group[o.item as usize] == self.g && !matches!(item.work, Work::Tensor(_)) => {
                 self.item(o.item, grouping.rank[o.item as usize])
             }
-            _ if grouping.floating[o.item as usize] && o.is_whole(items) => self.item(o.item, rank),
+            _ if grouping.recomputes(self.g, o.item) && o.is_whole(items) => self.item(o.item, rank),
             _ => {
                 let name = Name::Read(o.item, o.layout.clone(), rank);
                 if let Some(&known) = self.known.get(&name) {

@@ -40,6 +40,8 @@ pub(crate) struct Grouping {
     pub(crate) rank: Vec<Rank>,
     /// Items without a group of their own that are computed wherever they are read.
     pub(crate) floating: Vec<bool>,
+    /// Groups and items of other groups that they compute again: see [`again`](crate::plan::again).
+    pub(crate) again: Table<(u32, u32), ()>,
 }
 
 /// Points of the loop that computes an item, and its columns if they are given.
@@ -126,6 +128,13 @@ impl fmt::Display for Apart {
 }
 
 impl Grouping {
+    /// Whether group `g` computes an item of no group, or of another one, where it reads it as it lies.
+    pub(crate) fn recomputes(&self, g: u32, id: u32) -> bool {
+        self.group[id as usize] != g
+            && self.groups.get(g as usize).is_some_and(|group| group.n > 0)
+            && (self.floating[id as usize] || self.again.contains_key(&(g, id)))
+    }
+
     /// Why `reader` is not in the loop that has its operand.
     pub(crate) fn apart(&self, items: &[Item], reader: u32, operand: &Operand) -> Apart {
         let (to, from) = (&items[reader as usize], &items[operand.item as usize]);
@@ -187,7 +196,13 @@ pub(crate) fn group(items: &[Item], outputs: &[u32], fuse: bool) -> Grouping {
     let n = items.len();
     let mut grouper = Grouper {
         items,
-        out: Grouping { groups: Vec::new(), group: vec![NONE; n], rank: vec![Rank::Full; n], floating: vec![false; n] },
+        out: Grouping {
+            groups: Vec::new(),
+            group: vec![NONE; n],
+            rank: vec![Rank::Full; n],
+            floating: vec![false; n],
+            again: Table::default(),
+        },
         indexed: vec![false; n],
         loops: Table::default(),
         weight: vec![1; n],
@@ -246,16 +261,10 @@ impl Grouper<'_> {
 
     /// Cheap, and of nothing but what is in memory anyway or floats itself.
     fn floats(&self, item: &Item) -> bool {
-        use ScalarFn as F;
         if item.uniform > 0 {
             return item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>() < FLOATING;
         }
-        let cheap = match item.work {
-            Work::Map(f) => !matches!(f, F::Pow | F::Div | F::Sqrt | F::Rem | F::Hypot | F::Atan2) && is_arithmetic(f),
-            Work::Cast | Work::Index(IndexFn::Iota { .. }) => true,
-            _ => false,
-        };
-        cheap
+        (is_cheap(item) || matches!(item.work, Work::Index(IndexFn::Iota { .. })))
             && item.operands.iter().all(|o| self.reads_free(o))
             && (self.above(item) == 1 || self.reads_little(item))
             && item.operands.iter().map(|o| self.weight_of(o.item)).sum::<usize>() < FLOATING
@@ -474,6 +483,15 @@ impl Grouper<'_> {
             Rank::Full => reads_rows(&operand.layout, rows, cols),
             _ => is_plain(&operand.layout) && operand.layout.shape().len() == rows,
         }
+    }
+}
+
+/// Whether an element of it takes a cycle or so to compute.
+pub(crate) fn is_cheap(item: &Item) -> bool {
+    match item.work {
+        Work::Map(f) => is_arithmetic(f),
+        Work::Cast => true,
+        _ => false,
     }
 }
 

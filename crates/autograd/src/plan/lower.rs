@@ -97,6 +97,8 @@ struct Lowering {
     items: Vec<Item>,
     /// For each node: the item that holds it, and how it is read.
     views: Vec<Operand>,
+    /// For each item, how many read it so far.
+    readers: Vec<u32>,
 }
 
 /// Lowers a graph.
@@ -108,8 +110,12 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
     for &id in graph.nodes.iter().flat_map(|node| &node.inputs).chain(&graph.outputs) {
         readers[id as usize] += 1;
     }
-    let mut state =
-        Lowering { items: Vec::with_capacity(graph.nodes.len()), views: Vec::with_capacity(graph.nodes.len()) };
+    let room = graph.nodes.len();
+    let mut state = Lowering {
+        items: Vec::with_capacity(room),
+        views: Vec::with_capacity(room),
+        readers: Vec::with_capacity(room),
+    };
     // Which nodes hold what nobody else reads: they have one reader, and so has all that they are views of.
     let mut alone: Vec<bool> = Vec::with_capacity(graph.nodes.len());
     for (id, node) in graph.nodes.iter().enumerate() {
@@ -130,7 +136,7 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
                 let unshared = node.inputs.first().is_some_and(|&i| alone[i as usize]);
                 match unshared.then(|| state.turned(&operand, view, &shape)).flatten() {
                     Some(turned) => turned,
-                    None => state.view(operand, view, &shape, node.origin)?,
+                    None => state.view(operand, view, &shape, node.origin, unshared)?,
                 }
             }
             (_, Class::Reduce { kind, axes }) => {
@@ -186,7 +192,13 @@ impl Lowering {
             }
             _ => 0,
         };
+        for operand in &item.operands {
+            if let Some(readers) = self.readers.get_mut(operand.item as usize) {
+                *readers += 1;
+            }
+        }
         self.items.push(item);
+        self.readers.push(0);
         self.items.len() as u32 - 1
     }
 
@@ -263,7 +275,50 @@ impl Lowering {
         Ok(Operand { item: turned.item, layout })
     }
 
-    fn view(&mut self, operand: Operand, view: &dyn View, shape: &Shape, origin: u128) -> Result<Operand> {
+    /// f(x) in another order is f of x in that order, to the bit: nothing is copied where f is only read so, and all of its operands are in
+    /// memory anyway.
+    fn reordered(&mut self, operand: &Operand) -> Option<Operand> {
+        let item = self.items.get(operand.item as usize)?.clone();
+        let shape = operand.layout.shape();
+        let map = matches!(item.work, Work::Map(_) | Work::Cast) && item.uniform == 0;
+        let stays = |o: &Operand| {
+            let of = &self.items[o.item as usize];
+            matches!(of.work, Work::Tensor(_) | Work::MatMul(_) | Work::Kernel(_))
+                || of.uniform > 0
+                || of.len() < item.len()
+                || self.readers[o.item as usize] > 1
+        };
+        if !map || shape.len() != item.len() || !item.operands.iter().all(stays) {
+            return None;
+        }
+        let read = |o: &Operand| match self.items[o.item as usize].uniform {
+            0 => Some(Operand { item: o.item, layout: through::composed(&o.layout, &operand.layout)? }),
+            _ => Some(self.spread(o.item, shape)),
+        };
+        let operands = item.operands.iter().map(read).collect::<Option<_>>()?;
+        Some(self.plain(Item { operands, shape: shape.clone(), ..item }))
+    }
+
+    /// A cast to a wider dtype that is read in another order, as one of elements that are read in that order.
+    fn cast_late(&mut self, operand: Operand) -> Operand {
+        let item = &self.items[operand.item as usize];
+        let (Work::Cast, [from]) = (&item.work, item.operands.as_slice()) else { return operand };
+        let narrow = self.items[from.item as usize].dtype.size() < item.dtype.size();
+        let layout = (narrow && item.uniform == 0).then(|| through::composed(&from.layout, &operand.layout)).flatten();
+        let Some(layout) = layout else { return operand };
+        let operands = std::iter::once(Operand { item: from.item, layout }).collect();
+        let item = Item { operands, shape: operand.layout.shape().clone(), ..item.clone() };
+        self.plain(item)
+    }
+
+    fn view(
+        &mut self,
+        operand: Operand,
+        view: &dyn View,
+        shape: &Shape,
+        origin: u128,
+        unshared: bool,
+    ) -> Result<Operand> {
         // A value that is the same everywhere keeps being so.
         if self.items[operand.item as usize].uniform > 0 {
             return Ok(self.spread(operand.item, shape));
@@ -271,7 +326,10 @@ impl Lowering {
         if let Some(layout) = view.view(&operand.layout, shape) {
             return Ok(Operand { item: operand.item, layout });
         }
-        let copied = self.copy(operand, origin);
+        let copied = match unshared.then(|| self.reordered(&operand)).flatten() {
+            Some(reordered) => reordered,
+            None => self.copy(operand, origin),
+        };
         match view.view(&copied.layout, shape) {
             Some(layout) => Ok(Operand { item: copied.item, layout }),
             None => Err(Error::state("a view that no layout can say")),
@@ -388,7 +446,8 @@ impl Lowering {
         let layout = operand.layout.permute(&order)?;
         let dims: SmallVec<[usize; 4]> = kept.iter().map(|&a| shape[a]).collect();
         let work = if few { Work::Cols(kind, size(&kept)) } else { Work::Rows(kind, size(&gone)) };
-        let rows = step(self, Operand { item: operand.item, layout }, work, &dims)?;
+        let read = self.cast_late(Operand { item: operand.item, layout });
+        let rows = step(self, read, work, &dims)?;
         reshaped(rows)
     }
 }

@@ -5,8 +5,10 @@
 //! 2. [`simplify`]: equations that keep every bit, while ops still say what they are;
 //! 3. [`lower`]: views become layouts, reductions become rows or columns, so that all that is left touches memory;
 //! 4. [`group`]: what runs in one loop;
-//! 5. [`emit`]: the order of steps, the place of values in the arena (or, [`donate`], over an input that nobody needs), the kernels.
+//! 5. [`again`]: what a loop computes once more because it has all that it takes;
+//! 6. [`emit`]: the order of steps, the place of values in the arena (or, [`donate`], over an input that nobody needs), the kernels.
 
+pub(crate) mod again;
 pub(crate) mod arena;
 pub(crate) mod donate;
 pub(crate) mod emit;

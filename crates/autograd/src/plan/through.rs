@@ -61,6 +61,26 @@ pub(crate) fn lies_across(layout: &Layout, batch: usize, rows: usize) -> bool {
         && columns.last().is_some_and(|&(run, across)| across != 1 || run < RUN)
 }
 
+/// The elements that `view` reads of a contiguous value, in its order, as elements of what `from` reads for that value.
+pub(crate) fn composed(from: &Layout, view: &Layout) -> Option<Layout> {
+    if view.offset() != 0 || view.shape().is_empty() {
+        return None;
+    }
+    if from.offset() == 0 && from.is_contiguous() {
+        return Some(view.clone());
+    }
+    let mut reach: SmallVec<[usize; 8]> = from.shape().iter().map(|_| 0).collect();
+    let mut axes = Axes::new();
+    for (&extent, &stride) in view.shape().iter().zip(view.strides()) {
+        axes.extend(parts(extent, stride, from, &mut reach)?);
+    }
+    if reach.iter().zip(from.shape().iter()).any(|(reach, extent)| reach >= extent) {
+        return None;
+    }
+    let (shape, strides): (SmallVec<[usize; 4]>, SmallVec<[isize; 4]>) = axes.into_iter().unzip();
+    Layout::new(Shape::new(shape).ok()?, &strides, from.offset()).ok()
+}
+
 /// What a copy copies, if it has memory.
 fn copied<'a>(items: &'a [Item], operand: &Operand) -> Option<&'a Operand> {
     let copy = items.get(operand.item as usize)?;
@@ -172,6 +192,29 @@ mod tests {
             let largest = lowered.items.iter().map(Item::len).max();
             assert!(largest <= Some(4 * 16 * 16 * 16), "{options:?}: {largest:?}");
         }
+    }
+
+    #[test]
+    fn a_composed_layout_reads_the_same_elements() {
+        let of = |dims: &[usize], strides: &[isize], offset| {
+            Layout::new(Shape::new(dims.to_vec()).unwrap(), strides, offset).unwrap()
+        };
+        let plain = |dims: &[usize]| Layout::contiguous(Shape::new(dims.to_vec()).unwrap());
+        // Upsampled, turned, in the midst of something larger.
+        let sources = [plain(&[3, 4, 5]), of(&[3, 4, 5], &[1, 0, 3], 7), of(&[6, 10], &[10, 1], 3), of(&[60], &[2], 0)];
+        let views =
+            [of(&[4, 3, 5], &[5, 20, 1], 0), of(&[5, 12], &[1, 5], 0), of(&[60], &[1], 0), of(&[2, 30], &[1, 2], 0)];
+        let mut found = 0;
+        for from in &sources {
+            let elements: Vec<usize> = from.indices().collect();
+            for view in &views {
+                let Some(layout) = composed(from, view) else { continue };
+                let wanted: Vec<usize> = view.indices().map(|i| elements[i]).collect();
+                assert_eq!(layout.indices().collect::<Vec<_>>(), wanted, "{from:?} by {view:?}");
+                found += 1;
+            }
+        }
+        assert!(found >= 10, "{found}");
     }
 
     /// Whether reading through a copy finds the elements of the copy.

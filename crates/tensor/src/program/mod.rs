@@ -158,7 +158,7 @@ impl Program {
     /// A rough estimate of the time of a run on one thread, to decide about threads.
     pub fn cost_ns(&self) -> u64 {
         let cost = |step: &Step| match step {
-            Step::Loop(code) => (code.extents().0 * code.extents().1 * code.actions()) as u64 / 12,
+            Step::Loop(code) => code.cost_ns() as u64,
             Step::MatMul { product, .. } => product.flops() / 64,
             Step::Call { output, .. } => output.0.len as u64 / 4,
         };

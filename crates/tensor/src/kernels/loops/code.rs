@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::Access;
 use crate::kernels::scalar::ScalarFn;
-use crate::kernels::tile::{RowsFn, TileFn};
+use crate::kernels::tile::{LanesFn, RowsFn, TileFn};
 use crate::program::region::Region;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -119,13 +119,13 @@ pub(super) struct RowReduction {
     pub(super) accumulate: TileFn,
     pub(super) finish: TileFn,
     pub(super) rows: RowsFn,
+    pub(super) whole: LanesFn,
     pub(super) combine: TileFn,
     pub(super) fill: TileFn,
     pub(super) identity: [u8; 8],
     /// Offset of the lane accumulators in the scratch.
     pub(super) lanes: usize,
     pub(super) dst: SlotId,
-    pub(super) size: usize,
 }
 
 /// A reduction along columns.

@@ -13,8 +13,8 @@ use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
-    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_narrow,
-    tile_round, tile_rows,
+    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_lanes,
+    tile_narrow, tile_round, tile_rows,
 };
 use crate::kernels::tile::TileFn;
 use crate::kernels::tile::pair::tile_pair;
@@ -30,6 +30,10 @@ const FAR_BYTES: usize = 4 << 20;
 const WHOLE_ROW: usize = 2048;
 /// Tiles of a long loop that keeps nothing in registers.
 const LONG_TILE: usize = 2048;
+/// So many elements go through an action in a nanosecond,
+const ELEMENTS_A_NS: usize = 12;
+/// and so many bytes of long operands come or go.
+const BYTES_A_NS: usize = 20;
 /// The registers of a group should stay in the first-level cache beside its streams.
 const REGISTER_BYTES: usize = 20 << 10;
 
@@ -444,6 +448,12 @@ impl<'a> Builder<'a> {
             }
             (self.workspace, self.units) = (0, self.cols.div_ceil(unit_cols(self.rows, self.tile)));
         }
+        let read = |(info, value): (&Info, &crate::program::loops::Value)| match (&value.def, info.rank) {
+            (Def::Load(_), Rank::Full) => self.spec.n * value.dtype.size(),
+            _ => 0,
+        };
+        let read: usize = self.infos.iter().zip(&self.spec.values).map(read).sum();
+        let written: usize = self.spec.stores.iter().map(|store| store.region.len).sum();
         let reads = self.reads();
         let streams = self.phases.iter().flat_map(|p| &p.body).any(|a| matches!(a, Action::Stream { .. }));
         Ok(Loop {
@@ -470,6 +480,7 @@ impl<'a> Builder<'a> {
             scratch,
             registers: self.registers as usize,
             actions,
+            cost_ns: self.spec.n * actions / ELEMENTS_A_NS + (read + written) / BYTES_A_NS,
             level: self.level,
             native: None,
             linked: None,
@@ -704,12 +715,12 @@ impl<'a> Builder<'a> {
             accumulate: tile_accumulate(f, in_register, self.level).ok_or_else(missing)?,
             finish: tile_finish(f, in_register, self.level).ok_or_else(missing)?,
             rows: tile_rows(f, in_register, self.level).ok_or_else(missing)?,
+            whole: tile_lanes(f, in_register, self.level).ok_or_else(missing)?,
             combine,
             fill: tile_fill(size),
             identity: identity(f, in_register),
             lanes,
             dst,
-            size,
         });
         self.body(phase).push(Action::Accumulate { src, reduction });
         self.release(&[o]);

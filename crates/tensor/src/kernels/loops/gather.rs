@@ -103,7 +103,7 @@ impl Walk {
             }
         }
         let Ok(table) = table.into_iter().map(i32::try_from).collect::<Result<Box<[i32]>, _>>() else { return run() };
-        let groups = match wide && size >= 4 {
+        let groups = match wide && size != 2 {
             true => table.as_chunks().0.iter().map(Group::new).collect(),
             false => Box::default(),
         };
@@ -242,7 +242,7 @@ macro_rules! wide {
 
 #[cfg(target_arch = "x86_64")]
 wide! {
-    u8: |_, _, _, _: &[i32; GROUP]| {};
+    u8: |dst, src, group, places| one_byte(dst, src, group, places);
     u16: |_, _, _, _: &[i32; GROUP]| {};
     u32: |dst, src, group, places| four_bytes(dst, src, group, places);
     u64: |dst, src, group, places| eight_bytes(dst, src, group, places);
@@ -250,6 +250,29 @@ wide! {
 
 #[cfg(not(target_arch = "x86_64"))]
 impl<T: Copy> Wide for T {}
+
+/// # Safety
+/// As for [`four_bytes`].
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn one_byte(dst: *mut u8, src: *const u8, group: &Group, places: &[i32; GROUP]) {
+    use std::arch::x86_64::*;
+    // SAFETY: eight bytes from the first place in memory and eight that end with the last one lie between these two.
+    unsafe {
+        let first = src.wrapping_offset(group.first as isize);
+        let x = match group.lie {
+            Lie::Adjacent => _mm_loadl_epi64(first.cast()),
+            Lie::Near => {
+                let last = src.wrapping_offset(group.last as isize);
+                let both = _mm_unpacklo_epi64(_mm_loadl_epi64(first.cast()), _mm_loadl_epi64(last.cast()));
+                _mm_shuffle_epi8(both, _mm_loadl_epi64(group.lanes.as_ptr().cast()))
+            }
+            _ => return tabled(dst, src, places),
+        };
+        _mm_storel_epi64(dst.cast(), x);
+    }
+}
 
 /// # Safety
 /// The processor has AVX2, the places of the group are readable, and `dst` has room for a group.

@@ -50,6 +50,8 @@ pub struct Loop {
     scratch: usize,
     registers: usize,
     actions: usize,
+    /// A guess of the time on one thread.
+    cost_ns: usize,
     level: Level,
     /// Machine code that waits for its pages.
     native: Option<Native>,
@@ -92,6 +94,11 @@ impl Loop {
     #[cfg(test)]
     pub(crate) fn interpret(&mut self) {
         self.native = None;
+    }
+
+    /// A rough estimate of the time of a run on one thread.
+    pub fn cost_ns(&self) -> usize {
+        self.cost_ns
     }
 
     /// Actions a tile goes through.

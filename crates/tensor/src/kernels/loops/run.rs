@@ -90,9 +90,8 @@ impl Loop {
             _ => unsafe { memory.ptr(&self.workspace) },
         };
         let workspace = Shared(workspace);
-        let cost = self.rows * self.cols * self.actions / 12;
         let threads = threads::threads();
-        let tasks = if cost < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
+        let tasks = if self.cost_ns < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
         if tasks <= 1 {
             // SAFETY: passed on.
             unsafe { self.run_units(memory, scalars, workspace.get(), 0, self.units) };
@@ -456,7 +455,7 @@ impl Worker<'_> {
     }
 
     unsafe fn accumulate(&self, src: *const u8, reduction: &RowReduction, at: &At) {
-        let RowReduction { accumulate, finish, rows, combine, fill, identity, lanes, dst, size } = reduction;
+        let RowReduction { accumulate, finish, rows, whole, combine, fill, identity, lanes, dst, .. } = reduction;
         let cols = self.code.cols;
         // SAFETY: the lanes lie in the scratch, `dst` has one element a row, and the tile has `n` elements.
         unsafe {
@@ -466,12 +465,7 @@ impl Worker<'_> {
             if cols <= SHORT_ROW {
                 rows(dst, src, at.rows, cols);
             } else if cols <= self.code.tile {
-                for r in 0..at.rows {
-                    start();
-                    let row = src.add(r * cols * size);
-                    accumulate(lanes, row, row, row, cols);
-                    finish(dst.add(r * size), lanes, lanes, lanes, 1);
-                }
+                whole(dst, src, identity.as_ptr(), at.rows, cols);
             } else {
                 if at.col.is_multiple_of(BLOCK) {
                     start();
@@ -507,20 +501,48 @@ fn register_bytes(scalar: Scalar) -> [u8; 8] {
 }
 
 unsafe fn iota(dst: *mut u8, start: usize, n: usize, extent: usize, inner: usize, dtype: DType) {
-    let value = |i: usize| ((start + i) / inner) % extent;
     // SAFETY: the caller gives `n` elements of the dtype.
     unsafe {
-        for i in 0..n {
-            match dtype {
-                DType::F32 => dst.cast::<f32>().add(i).write(value(i) as f32),
-                DType::BF16 | DType::F16 => dst.cast::<f32>().add(i).write(odd_f32(value(i) as f64)),
-                DType::F64 => dst.cast::<f64>().add(i).write(value(i) as f64),
-                DType::I64 => dst.cast::<i64>().add(i).write(value(i) as i64),
-                DType::I32 => dst.cast::<i32>().add(i).write(value(i) as i32),
-                DType::U8 => dst.add(i).write(value(i) as u8),
-                DType::Bool => dst.add(i).write(u8::from(value(i) != 0)),
-            }
+        match dtype {
+            DType::F32 => count(dst.cast(), start, n, extent, inner, |i| i as f32),
+            DType::BF16 | DType::F16 => count(dst.cast(), start, n, extent, inner, |i| odd_f32(i as f64)),
+            DType::F64 => count(dst.cast(), start, n, extent, inner, |i| i as f64),
+            DType::I64 => count(dst.cast(), start, n, extent, inner, |i| i as i64),
+            DType::I32 => count(dst.cast(), start, n, extent, inner, |i| i as i32),
+            DType::U8 => count(dst, start, n, extent, inner, |i| i as u8),
+            DType::Bool => count(dst, start, n, extent, inner, |i| u8::from(i != 0)),
         }
+    }
+}
+
+/// Element i is `of((start + i) / inner % extent)`: runs of neighbours, or of equals, without a division for each.
+///
+/// # Safety
+/// `dst` has room for `n` elements.
+#[inline(always)]
+unsafe fn count<T: Copy>(
+    mut dst: *mut T,
+    start: usize,
+    n: usize,
+    extent: usize,
+    inner: usize,
+    of: impl Fn(usize) -> T,
+) {
+    let (mut place, mut within) = (start / inner % extent, start % inner);
+    let mut left = n;
+    while left > 0 {
+        let run = left.min(if inner == 1 { extent - place } else { inner - within });
+        // SAFETY: the runs are `n` elements together.
+        unsafe {
+            match inner {
+                1 => (0..run).for_each(|i| dst.add(i).write(of(place + i))),
+                _ => std::slice::from_raw_parts_mut(dst, run).fill(of(place)),
+            }
+            dst = dst.add(run);
+        }
+        left -= run;
+        place = if inner == 1 || place + 1 == extent { 0 } else { place + 1 };
+        within = 0;
     }
 }
 

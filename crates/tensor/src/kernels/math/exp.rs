@@ -17,8 +17,12 @@ const EXP2: [f32; 6] = [LN_2, 0.240_226_48, 0.055_503_596, 0.009_618_503, 0.001_
 /// eˣ
 #[inline(always)]
 pub(crate) fn exp<M: Machine>(x: f32) -> f32 {
-    let (r, n) = reduced::<M>(clamp(x, -104.0, 89.0), 254.0);
-    scale(1.0 + remainder::<M>(r), n)
+    // Results that round to zero are not computed: to find that out takes a processor as long as a hundred products.
+    let tiny = x <= -104.0;
+    let x = if tiny { 0.0 } else { x };
+    let (r, n) = reduced::<M>(if x > 89.0 { 89.0 } else { x }, 254.0);
+    let y = scale(1.0 + remainder::<M>(r), n);
+    if tiny { 0.0 } else { y }
 }
 
 /// eˣ for −87 ≤ x ≤ 88, where 2ⁿ is a float.

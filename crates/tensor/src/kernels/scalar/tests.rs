@@ -320,6 +320,15 @@ fn folds_keep_their_order() {
                         finish(one.as_mut_ptr(), accumulators.as_ptr(), none, none, LANES);
                     }
                     assert_same(&what, dtype, &lanes[0], &one[..size]);
+                    // Three such rows at once.
+                    let (start, three) = (identity(r, dtype), source.repeat(3));
+                    let mut found = vec![0; 3 * size];
+                    // SAFETY: the source has three rows, and the result as many elements.
+                    unsafe {
+                        let fold = tile_lanes(r, dtype, level).unwrap();
+                        fold(found.as_mut_ptr(), three.as_ptr(), start.as_ptr(), 3, n);
+                    }
+                    found.chunks(size).for_each(|found| assert_same(&what, dtype, &lanes[0], found));
                 }
             }
             for (rows, cols) in [(0, 3), (1, 1), (7, 2), (8, 5), (29, 10), (16, 32)] {

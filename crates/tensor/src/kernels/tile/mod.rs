@@ -39,6 +39,12 @@ pub type TileFn = unsafe fn(dst: *mut u8, a: *const u8, b: *const u8, c: *const 
 /// element, and the machine has the kernel's level.
 pub type RowsFn = unsafe fn(dst: *mut u8, src: *const u8, rows: usize, cols: usize);
 
+/// As [`RowsFn`], for rows that are folded into lanes, each of which begins with the identity of the fold.
+///
+/// # Safety
+/// As for [`RowsFn`]; `identity` is valid for one element.
+pub type LanesFn = unsafe fn(dst: *mut u8, src: *const u8, identity: *const u8, rows: usize, cols: usize);
+
 /// A formula for one element. `()` stands for an operand that it does not have.
 pub(crate) trait Map {
     type A: Lane;

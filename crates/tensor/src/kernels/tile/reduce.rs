@@ -4,7 +4,7 @@
 
 use crate::kernels::level::Level;
 use crate::kernels::tile::lane::{self, Lane, Machine};
-use crate::kernels::tile::{Map, RowsFn, TileFn};
+use crate::kernels::tile::{LanesFn, Map, RowsFn, TileFn};
 
 /// How many accumulators a row is folded into.
 pub const LANES: usize = 64;
@@ -57,6 +57,8 @@ by_level!(accumulate -> TileFn: accumulate_tile, avx2, avx512,
     (dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize));
 by_level!(finish -> TileFn: finish_tile, avx2, avx512,
     (dst: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize));
+by_level!(lanes -> LanesFn: fold_lanes, avx2, avx512,
+    (dst: *mut u8, src: *const u8, identity: *const u8, rows: usize, cols: usize));
 by_level!(rows -> RowsFn: fold_rows, avx2, avx512, (dst: *mut u8, src: *const u8, rows: usize, cols: usize));
 
 /// # Safety
@@ -96,6 +98,55 @@ unsafe fn finish_tile<K: Fold, M: Machine>(dst: *mut u8, a: *const u8, _b: *cons
     }
     // SAFETY: as above.
     unsafe { dst.cast::<K::T>().write(lanes[0]) }
+}
+
+/// What [`accumulate_tile`] and [`finish_tile`] do to each row, without a way through memory between the two.
+///
+/// # Safety
+/// As for [`LanesFn`].
+#[inline(always)]
+unsafe fn fold_lanes<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, identity: *const u8, rows: usize, cols: usize) {
+    let (dst, src) = (dst.cast::<K::T>(), src.cast::<K::T>());
+    // SAFETY: the rows lie within the source and the destination, and the identity is one element.
+    unsafe {
+        let identity = identity.cast::<K::T>().read_unaligned();
+        for r in 0..rows {
+            let row = src.add(r * cols);
+            let mut lanes = [identity; LANES];
+            for chunk in 0..cols / LANES {
+                let values = &*row.add(chunk * LANES).cast::<[K::T; LANES]>();
+                for i in 0..LANES {
+                    lanes[i] = K::map::<M>(lanes[i], values[i], ());
+                }
+            }
+            let rest = cols % LANES;
+            if rest > 0 {
+                let mut values = [identity; LANES];
+                std::ptr::copy_nonoverlapping(row.add(cols - rest), values.as_mut_ptr(), rest);
+                for i in 0..LANES {
+                    let folded = K::map::<M>(lanes[i], values[i], ());
+                    lanes[i] = if i < rest { folded } else { lanes[i] };
+                }
+            }
+            dst.add(r).write(tree::<K, M>(&lanes));
+        }
+    }
+}
+
+/// The halving tree, step by step: the compiler keeps arrays of known length in registers.
+#[inline(always)]
+fn tree<K: Fold, M: Machine>(lanes: &[K::T; LANES]) -> K::T {
+    macro_rules! halve {
+        ($lanes:expr, $half:literal $($rest:literal)*) => {{
+            let lanes = $lanes;
+            let half: [K::T; $half] = std::array::from_fn(|i| K::map::<M>(lanes[i], lanes[i + $half], ()));
+            halve!(half, $($rest)*)
+        }};
+        ($lanes:expr,) => {
+            $lanes[0]
+        };
+    }
+    halve!(lanes, 32 16 8 4 2 1)
 }
 
 /// # Safety
