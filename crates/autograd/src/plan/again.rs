@@ -33,7 +33,7 @@ pub(crate) fn again(items: &[Item], outputs: &[u32], grouping: &mut Grouping) {
         reads.push(found);
     }
     for (item, readers) in items.iter().zip(&mut readers) {
-        *readers += u32::from(matches!(item.work, Work::Tensor(_) | Work::MatMul(_) | Work::Kernel(_)));
+        *readers += u32::from(matches!(item.work, Work::Tensor(_) | Work::MatMul(..) | Work::Kernel(_)));
     }
     for g in 0..grouping.groups.len() as u32 {
         let group = &grouping.groups[g as usize];

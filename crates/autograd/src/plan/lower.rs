@@ -283,7 +283,7 @@ impl Lowering {
         let map = matches!(item.work, Work::Map(_) | Work::Cast) && item.uniform == 0;
         let stays = |o: &Operand| {
             let of = &self.items[o.item as usize];
-            matches!(of.work, Work::Tensor(_) | Work::MatMul(_) | Work::Kernel(_))
+            matches!(of.work, Work::Tensor(_) | Work::MatMul(..) | Work::Kernel(_))
                 || of.uniform > 0
                 || of.len() < item.len()
                 || self.readers[o.item as usize] > 1
