@@ -7,8 +7,6 @@ use crate::kernels::memory::prefetch;
 
 /// Floats of a register.
 const LANES: usize = 16;
-/// Elements along k that are fetched ahead.
-const AHEAD: usize = 4 * STEP;
 
 /// Where a panel of at most 32 rows of A, or columns of B, lies: elements along one of its two sides are adjacent.
 #[derive(Clone, Copy)]
@@ -113,46 +111,38 @@ pub(super) unsafe fn adjacent_sides<const TURN: bool>(p: &Panel) {
 /// As for [`adjacent_sides`], for `width` lines of `depth` elements.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
 pub(super) unsafe fn adjacent_depth<const TURN: bool>(p: &Panel) {
-    for half in 0..p.width.div_ceil(LANES) {
-        let mut largest = [_mm512_setzero_si512(); LANES];
-        let lines = LANES.min(p.width - half * LANES);
+    let chunks = p.depth.div_ceil(STEP);
+    // Line after line, from end to end: so memory is read as it can be read fastest.
+    for side in 0..p.width.next_multiple_of(LANES) {
+        let (half, line) = (side / LANES, side % LANES);
         // SAFETY: promised by the caller; what is not there is not read, and zero.
         unsafe {
-            for chunk in 0..p.depth.div_ceil(STEP) {
-                let to = tile(p.to, chunk, 0, half);
+            let from = p.from.wrapping_offset(side as isize * p.stride);
+            let mut largest = _mm512_setzero_si512();
+            for chunk in 0..chunks {
+                let to = tile(p.to, chunk, 0, half).wrapping_add(line * 64);
                 let k = chunk * STEP;
-                let (low, high) = (mask(p.depth - k), mask((p.depth - k).saturating_sub(LANES)));
-                let mut turned = [[_mm512_setzero_si512(); 3]; LANES];
-                for (line, (largest, turned)) in largest.iter_mut().zip(&mut turned).enumerate() {
-                    let mut all = [_mm512_setzero_si512(); 3];
-                    if line < lines {
-                        let side = half * LANES + line;
-                        let from = p.from.wrapping_offset(side as isize * p.stride).wrapping_add(k);
-                        prefetch(from.wrapping_add(AHEAD).cast());
-                        prefetch(from.wrapping_add(AHEAD + LANES).cast());
-                        let x = _mm512_maskz_loadu_ps(low, from);
-                        let y = _mm512_maskz_loadu_ps(high, from.wrapping_add(LANES));
-                        *largest = _mm512_max_epu32(*largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
-                        for (all, (x, y)) in all.iter_mut().zip(parts(x).into_iter().zip(parts(y))) {
-                            *all = pairs(x, y);
-                        }
-                    }
-                    for (part, all) in all.into_iter().enumerate() {
-                        match TURN {
-                            true => turned[part] = all,
-                            false => _mm512_store_si512(to.add(part * PART + line * 64).cast(), all),
-                        }
-                    }
-                }
-                if TURN {
-                    for part in 0..3 {
-                        turn(turned.map(|line| line[part]), to.add(part * PART));
-                    }
+                let there = if side < p.width { p.depth - k } else { 0 };
+                let x = _mm512_maskz_loadu_ps(mask(there), from.wrapping_add(k));
+                let y = _mm512_maskz_loadu_ps(mask(there.saturating_sub(LANES)), from.wrapping_add(k + LANES));
+                largest = _mm512_max_epu32(largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
+                for (part, (x, y)) in parts(x).into_iter().zip(parts(y)).enumerate() {
+                    _mm512_store_si512(to.add(part * PART).cast(), pairs(x, y));
                 }
             }
-            for (line, &found) in largest.iter().enumerate().take(lines) {
-                let known = p.largest.add(half * LANES + line);
-                *known = (*known).max(_mm512_reduce_max_epu32(found));
+            if side < p.width {
+                let known = p.largest.add(side);
+                *known = (*known).max(_mm512_reduce_max_epu32(largest));
+            }
+            if TURN && line == LANES - 1 {
+                for (chunk, part) in (0..chunks).flat_map(|chunk| (0..3).map(move |part| (chunk, part))) {
+                    let tile = tile(p.to, chunk, part, half);
+                    let mut lines = [_mm512_setzero_si512(); LANES];
+                    for (line, all) in lines.iter_mut().enumerate() {
+                        *all = _mm512_load_si512(tile.add(line * 64).cast());
+                    }
+                    turn(lines, tile);
+                }
             }
         }
     }
