@@ -303,7 +303,7 @@ impl Recording {
         inputs: &[&Tensor],
         here: &'static Location<'static>,
     ) -> Result<Option<f64>> {
-        let mut arguments: SmallVec<[Argument<'_>; 32]> = inputs.iter().map(|input| Argument::Tensor(input)).collect();
+        let mut arguments: SmallVec<[Argument<'_>; 64]> = inputs.iter().map(|input| Argument::Tensor(input)).collect();
         if self.draws {
             arguments.push(Argument::Key(key));
         }
@@ -352,7 +352,7 @@ impl Recording {
         &self,
         optimizer: &mut Optimizer<R>,
         model: &'m M,
-        arguments: &mut SmallVec<[Argument<'m>; 32]>,
+        arguments: &mut SmallVec<[Argument<'m>; 64]>,
     ) -> Result<bool> {
         let (mut places, mut known, mut outcome) = (self.places.iter(), true, Ok(()));
         each(model, &mut |_, param| {

@@ -90,8 +90,13 @@ impl Loop {
             _ => unsafe { memory.ptr(&self.workspace) },
         };
         let workspace = Shared(workspace);
-        let threads = threads::threads();
-        let tasks = if self.cost_ns < PARALLEL_NS || threads == 1 { 1 } else { self.units.min(threads * 4) };
+        let tasks = match self.cost_ns < PARALLEL_NS {
+            true => 1,
+            false => match threads::threads() {
+                1 => 1,
+                threads => self.units.min(threads * 4),
+            },
+        };
         if tasks <= 1 {
             // SAFETY: passed on.
             unsafe { self.run_units(memory, scalars, workspace.get(), 0, self.units) };
@@ -131,11 +136,12 @@ impl Loop {
             // Streams of large buffers begin at equal offsets of a page. Where one loop of machine code goes along all of them and the
             // registers, so must these: the processor compares the low bits of addresses only, and takes a load a little ahead of
             // a store on another page for a load of what was stored.
-            let stream = self.slots.iter().filter(|_| self.linked.is_some()).find_map(|place| match place {
+            let flat = |place: &Place| match place {
                 // SAFETY: the caller promises that regions lie within the memory.
                 Place::Flat(region, _) => Some(unsafe { memory.ptr(region) }),
                 _ => None,
-            });
+            };
+            let stream = self.linked.as_ref().and_then(|_| self.slots.iter().find_map(flat));
             let need = (self.scratch + 2 * PAGE).div_ceil(64);
             if chunks.len() < need {
                 chunks.resize(need, Chunk([0; 64]));
@@ -164,22 +170,22 @@ impl Worker<'_> {
         let code = self.code;
         // SAFETY: every place lies in the scratch, the workspace or the memory, as the compiler of the loop and the caller promise.
         unsafe {
-            for (i, place) in code.slots.iter().enumerate() {
+            for ((place, at), pointer) in code.slots.iter().zip(self.bases.iter_mut()).zip(self.pointers.iter_mut()) {
                 let base = match place {
                     Place::Register(offset) => self.scratch.add(*offset as usize),
                     Place::RowBuffer(offset, _) => self.scratch.add(*offset),
                     Place::Flat(region, _) | Place::Col(region, _) | Place::Row(region, _) => self.memory.ptr(region),
                     Place::Partial(offset, _) => self.workspace.add(*offset),
                 };
-                self.bases[i] = base;
-                self.pointers[i] = base;
+                (*at, *pointer) = (base, base);
             }
             let at = At { n: 1, rows: 1, row: 0, col: 0, unit: 0, first: false, by_row: true };
             for action in &code.setup {
                 self.act(action, &at);
             }
             for unit in from..to {
-                for (i, place) in code.slots.iter().enumerate() {
+                // Those of the first unit are there.
+                for (i, place) in code.slots.iter().enumerate().filter(|_| unit > 0) {
                     if let Place::Partial(_, size) = place {
                         self.pointers[i] = self.bases[i].add(unit * size);
                     }
