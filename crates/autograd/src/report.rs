@@ -165,7 +165,7 @@ struct Watch {
 /// step, a layer's forward pass or a whole training loop asks of its tapes.
 ///
 /// ```
-/// use wengert_autograd::plan_reports;
+/// use wengert_autograd::{Apply, plan_reports};
 /// use wengert_tensor::tensor::Tensor;
 /// let (y, reports) = plan_reports(0, || Tensor::from([1.0f32]).apply(|x| x.exp()));
 /// assert_eq!(reports[0].steps[0].ops, ["exp"]);
