@@ -22,7 +22,7 @@ use wengert_tensor::tensor::Tensor;
 
 /// A thread keeps this many plans; the one unused for longest goes first.
 const PLANS: usize = 256;
-/// A program of about this much work enters the thread pool once, instead of at every step.
+/// A program of about this much work, some of it shared, enters the thread pool once, instead of at every step.
 const ENTER_NS: u64 = 40_000;
 
 const HASH_REQUEST: u64 = 11;
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(emitted: Emitted) -> Plan {
-        let heavy = emitted.program.cost_ns() > ENTER_NS;
+        let heavy = emitted.program.is_shared() && emitted.program.cost_ns() > ENTER_NS;
         Plan { emitted, used: 0, heavy }
     }
 }

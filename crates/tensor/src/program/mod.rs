@@ -155,6 +155,15 @@ impl Program {
         &self.steps
     }
 
+    /// Whether a step is long enough to be shared between threads.
+    pub fn is_shared(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Loop(code) => code.is_shared(),
+            Step::MatMul { product, .. } => product.is_shared(),
+            Step::Call { .. } => false,
+        })
+    }
+
     /// A rough estimate of the time of a run on one thread, to decide about threads.
     pub fn cost_ns(&self) -> u64 {
         let cost = |step: &Step| match step {

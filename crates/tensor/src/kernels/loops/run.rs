@@ -78,6 +78,11 @@ impl Shared {
 }
 
 impl Loop {
+    /// Whether it takes long enough to be shared between threads.
+    pub fn is_shared(&self) -> bool {
+        self.units > 1 && self.cost_ns >= PARALLEL_NS
+    }
+
     /// Runs the loop.
     ///
     /// # Safety
@@ -90,9 +95,9 @@ impl Loop {
             _ => unsafe { memory.ptr(&self.workspace) },
         };
         let workspace = Shared(workspace);
-        let tasks = match self.cost_ns < PARALLEL_NS {
-            true => 1,
-            false => match threads::threads() {
+        let tasks = match self.is_shared() {
+            false => 1,
+            true => match threads::threads() {
                 1 => 1,
                 threads => self.units.min(threads * 4),
             },

@@ -9,7 +9,7 @@ use super::vector::ROWS as FEW;
 use crate::kernels::threads;
 
 /// Multiply-adds below which a product stays on the calling thread.
-const ALONE: usize = 150_000;
+pub(super) const ALONE: usize = 150_000;
 /// Multiply-adds that a unit of work should have: some microseconds.
 const UNIT: usize = 1 << 17;
 /// Units that a product should have for each thread, if they are not too small then.

@@ -135,6 +135,11 @@ impl MatMul {
         }
     }
 
+    /// Whether it takes long enough to be shared between threads.
+    pub fn is_shared(&self) -> bool {
+        self.flops() / 2 >= cut::ALONE as u64
+    }
+
     /// Floating-point operations: two per multiply-add.
     pub fn flops(&self) -> u64 {
         [self.count(), self.m, self.n, self.k].iter().fold(2u64, |f, &n| f.saturating_mul(n as u64))
