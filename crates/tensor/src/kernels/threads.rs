@@ -2,8 +2,14 @@
 //!
 //! Work is cut into units by shape alone, and the threads draw units from one counter. So the number of threads
 //! decides who computes a unit, never what is computed.
+//!
+//! A thread that sleeps takes long to wake: some microseconds, and tens of them on a virtual machine, which is more than most steps of a
+//! plan take. So while a plan runs, the other threads of its pool wait for its steps awake: see `team`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod team;
+
+use self::team::Team;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -19,33 +25,44 @@ static POOLS: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 
 /// Runs `f(0)`, `f(1)` … `f(units - 1)`, each once, in any order and on any thread of the pool.
 ///
-/// A caller that is already on a rayon thread keeps to the pool of that thread. With one unit or one thread the
+/// A caller that is already on a rayon thread keeps to the pool of that thread. With one unit or one thread (or 2³¹ units) the
 /// units run in order on the caller. Calls may nest: a thread that waits goes on with other work, so `f` must not
 /// hold a lock or a borrow that another unit needs. Inside a pool nothing is allocated.
 pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
-    let next = AtomicUsize::new(0);
-    let draw = || {
+    // Taken from the front in the lower half, from the back in the upper half.
+    let taken = AtomicU64::new(0);
+    let draw = |from: Draws| {
         loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= units {
+            let so_far = match from {
+                Draws::Front => taken.fetch_add(1, Ordering::Relaxed),
+                Draws::Back => taken.fetch_add(1 << 32, Ordering::Relaxed),
+            };
+            let (front, back) = ((so_far & u64::from(u32::MAX)) as usize, (so_far >> 32) as usize);
+            if front + back >= units {
                 break;
             }
-            f(unit);
+            f(match from {
+                Draws::Front => front,
+                Draws::Back => units - 1 - back,
+            });
         }
     };
-    if units <= 1 {
-        return draw();
+    if units <= 1 || units > u32::MAX as usize / 2 {
+        return (0..units).for_each(f);
     }
     if rayon::current_thread_index().is_some() {
-        return fan_out(rayon::current_num_threads().min(units), &draw);
+        if Team::share(&draw) {
+            return;
+        }
+        return fan_out(rayon::current_num_threads().min(units), Draws::Front, &draw);
     }
     match pool(threads()) {
-        Some(pool) => pool.install(|| fan_out(pool.current_num_threads().min(units), &draw)),
-        None => draw(),
+        Some(pool) => pool.install(|| fan_out(pool.current_num_threads().min(units), Draws::Front, &draw)),
+        None => draw(Draws::Front),
     }
 }
 
-/// Runs `f` on a thread of the pool, so that every [`parallel`] call in it starts without the cost of entering.
+/// Runs `f` on a thread of the pool, with the other ones awake, so that every [`parallel`] call in it starts at once.
 ///
 /// Entering from outside costs some microseconds; a plan of many steps pays that once. With one thread, or on a
 /// thread that is in a pool already, `f` simply runs.
@@ -54,7 +71,7 @@ pub fn enter<R: Send>(f: impl FnOnce() -> R + Send) -> R {
         return f();
     }
     match pool(threads()) {
-        Some(pool) => pool.install(f),
+        Some(pool) => pool.install(|| Team::lead(pool.current_num_threads() - 1, f)),
         None => f(),
     }
 }
@@ -84,13 +101,21 @@ pub fn threads() -> usize {
     }
 }
 
+/// Which end of the units a thread draws from: one thread from the front and the others from the back, so that each has neighbours, and
+/// about the same ones when the same work comes again: those whose operands are in its caches.
+#[derive(Clone, Copy)]
+enum Draws {
+    Front,
+    Back,
+}
+
 /// Calls `draw` from up to `workers` threads at once. The splits live on the stack.
-fn fan_out(workers: usize, draw: &(dyn Fn() + Sync)) {
+fn fan_out(workers: usize, from: Draws, draw: &(dyn Fn(Draws) + Sync)) {
     if workers <= 1 {
-        return draw();
+        return draw(from);
     }
     let half = workers / 2;
-    rayon::join(|| fan_out(workers - half, draw), || fan_out(half, draw));
+    rayon::join(|| fan_out(workers - half, from, draw), || fan_out(half, Draws::Back, draw));
 }
 
 fn resolve(n: usize) -> usize {

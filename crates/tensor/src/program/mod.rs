@@ -168,7 +168,7 @@ impl Program {
     pub fn cost_ns(&self) -> u64 {
         let cost = |step: &Step| match step {
             Step::Loop(code) => code.cost_ns() as u64,
-            Step::MatMul { product, .. } => product.flops() / 64,
+            Step::MatMul { product, .. } => product.cost_ns(),
             Step::Call { output, .. } => output.0.len as u64 / 4,
         };
         self.steps.iter().map(cost).sum()

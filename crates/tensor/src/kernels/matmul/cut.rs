@@ -51,7 +51,7 @@ impl Grid {
         // Few rows wait for memory, so they count as more.
         let work = |rows: usize, cols: usize| (rows.min(m).max(8) * cols.min(n)).saturating_mul(k);
         // Loops over few rows want long lines of B.
-        let least_cols = if m <= FEW { 16 * wide } else { wide };
+        let least_cols = if m <= FEW { 4 * wide } else { wide };
         while units(rows, cols) < enough && cols > least_cols && work(rows, cols) > 2 * UNIT {
             cols = (cols / 2).next_multiple_of(wide);
         }

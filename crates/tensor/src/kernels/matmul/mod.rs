@@ -140,6 +140,13 @@ impl MatMul {
         self.flops() / 2 >= cut::ALONE as u64
     }
 
+    /// A rough estimate of the time on one thread: of the multiply-adds, or of the way of the operands where these are few.
+    pub fn cost_ns(&self) -> u64 {
+        let elements = (self.m as u64 + self.n as u64).saturating_mul(self.k as u64);
+        let bytes = elements.saturating_mul((self.count() * self.dtype.size()) as u64);
+        (self.flops() / 64).max(bytes / 40)
+    }
+
     /// Floating-point operations: two per multiply-add.
     pub fn flops(&self) -> u64 {
         [self.count(), self.m, self.n, self.k].iter().fold(2u64, |f, &n| f.saturating_mul(n as u64))
