@@ -101,7 +101,8 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
     for ((&id, life), offset) in placed.iter().zip(&lives).zip(offsets) {
         emitter.regions[id as usize] = Some(Region::new(ARENA, offset, life.bytes));
     }
-    let largest = placed.iter().max_by_key(|&&id| items[id as usize].bytes());
+    // Of equal ones the first.
+    let largest = placed.iter().max_by_key(|&&id| (items[id as usize].bytes(), std::cmp::Reverse(id)));
     let largest = largest.map_or(0, |&id| items[id as usize].origin);
 
     let mut steps = Vec::with_capacity(order.len());
