@@ -293,6 +293,21 @@ fn all_at_once(plan: &Plan, early: &[u8]) -> Vec<Tensor> {
     tape.eval(wanted).unwrap()
 }
 
+/// Whether an op refuses the values that it meets: a root has no derivative where another op's NaN flows into it. Then it refuses them
+/// whatever else is computed.
+fn refuses(plan: &Plan) -> bool {
+    let refusal = || {
+        let tape = Tape::with_key(1);
+        let wanted = plan.wanted(&tape, &[]);
+        tape.eval(wanted).err().map(|error| error.to_string())
+    };
+    let Some(error) = refusal() else { return false };
+    assert!(error.contains("has no finite derivative"), "{error}");
+    assert!(without_fusion(refusal).is_some(), "{error}");
+    plan_clear();
+    true
+}
+
 /// Results may lie where leaves were.
 fn over_leaves(plan: &Plan) -> Vec<Tensor> {
     let tape = Tape::with_key(1);
@@ -340,6 +355,9 @@ proptest! {
     #[test]
     fn the_plan_agrees_with_op_by_op(plan in plans(true), early in proptest::collection::vec(any::<u8>(), 0..3)) {
         pool_poison(true);
+        if refuses(&plan) {
+            return Ok(());
+        }
         let tape = Tape::with_key(1);
         let oracle = reference::evaluate(&plan.wanted(&tape, &[])).unwrap();
         let planned = all_at_once(&plan, &early);
@@ -353,6 +371,9 @@ proptest! {
     #[test]
     fn bits_do_not_depend_on_how_they_are_computed(plan in plans(false), early in proptest::collection::vec(any::<u8>(), 0..3)) {
         pool_poison(true);
+        if refuses(&plan) {
+            return Ok(());
+        }
         let planned = all_at_once(&plan, &[]);
         equal("warm", &planned, &all_at_once(&plan, &[]))?;
         equal("early", &planned, &all_at_once(&plan, &early))?;
