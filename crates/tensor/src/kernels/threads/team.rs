@@ -29,9 +29,7 @@ pub(super) struct Team {
     word: AtomicUsize,
     /// The work of the word, while it is open or somebody is at it.
     draw: AtomicPtr<Draw<'static>>,
-    /// Helpers that are awake.
-    awake: AtomicUsize,
-    /// Whether one went because there was no work. Before, one that is not here yet may still come.
+    /// Whether a helper went because there was no work for it.
     gone: AtomicBool,
     done: AtomicBool,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
@@ -48,7 +46,6 @@ impl Team {
         let team = Team {
             word: AtomicUsize::new(0),
             draw: AtomicPtr::new(std::ptr::null_mut()),
-            awake: AtomicUsize::new(0),
             gone: AtomicBool::new(false),
             done: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -78,7 +75,8 @@ impl Team {
         }
         // SAFETY: a thread leads a team only within `lead`, which holds it.
         let team = unsafe { &*team };
-        if team.gone.load(Ordering::Relaxed) && team.awake.load(Ordering::Relaxed) == 0 {
+        // A team that has lost somebody would be smaller than the pool.
+        if team.gone.load(Ordering::Relaxed) {
             return false;
         }
         // What is shared within a unit of this work goes another way.
@@ -101,6 +99,8 @@ impl Team {
         // SAFETY: only the lifetime changes; helpers read it only while the word is open or they are counted in it, and `Close` waits
         // for both to end.
         let mut draw = unsafe { std::mem::transmute::<Draw<'_>, Draw<'static>>(draw) };
+        // Where the leader itself panicked in the work before, nobody has taken a helper's panic.
+        drop(team.panic.lock().unwrap_or_else(PoisonError::into_inner).take());
         team.draw.store(&raw mut draw, Ordering::Relaxed);
         let next = (team.word.load(Ordering::Relaxed) & !(WORK - 1)).wrapping_add(WORK) | OPEN;
         team.word.store(next, Ordering::Release);
@@ -116,7 +116,6 @@ impl Team {
 
     /// Takes part in the leader's work until the leader is done, or there is none for a while.
     fn help(&self) {
-        self.awake.fetch_add(1, Ordering::Relaxed);
         let (mut last, mut since, mut looks) = (0, Instant::now(), 0usize);
         while !self.done.load(Ordering::Acquire) {
             let word = self.word.load(Ordering::Relaxed);
@@ -145,7 +144,6 @@ impl Team {
                 std::thread::yield_now();
             }
         }
-        self.awake.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
