@@ -226,4 +226,18 @@ mod tests {
         };
         (0..20).for_each(|bad| lead(20, bad));
     }
+
+    #[test]
+    fn panics_of_both_are_told_of_their_own_work_alone() {
+        with_threads(2, || {
+            for _ in 0..200 {
+                Team::lead(1, || {
+                    std::thread::sleep(Duration::from_micros(50));
+                    let run = || parallel(64, &|unit| assert!(unit > 64, "unit {unit}"));
+                    assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+                    rounds(3, 6);
+                });
+            }
+        });
+    }
 }

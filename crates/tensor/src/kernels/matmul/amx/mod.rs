@@ -1,12 +1,14 @@
 //! Products of f32 on the matrix unit of the processor (AMX), which multiplies and adds tiles of bf16.
 //!
 //! An f32 is the sum of three bf16, to the last bit: x = x₀ + x₁ + x₂, each the nearest to what is left. Six of the nine products of
-//! parts are summed; the other three are below 2⁻²³·|x·y| together. The unit runs sixteen times as many multiply-adds as the vectors do, so
-//! a product takes a third of their time, and sums fewer terms one after another, so it is no less exact. (Henry, Tang and Heinecke 2019:
-//! Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations.)
+//! parts are summed; the other three are below 2⁻²³·|x·y| together. The unit runs about sixteen times as many multiply-adds as the vectors
+//! do, so with six of them in the place of one its peak is nearly three times theirs; splitting the operands, and their way from memory, leave
+//! 1.2 to 1.9 times their rate on large products (`benches/README.md`). Fewer terms are summed one after another, so it is no less exact.
+//! (Henry, Tang and Heinecke 2019: Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations.)
 //!
 //! **The order of summation**, which depends on k alone: for 32 k after another, and for the parts (of A and of B) 0·2, 0·1, 1·1, 1·0, 2·0
-//! and 0·0 after another, the first 16 k are summed from zero and the other 16, and their sum is added to C. A product that the planner has
+//! and 0·0 after another, the first 16 k are summed from zero and the other 16, and their sum is added to that of a block of 512 k; C is the
+//! first block, and each later one is added to it. A product that the planner has
 //! [turned](super::MatMul::turned) takes the parts the other way round, so that it has the bits of the one that was asked for.
 //!
 //! The unit takes what is below 2⁻¹²⁶ for zero, and the parts of what is infinite are not. So a row of A, or a column of B, whose largest
@@ -28,9 +30,8 @@ use super::scratch::{Room, with_room};
 use super::{MatMul, Side};
 use crate::kernels::level::Level;
 use crate::kernels::threads;
-use std::mem::MaybeUninit;
-
 use split::{Panel, adjacent_depth, adjacent_sides};
+use std::mem::MaybeUninit;
 use tile::{Panels, Place, Unit, multiply};
 
 /// Rows of A, or columns of B, in a panel: two tiles.
@@ -43,9 +44,9 @@ const TILE: usize = 1024;
 const PART: usize = 2 * TILE;
 /// Bytes of a chunk of a panel: three parts.
 const CHUNK: usize = 3 * PART;
-/// The longest run of k that is copied before it is multiplied, and the longest that is brought together first. Multiples of [`STEP`], so
-/// they change no sum.
-const DEPTH: usize = 1024;
+/// So many k are summed from zero, and then added to C: no sum has more terms than it must. They are copied before they are multiplied.
+const DEPTH: usize = 512;
+/// The longest run of k of a panel without adjacent elements that is brought together at a time. A multiple of [`STEP`], so it changes no sum.
 const RUN: usize = 128;
 /// Bytes of the copy of the rows of a unit of work, for a run of [`DEPTH`]: they stay in the L2 cache.
 const ROWS_BYTES: usize = 768 << 10;
@@ -67,7 +68,7 @@ pub(super) fn takes(p: &MatMul) -> bool {
     if m < 16 || n < 16 || k < 16 {
         return false;
     }
-    // In hundredths of a nanosecond, as measured: multiply-adds, and elements to be copied.
+    // In hundredths of a nanosecond, roughly, as found on one machine: multiply-adds, and elements to be copied.
     let (tall, wide, deep) = (m.next_multiple_of(16), n.next_multiple_of(16), k.next_multiple_of(STEP));
     let copied = m.saturating_add(n);
     let here = (tall.saturating_mul(wide) / 2).saturating_add(copied.saturating_mul(30)).saturating_mul(deep);

@@ -1,6 +1,8 @@
 //! Tiles of C in the registers of the matrix unit: the one place where its instructions stand.
 
+use core::arch::x86_64::{__mmask16, _mm512_add_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps};
 use std::arch::asm;
+use std::mem::MaybeUninit;
 
 use super::{CHUNK, SIDE, TILE};
 use crate::kernels::memory::prefetch;
@@ -75,20 +77,49 @@ pub(super) struct Place {
 pub(super) unsafe fn multiply(_unit: &Unit, p: &Panels, at: &Place) {
     const HALF: usize = SIDE / 2;
     let half = |n: usize| n <= HALF;
-    // SAFETY: promised by the caller; whole tiles are written where they belong, others beside, and copied.
+    // SAFETY: promised by the caller; the first whole tiles are written where they belong, others beside, and copied or added.
     unsafe {
-        if at.rows.is_multiple_of(HALF) && at.cols.is_multiple_of(HALF) {
+        // C comes to the cache while the chunks are multiplied.
+        for row in 0..at.rows {
+            let line = at.c.wrapping_add(row * at.stride);
+            prefetch(line.cast());
+            prefetch(line.wrapping_add(HALF).cast());
+        }
+        if p.first && at.rows.is_multiple_of(HALF) && at.cols.is_multiple_of(HALF) {
             return whole(p, at.c, at.stride, half(at.rows), half(at.cols));
         }
-        let mut beside = Beside([[0.0; SIDE]; SIDE]);
-        if !p.first {
-            for (r, row) in beside.0.iter_mut().enumerate().take(at.rows) {
-                at.c.add(r * at.stride).copy_to_nonoverlapping(row.as_mut_ptr(), at.cols);
+        let mut beside = MaybeUninit::<Beside>::uninit();
+        let from: *mut f32 = beside.as_mut_ptr().cast();
+        whole(p, from, SIDE, half(at.rows), half(at.cols));
+        if p.first {
+            for r in 0..at.rows {
+                at.c.add(r * at.stride).copy_from_nonoverlapping(from.add(r * SIDE), at.cols);
             }
+        } else {
+            add(at, from);
         }
-        whole(p, beside.0.as_mut_ptr().cast(), SIDE, half(at.rows), half(at.cols));
-        for (r, row) in beside.0.iter().enumerate().take(at.rows) {
-            at.c.add(r * at.stride).copy_from_nonoverlapping(row.as_ptr(), at.cols);
+    }
+}
+
+/// Adds what lies beside to C.
+///
+/// # Safety
+/// The level is AMX; C is readable and writable, and `from` readable for its rows and columns.
+#[target_feature(enable = "avx512f")]
+unsafe fn add(at: &Place, from: *const f32) {
+    const LANES: usize = 16;
+    for r in 0..at.rows {
+        for col in (0..at.cols).step_by(LANES) {
+            let lanes = ((1u32 << LANES.min(at.cols - col)) - 1) as __mmask16;
+            // SAFETY: the lanes of the mask lie within the row.
+            unsafe {
+                let to = at.c.add(r * at.stride + col);
+                let sum = _mm512_add_ps(
+                    _mm512_maskz_loadu_ps(lanes, to),
+                    _mm512_maskz_loadu_ps(lanes, from.add(r * SIDE + col)),
+                );
+                _mm512_mask_storeu_ps(to, lanes, sum);
+            }
         }
     }
 }
@@ -101,12 +132,6 @@ struct Beside([[f32; SIDE]; SIDE]);
 /// As for [`multiply`], where C has whole tiles: one or two beside and above each other.
 unsafe fn whole(p: &Panels, c: *mut f32, stride: usize, one_row: bool, one_col: bool) {
     let below = c.wrapping_add(SIDE / 2 * stride);
-    // C comes to the cache while the first chunks are multiplied.
-    for row in 0..if one_row { SIDE / 2 } else { SIDE } {
-        let line = c.wrapping_add(row * stride);
-        prefetch(line.cast());
-        prefetch(line.wrapping_add(SIDE / 2).cast());
-    }
     // SAFETY: promised by the caller.
     unsafe {
         match (one_row, one_col, p.turned) {
@@ -146,13 +171,6 @@ macro_rules! zero {
     (1, 2) => { "tilezero tmm0\n tilezero tmm1\n" };
     (2, 1) => { "tilezero tmm0\n tilezero tmm2\n" };
     (1, 1) => { "tilezero tmm0\n" };
-}
-#[rustfmt::skip]
-macro_rules! load {
-    (2, 2) => { "tileloadd tmm0, [{c} + {stride}]\n tileloadd tmm1, [{c} + {stride} + 64]\n tileloadd tmm2, [{below} + {stride}]\n tileloadd tmm3, [{below} + {stride} + 64]\n" };
-    (1, 2) => { "tileloadd tmm0, [{c} + {stride}]\n tileloadd tmm1, [{c} + {stride} + 64]\n" };
-    (2, 1) => { "tileloadd tmm0, [{c} + {stride}]\n tileloadd tmm2, [{below} + {stride}]\n" };
-    (1, 1) => { "tileloadd tmm0, [{c} + {stride}]\n" };
 }
 #[rustfmt::skip]
 macro_rules! store {
@@ -211,11 +229,6 @@ macro_rules! kernel {
                 asm!(
                     // Not every form has a row below.
                     "/* {below} */",
-                    "test {first:e}, {first:e}",
-                    "jnz 3f",
-                    load!($r, $c),
-                    "jmp 2f",
-                    "3:",
                     zero!($r, $c),
                     "2:",
                     chunk!($r, $c, $order),
@@ -227,7 +240,6 @@ macro_rules! kernel {
                     a = inout(reg) p.a => _,
                     b = inout(reg) p.b => _,
                     chunks = inout(reg) p.chunks => _,
-                    first = in(reg) u32::from(p.first),
                     c = in(reg) c,
                     below = in(reg) below,
                     stride = in(reg) stride,
