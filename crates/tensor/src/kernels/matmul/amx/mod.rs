@@ -3,7 +3,7 @@
 //! An f32 is the sum of three bf16, to the last bit: x = x₀ + x₁ + x₂, each the nearest to what is left. Six of the nine products of
 //! parts are summed; the other three are below 2⁻²³·|x·y| together. The unit runs about sixteen times as many multiply-adds as the vectors
 //! do, so with six of them in the place of one its peak is nearly three times theirs; splitting the operands, and their way from memory, leave
-//! 1.2 to 1.9 times their rate on large products (`benches/README.md`). Fewer terms are summed one after another, so it is no less exact.
+//! 1.1 to 1.8 times their rate on large products (`benches/README.md`). Fewer terms are summed one after another, so it is no less exact.
 //! (Henry, Tang and Heinecke 2019: Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations.)
 //!
 //! **The order of summation**, which depends on k alone: for 32 k after another, and for the parts (of A and of B) 0·2, 0·1, 1·1, 1·0, 2·0
