@@ -3,8 +3,10 @@
 
 mod support;
 
-use support::{assert_close, assert_on_roll};
-use wengert_autograd::Tape;
+use std::collections::BTreeSet;
+
+use support::{assert_close, assert_on_roll, tensors};
+use wengert_autograd::{Tape, Var};
 use wengert_nn::layers::case::Case;
 use wengert_nn::layers::roll;
 use wengert_nn::module::{Module, each, each_mut};
@@ -14,7 +16,10 @@ use wengert_tensor::random::{Key, normal_f64};
 use wengert_tensor::tensor::Tensor;
 
 fn sample(case: &Case, dtype: DType) -> Result<Tensor> {
-    Tensor::from_fn(case.input.clone(), |i| normal_f64(Key::new(11), i as u64))?.cast(dtype)
+    match case.below {
+        Some(bound) => Tensor::from_fn(case.input.clone(), |i| (i * i + 3 * i) as i64 % bound as i64),
+        None => Tensor::from_fn(case.input.clone(), |i| normal_f64(Key::new(11), i as u64))?.cast(dtype),
+    }
 }
 
 #[test]
@@ -27,8 +32,8 @@ fn shapes_are_as_promised() -> Result<()> {
     for case in roll() {
         for tape in [Tape::new(), Tape::training(5u64)] {
             let y = case.layer.forward(tape.input(&sample(&case, DType::F32)?));
-            assert_eq!(y.shape().dims(), case.output, "{}", case.layer.type_name());
-            assert!(!y.value()?.has_nan(), "{}", case.layer.type_name());
+            assert_eq!(y.shape().dims(), case.output, "{}", case.key());
+            assert!(!y.value()?.has_nan(), "{}", case.key());
         }
     }
     Ok(())
@@ -41,7 +46,7 @@ fn names_are_stable_and_both_walks_agree() {
         each(&*case.layer, &mut |path, param| read.push((path.name(), param.id())));
         each_mut(&mut *case.layer, &mut |path, param| written.push((path.name(), param.id())));
         assert_eq!(read, written);
-        assert_eq!(read.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), case.names);
+        assert_eq!(read.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), case.names, "{}", case.key());
     }
 }
 
@@ -57,7 +62,7 @@ fn a_tree_that_is_written_and_read_predicts_the_same() -> Result<()> {
         });
         let mut values = values.into_iter();
         each_mut(&mut *case.layer, &mut |_, param| param.set(values.next().unwrap()).unwrap());
-        assert!(case.layer.predict(&x)?.equals(&before), "{}", case.layer.type_name());
+        assert!(case.layer.predict(&x)?.equals(&before), "{}", case.key());
     }
     Ok(())
 }
@@ -66,7 +71,7 @@ fn a_tree_that_is_written_and_read_predicts_the_same() -> Result<()> {
 #[test]
 fn gradients_reach_every_parameter_and_are_right() -> Result<()> {
     for mut case in roll() {
-        let name = case.layer.type_name();
+        let name = &case.key();
         each_mut(&mut *case.layer, &mut |_, param| {
             let drawn = Tensor::from_fn(param.shape(), |i| 0.5 + 0.3 * normal_f64(Key::new(3), i as u64)).unwrap();
             param.cast(DType::F64).unwrap();
@@ -79,11 +84,14 @@ fn gradients_reach_every_parameter_and_are_right() -> Result<()> {
         let input = tape.input(&x);
         let loss = (case.layer.forward(input) * &mix).sum();
         let gradients = loss.backward();
-        let [dx] = tape.grad(loss, [input]);
-        let mut along = dx.value()?.to_f64_vec().iter().enumerate().map(|(i, g)| g * direction(i)).sum::<f64>();
-        for (name, param) in case.layer.parameters() {
-            let gradient = gradients.get(param.id()).expect(&name).value()?.to_f64_vec();
-            assert!(gradient.iter().any(|g| *g != 0.0), "{name} is not reached");
+        let mut along = 0.0;
+        if case.below.is_none() {
+            let [dx] = tape.grad(loss, [input]);
+            along += dx.value()?.to_f64_vec().iter().enumerate().map(|(i, g)| g * direction(i)).sum::<f64>();
+        }
+        for (part, param) in case.layer.parameters() {
+            let gradient = gradients.get(param.id()).unwrap_or_else(|| panic!("{name}: {part}")).value()?.to_f64_vec();
+            assert!(gradient.iter().any(|g| *g != 0.0), "{name}: {part} is not reached");
             along += gradient.iter().enumerate().map(|(i, g)| g * direction(i)).sum::<f64>();
         }
 
@@ -100,10 +108,70 @@ fn gradients_reach_every_parameter_and_are_right() -> Result<()> {
                 }
             });
             let tape = Tape::training(9u64);
-            (case.layer.forward(tape.input(&moved(&x)?)) * &mix).sum().item::<f64>()
+            let x = if case.below.is_none() { moved(&x)? } else { x.clone() };
+            (case.layer.forward(tape.input(&x)) * &mix).sum().item::<f64>()
         };
         let differences = (at(1e-5)? - at(-1e-5)?) / 2e-5;
         assert_close(along, differences, 1e-7, name);
+    }
+    Ok(())
+}
+
+/// The same weights by the same names give the same outputs, gradients and running values as in the library that the case was taken from.
+#[test]
+fn values_and_gradients_are_those_of_the_reference() -> Result<()> {
+    let reference = tensors("layers");
+    let mut missing = Vec::new();
+    let mut unknown: BTreeSet<&str> = reference.keys().filter_map(|key| key.strip_suffix("/y")).collect();
+    for mut case in roll() {
+        let key = case.key();
+        let given = |part: &str| reference.get(&format!("{key}/{part}"));
+        unknown.remove(&*key);
+        let (Some(x), Some(y)) = (given("x"), given("y")) else {
+            if case.alone.is_none() {
+                missing.push(key);
+            }
+            continue;
+        };
+        assert!(case.alone.is_none(), "{key} has a reference");
+        assert_eq!((x.shape().dims(), y.shape().dims()), (&*case.input, &*case.output), "{key}");
+        each_mut(&mut *case.layer, &mut |path, param| {
+            let value = given(&format!("parameter.{path}")).unwrap_or_else(|| panic!("{key} lacks {path}"));
+            if param.dtype().is_float() {
+                param.cast(DType::F64).unwrap();
+            }
+            param.set(value.clone()).unwrap();
+        });
+        let tape = if given("training").is_some() { Tape::training(1u64) } else { Tape::new() };
+        let input = tape.input(x);
+        let output = case.layer.forward(input);
+        let loss = (output * given("mix").unwrap()).sum();
+        let gradients = loss.backward();
+        agree(&key, "y", output, y)?;
+        if case.below.is_none() {
+            agree(&key, "dx", tape.grad(loss, [input])[0], given("dx").unwrap())?;
+        }
+        for (name, param) in case.layer.parameters() {
+            let ours = gradients.get(param.id()).unwrap_or_else(|| panic!("{key}: no gradient of {name}"));
+            agree(&key, &name, ours, given(&format!("gradient.{name}")).unwrap())?;
+        }
+        for (name, buffer) in case.layer.state() {
+            if let (Some(ours), Some(theirs)) = (tape.updated(buffer.id()), given(&format!("after.{name}"))) {
+                agree(&key, &name, ours, theirs)?;
+            }
+        }
+    }
+    assert!(missing.is_empty(), "without numbers of another library, and without a reason: {missing:?}");
+    assert!(unknown.is_empty(), "on no roll: {unknown:?}");
+    Ok(())
+}
+
+fn agree(case: &str, part: &str, ours: Var<'_>, theirs: &Tensor) -> Result<()> {
+    let ours = ours.value().map_err(|error| error.within(case.to_string()))?;
+    assert_eq!(ours.shape(), theirs.shape(), "{case}, {part}");
+    let scale = theirs.to_f64_vec().iter().fold(1.0, |scale: f64, value| scale.max(value.abs()));
+    for (ours, theirs) in ours.to_f64_vec().iter().zip(theirs.to_f64_vec()) {
+        assert!((ours - theirs).abs() <= 2e-12 * scale, "{case}, {part}: {ours} is not {theirs}");
     }
     Ok(())
 }

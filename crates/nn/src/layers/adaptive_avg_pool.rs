@@ -41,15 +41,8 @@ impl Layer for AdaptiveAvgPool {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: AdaptiveAvgPool, input: &[usize], output: &[usize]| Case {
-        file: "adaptive_avg_pool",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
     vec![
-        case(AdaptiveAvgPool::new(1), &[2, 3, 5, 4], &[2, 3, 1, 1]),
-        case(AdaptiveAvgPool::new([3, 2]), &[2, 1, 5, 4], &[2, 1, 3, 2]),
+        Case::new("adaptive_avg_pool", "one", AdaptiveAvgPool::new(1), [&[2, 3, 5, 4], &[2, 3, 1, 1]], &[]),
+        Case::new("adaptive_avg_pool", "parts", AdaptiveAvgPool::new([3, 2]), [&[2, 1, 5, 4], &[2, 1, 3, 2]], &[]),
     ]
 }

@@ -41,15 +41,8 @@ impl Layer for AdaptiveMaxPool {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: AdaptiveMaxPool, input: &[usize], output: &[usize]| Case {
-        file: "adaptive_max_pool",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
     vec![
-        case(AdaptiveMaxPool::new(2), &[2, 3, 5, 4], &[2, 3, 2, 2]),
-        case(AdaptiveMaxPool::new([3]), &[2, 1, 5], &[2, 1, 3]),
+        Case::new("adaptive_max_pool", "one", AdaptiveMaxPool::new(1), [&[2, 3, 5, 4], &[2, 3, 1, 1]], &[]),
+        Case::new("adaptive_max_pool", "parts", AdaptiveMaxPool::new([3, 2]), [&[2, 1, 5, 4], &[2, 1, 3, 2]], &[]),
     ]
 }

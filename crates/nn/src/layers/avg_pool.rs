@@ -40,16 +40,11 @@ impl Layer for AvgPool {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: AvgPool, input: &[usize], output: &[usize]| Case {
-        file: "avg_pool",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
+    let inside = Pool::new(3).stride(2).padding(1).count_include_pad(false);
+    let ceil = Pool::new(2).ceil_mode(true);
     vec![
-        case(AvgPool::new(2), &[2, 3, 4, 6], &[2, 3, 2, 3]),
-        case(AvgPool::new(Pool::new(3).stride(2).padding(1).count_include_pad(false)), &[2, 1, 5], &[2, 1, 3]),
-        case(AvgPool::new(Pool::new(2).ceil_mode(true)), &[1, 1, 2, 4, 3], &[1, 1, 1, 2, 2]),
+        Case::new("avg_pool", "two", AvgPool::new(2), [&[2, 3, 4, 6], &[2, 3, 2, 3]], &[]),
+        Case::new("avg_pool", "inside", AvgPool::new(inside), [&[2, 1, 5], &[2, 1, 3]], &[]),
+        Case::new("avg_pool", "ceil", AvgPool::new(ceil), [&[1, 1, 2, 4, 3], &[1, 1, 1, 2, 2]], &[]),
     ]
 }

@@ -220,15 +220,18 @@ impl<const AXES: usize> Layer for ConvNd<AXES> {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    fn case<const AXES: usize>(layer: ConvNd<AXES>, input: &[usize], output: &[usize]) -> Case {
+    fn case<const AXES: usize>(name: &'static str, layer: ConvNd<AXES>, shapes: [&[usize]; 2]) -> Case {
         let names: &[&str] = if layer.bias.is_some() { &["weight", "bias"] } else { &["weight"] };
-        Case { file: "conv", layer: Box::new(layer), input: input.to_vec(), output: output.to_vec(), names }
+        Case::new("conv", name, layer, shapes, names)
     }
+    let causal = Conv1d::new(2, 1, 2).padding([(1, 0)]).dilation(1).without_bias();
+    let groups = Conv2d::new(2, 4, [3, 2]).stride([2, 1]).padding(1).groups(2);
+    let reflect = Conv2d::new(1, 2, 3).padding(Padding::Same).pad_mode(PadMode::Reflect);
     vec![
-        case(Conv1d::new(2, 3, 3), &[4, 2, 7], &[4, 3, 5]),
-        case(Conv1d::new(2, 1, 2).padding([(1, 0)]).dilation(1).without_bias(), &[2, 2, 4], &[2, 1, 4]),
-        case(Conv2d::new(2, 4, [3, 2]).stride([2, 1]).padding(1).groups(2), &[2, 2, 5, 4], &[2, 4, 3, 5]),
-        case(Conv2d::new(1, 2, 3).padding(Padding::Same).pad_mode(PadMode::Reflect), &[2, 1, 4, 4], &[2, 2, 4, 4]),
-        case(Conv3d::new(1, 2, 2).bias_init(Init::Ones), &[2, 1, 3, 3, 2], &[2, 2, 2, 2, 1]),
+        case("line", Conv1d::new(2, 3, 3), [&[4, 2, 7], &[4, 3, 5]]),
+        case("causal", causal, [&[2, 2, 4], &[2, 1, 4]]),
+        case("groups", groups, [&[2, 2, 5, 4], &[2, 4, 3, 5]]),
+        case("reflect", reflect, [&[2, 1, 4, 4], &[2, 2, 4, 4]]),
+        case("volume", Conv3d::new(1, 2, 2).bias_init(Init::Ones), [&[2, 1, 3, 3, 2], &[2, 2, 2, 2, 1]]),
     ]
 }

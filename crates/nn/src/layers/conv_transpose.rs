@@ -153,18 +153,16 @@ impl<const AXES: usize> Layer for ConvTransposeNd<AXES> {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    fn case<const AXES: usize>(layer: ConvTransposeNd<AXES>, input: &[usize], output: &[usize]) -> Case {
+    fn case<const AXES: usize>(name: &'static str, layer: ConvTransposeNd<AXES>, shapes: [&[usize]; 2]) -> Case {
         let names: &[&str] = if layer.bias.is_some() { &["weight", "bias"] } else { &["weight"] };
-        Case { file: "conv_transpose", layer: Box::new(layer), input: input.to_vec(), output: output.to_vec(), names }
+        Case::new("conv_transpose", name, layer, shapes, names)
     }
+    let groups = ConvTranspose2d::new(2, 4, 3).stride(2).padding(1).output_padding([1, 0]).groups(2);
+    let same = ConvTranspose2d::new(1, 1, 2).stride(2).padding(Padding::Same);
     vec![
-        case(ConvTranspose1d::new(2, 3, 3), &[4, 2, 5], &[4, 3, 7]),
-        case(
-            ConvTranspose2d::new(2, 4, 3).stride(2).padding(1).output_padding([1, 0]).groups(2),
-            &[2, 2, 3, 2],
-            &[2, 4, 6, 3],
-        ),
-        case(ConvTranspose2d::new(1, 1, 2).stride(2).padding(Padding::Same), &[1, 1, 3, 2], &[1, 1, 6, 4]),
-        case(ConvTranspose3d::new(1, 2, 2).without_bias(), &[2, 1, 2, 1, 2], &[2, 2, 3, 2, 3]),
+        case("line", ConvTranspose1d::new(2, 3, 3), [&[4, 2, 5], &[4, 3, 7]]),
+        case("groups", groups, [&[2, 2, 3, 2], &[2, 4, 6, 3]]),
+        case("same", same, [&[1, 1, 3, 2], &[1, 1, 6, 4]]),
+        case("volume", ConvTranspose3d::new(1, 2, 2).without_bias(), [&[2, 1, 2, 1, 2], &[2, 2, 3, 2, 3]]),
     ]
 }

@@ -115,17 +115,11 @@ impl Layer for Dense {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: Dense, input: &[usize], output: &[usize], names| Case {
-        file: "dense",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names,
-    };
+    let both: &[&str] = &["weight", "bias"];
     vec![
-        case(Dense::new(3, 5), &[4, 3], &[4, 5], &["weight", "bias"]),
-        case(Dense::new(3, 5).without_bias(), &[4, 3], &[4, 5], &["weight"]),
-        case(Dense::new(3, 1), &[2, 4, 3], &[2, 4, 1], &["weight", "bias"]),
-        case(Dense::new(3, 2), &[3], &[2], &["weight", "bias"]),
+        Case::new("dense", "rows", Dense::new(3, 5), [&[4, 3], &[4, 5]], both),
+        Case::new("dense", "without_bias", Dense::new(3, 5).without_bias(), [&[4, 3], &[4, 5]], &["weight"]),
+        Case::new("dense", "rank_3", Dense::new(3, 1), [&[2, 4, 3], &[2, 4, 1]], both),
+        Case::new("dense", "one_example", Dense::new(3, 2), [&[3], &[2]], both),
     ]
 }

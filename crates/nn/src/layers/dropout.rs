@@ -58,6 +58,5 @@ impl Layer for Dropout {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let layer = Box::new(Dropout::new(0.3));
-    vec![Case { file: "dropout", layer, input: vec![4, 3], output: vec![4, 3], names: &[] }]
+    vec![Case::new("dropout", "third", Dropout::new(0.3), [&[4, 3], &[4, 3]], &[]).alone("its mask is its own")]
 }

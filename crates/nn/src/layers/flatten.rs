@@ -30,12 +30,9 @@ impl Layer for Flatten {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |input: &[usize], output: &[usize]| Case {
-        file: "flatten",
-        layer: Box::new(Flatten),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
-    vec![case(&[4, 3, 2], &[4, 6]), case(&[4, 3], &[4, 3]), case(&[4, 2, 3, 2], &[4, 12])]
+    vec![
+        Case::new("flatten", "rank_3", Flatten, [&[4, 3, 2], &[4, 6]], &[]),
+        Case::new("flatten", "rank_2", Flatten, [&[4, 3], &[4, 3]], &[]),
+        Case::new("flatten", "rank_4", Flatten, [&[4, 2, 3, 2], &[4, 12]], &[]),
+    ]
 }

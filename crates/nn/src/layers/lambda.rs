@@ -56,6 +56,6 @@ impl Layer for Lambda {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let layer = Box::new(Lambda::new("Square", |x| x.square()));
-    vec![Case { file: "lambda", layer, input: vec![4, 3], output: vec![4, 3], names: &[] }]
+    let layer = Lambda::new("Square", |x| x.square());
+    vec![Case::new("lambda", "square", layer, [&[4, 3], &[4, 3]], &[]).alone("a function of the user")]
 }

@@ -40,16 +40,10 @@ impl Layer for MaxPool {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: MaxPool, input: &[usize], output: &[usize]| Case {
-        file: "max_pool",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
+    let wide = Pool::new(3).stride(2).padding(1);
     vec![
-        case(MaxPool::new(2), &[2, 3, 4, 6], &[2, 3, 2, 3]),
-        case(MaxPool::new(Pool::new(3).stride(2).padding(1)), &[2, 1, 5], &[2, 1, 3]),
-        case(MaxPool::new([1, 2, 2]), &[1, 1, 2, 4, 3], &[1, 1, 2, 2, 1]),
+        Case::new("max_pool", "two", MaxPool::new(2), [&[2, 3, 4, 6], &[2, 3, 2, 3]], &[]),
+        Case::new("max_pool", "padded", MaxPool::new(wide), [&[2, 1, 5], &[2, 1, 3]], &[]),
+        Case::new("max_pool", "volume", MaxPool::new([1, 2, 2]), [&[1, 1, 2, 4, 3], &[1, 1, 2, 2, 1]], &[]),
     ]
 }

@@ -41,12 +41,5 @@ impl Layer for PixelShuffle {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let case = |layer: PixelShuffle, input: &[usize], output: &[usize]| Case {
-        file: "pixel_shuffle",
-        layer: Box::new(layer),
-        input: input.to_vec(),
-        output: output.to_vec(),
-        names: &[],
-    };
-    vec![case(PixelShuffle::new(2), &[2, 4, 2, 3], &[2, 1, 4, 6])]
+    vec![Case::new("pixel_shuffle", "two", PixelShuffle::new(2), [&[2, 4, 2, 3], &[2, 1, 4, 6]], &[])]
 }

@@ -118,17 +118,10 @@ impl Layer for Standardize {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let data = Tensor::from([[1f32, 5.0, 0.5], [3.0, 5.0, 0.25], [2.0, 5.0, 4.0]]);
-    let layer = Standardize::of(&data).map(|layer| Box::new(layer) as Box<dyn Layer>);
-    layer
-        .into_iter()
-        .map(|layer| Case {
-            file: "standardize",
-            layer,
-            input: vec![4, 3],
-            output: vec![4, 3],
-            names: &["mean", "std"],
-        })
-        .collect()
+    let case = |layer| {
+        Case::new("standardize", "columns", layer, [&[4, 3], &[4, 3]], &["mean", "std"]).alone("tested in its file")
+    };
+    Standardize::of(&data).into_iter().map(case).collect()
 }
 
 #[cfg(test)]

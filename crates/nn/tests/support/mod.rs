@@ -1,8 +1,11 @@
 //! What several tests share.
 #![allow(dead_code, reason = "each test uses its part")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+use safetensors::{Dtype, SafeTensors};
+use wengert_tensor::tensor::Tensor;
 
 /// The rows of a reference file: name and numbers.
 pub(crate) fn reference(file: &str) -> Vec<(String, Vec<f64>)> {
@@ -14,6 +17,30 @@ pub(crate) fn reference(file: &str) -> Vec<(String, Vec<f64>)> {
             (words.next().unwrap().to_string(), words.map(|word| word.parse().unwrap()).collect())
         })
         .collect()
+}
+
+/// The tensors of all reference files whose names start with `family`.
+pub(crate) fn tensors(family: &str) -> BTreeMap<String, Tensor> {
+    let mut all = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().to_string();
+        if !name.starts_with(family) || !name.ends_with(".safetensors") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        for (name, view) in SafeTensors::deserialize(&bytes).unwrap().tensors() {
+            let numbers = view.data().chunks_exact(8).map(|bytes| bytes.try_into().unwrap());
+            let tensor = match view.dtype() {
+                Dtype::I64 => Tensor::new(numbers.map(i64::from_le_bytes).collect::<Vec<_>>(), view.shape()),
+                Dtype::F64 => Tensor::new(numbers.map(f64::from_le_bytes).collect::<Vec<_>>(), view.shape()),
+                dtype => panic!("{name} is {dtype:?}"),
+            };
+            assert!(all.insert(name.clone(), tensor.unwrap()).is_none(), "{name} twice");
+        }
+    }
+    all
 }
 
 /// Every file of a directory of things must be on its roll.
