@@ -1,41 +1,67 @@
 //! `+ - * / %` and `-x`, so that mathematics reads as mathematics. A number or a tensor may stand on either side.
+//! `& | ^ !` join masks, and with `<<` and `>>` bits of whole numbers.
+//!
+//! ```
+//! # use wengert_autograd::Tape;
+//! # use wengert_tensor::tensor::Tensor;
+//! let tape = Tape::new();
+//! let x = tape.input(&Tensor::from([-1f32, 0.5, 2.0]));
+//! let inside = x.gt(0.0) & !x.gt(1.0);
+//! assert_eq!(inside.value()?.to_vec::<bool>()?, [false, true, false]);
+//! # Ok::<(), wengert_tensor::error::Error>(())
+//! ```
 
 use crate::graph::Var;
 use crate::operand::{Like, Operand};
-use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 use wengert_tensor::tensor::Tensor;
 
 macro_rules! operator {
-    ($($trait:ident $method:ident;)+) => {$(
+    ($($trait:ident $method:ident = $op:ident;)+) => {$(
         impl<'t, R: Operand<'t>> $trait<R> for Var<'t> {
             type Output = Var<'t>;
 
             #[track_caller]
             fn $method(self, other: R) -> Var<'t> {
-                Var::$method(self, other)
+                Var::$op(self, other)
             }
         }
 
-        operator!(left $trait $method: f64, f32, i32, i64, &Tensor, Tensor);
+        operator!(left $trait $method $op: f64, f32, i32, i64, &Tensor, Tensor);
     )+};
-    (left $trait:ident $method:ident: $($left:ty),+) => {$(
+    (left $trait:ident $method:ident $op:ident: $($left:ty),+) => {$(
         impl<'t> $trait<Var<'t>> for $left {
             type Output = Var<'t>;
 
             #[track_caller]
             fn $method(self, other: Var<'t>) -> Var<'t> {
-                Var::$method(self.into_var(other.tape(), Like::of(other)), other)
+                Var::$op(self.into_var(other.tape(), Like::of(other)), other)
             }
         }
     )+};
 }
 
 operator! {
-    Add add;
-    Sub sub;
-    Mul mul;
-    Div div;
-    Rem rem;
+    Add add = add;
+    Sub sub = sub;
+    Mul mul = mul;
+    Div div = div;
+    Rem rem = rem;
+    BitAnd bitand = and;
+    BitOr bitor = or;
+    BitXor bitxor = xor;
+    Shl shl = shift_left;
+    Shr shr = shift_right;
+}
+
+/// `!mask`, and the bits that a whole number lacks.
+impl<'t> Not for Var<'t> {
+    type Output = Var<'t>;
+
+    #[track_caller]
+    fn not(self) -> Var<'t> {
+        self.bitwise_not()
+    }
 }
 
 impl<'t> Neg for Var<'t> {
