@@ -69,3 +69,78 @@ fn by_hand_walks_downhill() {
     let losses: Vec<f64> = text.lines().filter_map(|line| line.split("loss").nth(1)?.trim().parse().ok()).collect();
     assert!(losses.len() > 2 && losses.windows(2).all(|pair| pair[1] < pair[0]), "{text}");
 }
+
+/// The number that follows `before` in what an example said.
+fn number_after(text: &str, before: &str) -> f64 {
+    let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no `{before}` in\n{text}"));
+    let number = rest.split_whitespace().next().unwrap().trim_end_matches([',', ';']);
+    number.parse().unwrap_or_else(|_| panic!("`{number}` after `{before}` in\n{text}"))
+}
+
+fn drawn(picture: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join(picture);
+    assert!(path.exists(), "{picture} was not drawn");
+}
+
+#[test]
+fn heat_is_that_of_the_solution_on_paper() {
+    let text = output_of("heat", &[]);
+    assert!(number_after(&text, "largest ") < 1e-3, "{text}");
+    drawn("heat/temperature.svg");
+}
+
+#[test]
+fn maml_adapts_in_one_step() {
+    let text = output_of("maml", &[]);
+    let learned = number_after(text.split("learned").nth(1).unwrap(), "→ ");
+    let fresh = number_after(text.split("fresh").nth(1).unwrap(), "→ ");
+    assert!(learned < 1.0 && fresh > 3.0, "{text}");
+    drawn("maml/wave.svg");
+}
+
+#[test]
+fn neural_ode_finds_the_law() {
+    let text = output_of("neural_ode", &[]);
+    assert!(number_after(&text, "from its start alone: mean distance ") < 0.1, "{text}");
+    drawn("neural_ode/path.svg");
+}
+
+#[test]
+fn private_learning_reads_digits() {
+    let text = output_of("private", &[]);
+    assert!(number_after(&text, "noise 0: ") > 94.0 && number_after(&text, "noise 1: ") > 92.0, "{text}");
+    assert!(
+        (5.0..20.0).contains(&text.split("e^").nth(2).unwrap().trim().split('\n').next().unwrap().parse().unwrap())
+    );
+    drawn("private/accuracy.svg");
+}
+
+#[test]
+fn karate_club_splits() {
+    let text = output_of("karate", &[]);
+    let right: usize = text.split(" of 34 members").next().unwrap().split_whitespace().last().unwrap().parse().unwrap();
+    assert!(right >= 31, "{text}");
+    drawn("karate/club.svg");
+}
+
+#[test]
+fn equilibrium_tells_the_arms_apart() {
+    let text = output_of("equilibrium", &[]);
+    assert!(text.contains("derivatives compared") && number_after(&text, "epoch 150  loss ") < 0.05, "{text}");
+    drawn("equilibrium/spiral.svg");
+}
+
+#[test]
+fn cartpole_balances() {
+    let text = output_of("cartpole", &[]);
+    assert!(number_after(&text, "balances for ") >= 195.0, "{text}");
+    drawn("cartpole/steps.svg");
+}
+
+#[test]
+fn flow_is_a_density() {
+    let text = output_of("flow", &[]);
+    assert!((number_after(&text, "integral ") - 1.0).abs() < 0.02, "{text}");
+    assert!(number_after(&text, "step 1999  −log p per sample ") < 0.95, "{text}");
+    drawn("flow/density.svg");
+}
