@@ -144,3 +144,32 @@ fn flow_is_a_density() {
     assert!(number_after(&text, "step 1999  −log p per sample ") < 0.95, "{text}");
     drawn("flow/density.svg");
 }
+
+#[test]
+fn spectrum_agrees_with_power_iteration() {
+    let text = output_of("spectrum", &[]);
+    let lanczos = number_after(text.split("after training").nth(1).unwrap(), "the steepest ");
+    assert!((lanczos - number_after(&text, "power iteration finds ")).abs() < 2e-3, "{text}");
+    drawn("spectrum/spectrum.svg");
+}
+
+#[test]
+fn iris_flowers_are_named() {
+    let text = output_of("iris", &[]);
+    assert!(number_after(&text, "in all: ") > 94.0, "{text}");
+    drawn("iris/confusion.svg");
+}
+
+#[test]
+fn swirl_comes_out_of_noise() {
+    let text = output_of("swirl", &[]);
+    assert!(number_after(&text, "points lie ") < 0.06, "{text}");
+    drawn("swirl/points.svg");
+}
+
+#[test]
+fn vae_draws_digits() {
+    let text = output_of("vae", &[]);
+    assert!(number_after(&text, "drawing ") < 24.0 && number_after(&text, "distance ") > 1.0, "{text}");
+    drawn("vae/plane.svg");
+}

@@ -1,4 +1,5 @@
-//! `+ - * / %` and `-x`, so that mathematics reads as mathematics. A number or a tensor may stand on either side.
+//! `+ - * / %` and `-x`, so that mathematics reads as mathematics. A number or a tensor may stand on either side; on the left side numbers
+//! are f64 or i64, so that the type of `(1.0 - x).sqrt()` is known (an f32 `a` is `f64::from(a)` there).
 //! `& | ^ !` join masks, and with `<<` and `>>` bits of whole numbers.
 //!
 //! ```
@@ -27,7 +28,7 @@ macro_rules! operator {
             }
         }
 
-        operator!(left $trait $method $op: f64, f32, i32, i64, &Tensor, Tensor);
+        operator!(left $trait $method $op: f64, i64, &Tensor, Tensor);
     )+};
     (left $trait:ident $method:ident $op:ident: $($left:ty),+) => {$(
         impl<'t> $trait<Var<'t>> for $left {
