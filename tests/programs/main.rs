@@ -5,5 +5,6 @@ mod by_hand;
 mod derivatives;
 mod first_network;
 mod own_layer;
+mod readme;
 mod transforms;
 mod went_wrong;
