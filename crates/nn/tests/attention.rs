@@ -77,7 +77,7 @@ fn generated(
         (cache, start) = (kept, start + count);
         parts.push(y);
     }
-    assert_eq!(cache.len()?, start);
+    assert_eq!(cache.tokens()?, start);
     let tape = Tape::new();
     let parts: Vec<Var<'_>> = parts.iter().map(|part| tape.input(part)).collect();
     tape.concat(&parts, 1).value()
@@ -108,18 +108,17 @@ fn steps_of_a_stack_are_its_whole() -> Result<()> {
     let steps = generated(&x, encoder.cache(2, 7)?, &[2, 1, 1, 1], |x, cache| encoder.step(x, cache))?;
     close(&steps, &encoder.predict(&x)?, "encoder");
 
-    let decoder = in_f64(TransformerDecoder::new(TransformerDecoderLayer::new(8, 2).hidden(12), 2).with_norm());
+    let layer = TransformerDecoderLayer::new(8, 2).hidden(12).self_attention(|a| a.causal().alibi());
+    let layer = layer.cross_attention(|a| a.rotary(RotaryEmbedding::new()).alibi());
+    let decoder = in_f64(TransformerDecoder::new(layer, 2).with_norm());
     let tape = Tape::new();
     let lengths = Tensor::from([4i64, 2]);
-    let whole = decoder.decode(
-        tape.input(&x),
-        tape.input(&memory),
-        Masks::new().causal(),
-        Masks::new().lengths(tape.input(&lengths)),
-    );
+    let whole =
+        decoder.decode(tape.input(&x), tape.input(&memory), Masks::new(), Masks::new().lengths(tape.input(&lengths)));
+    let remembered = tape.eval(decoder.remember(tape.input(&memory)))?;
     let steps = generated(&x, decoder.cache(2, 5)?, &[1; 5], |x, cache| {
         let tape = x.tape();
-        decoder.step(x, tape.input(&memory), cache, Masks::new().lengths(tape.input(&lengths)))
+        decoder.step(x, &remembered.on(tape), cache, Masks::new().lengths(tape.input(&lengths)))
     })?;
     close(&steps, &whole.value()?, "decoder");
     Ok(())
@@ -507,7 +506,7 @@ fn inputs_and_masks_that_do_not_fit_say_what_would() {
             let other = t.full([5, 3, 8], 0.5, DType::F32);
             a.attend(x, other, other, Masks::new())
         }),
-        &["different batches"],
+        &["beside a batch [2, 3, 8]"],
     );
     has(
         &say(|a, x, t| a.attend(x, x, x, Masks::new().mask(t.full([3, 4], 1.0, DType::Bool)))),
@@ -553,6 +552,22 @@ fn steps_that_do_not_fit_say_why() -> Result<()> {
     let tape = Tape::new();
     let wrong = tape.eval(stack.step(tape.full([1, 1, 8], 0.5, DType::F32), cache.on(&tape))).unwrap_err().to_string();
     has(&wrong, &["a cache of 1 layers for 2"]);
+    let decoder = TransformerDecoder::new(TransformerDecoderLayer::new(8, 2).hidden(8), 2);
+    let tape = Tape::new();
+    let cache = decoder.cache(1, 2)?;
+    let memory = tape.eval(decoder.remember(tape.full([1, 3, 8], 0.5, DType::F32)))?;
+    let say = |memory: &KvCache, batch: usize| {
+        let tape = Tape::new();
+        let x = tape.full([batch, 1, 8], 0.5, DType::F32);
+        tape.eval(decoder.step(x, &memory.on(&tape), cache.on(&tape), Masks::new())).unwrap_err().to_string()
+    };
+    has(&say(&memory.layer(0).unwrap(), 1), &["a memory of 1 layers for 2", "`remember`"]);
+    has(&say(&memory, 2), &["a cache [1, 2, 2, 4] f32 for [2, 2, 1, 4] f32"]);
+    let other = two.recall(tape.full([2, 1, 8], 0.5, DType::F32), &memory.layer(0).unwrap().on(&tape), Masks::new());
+    has(&other.value().unwrap_err().to_string(), &["queries [2, 1, 8] for a memory that takes [1, queries, 8]"]);
+    let tape = Tape::new();
+    let features = tape.eval(decoder.remember(tape.full([1, 3, 6], 0.5, DType::F32))).unwrap_err().to_string();
+    has(&features, &["keys of 8 features, not 6"]);
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub fn alibi_slopes(heads: usize) -> Vec<f64> {
 /// |---|---|---|
 /// | queries | `[queries]`, their positions | i64 |
 /// | keys | `[keys]`, their positions | i64 |
-/// | bias | `[heads, queries, keys]` | f64 |
+/// | bias | `[heads, queries, keys]` | float |
 ///
 /// For causal attention, where no key is behind its query, this is the bias of the paper. [`Attention::alibi`] adds it.
 ///
@@ -43,13 +43,13 @@ pub fn alibi_slopes(heads: usize) -> Vec<f64> {
 /// # fn main() -> wengert_tensor::error::Result<()> {
 /// let tape = Tape::new();
 /// let positions = tape.iota([2], 0, DType::I64);
-/// let bias = alibi_bias(2, positions, positions).value()?;
+/// let bias = alibi_bias(2, positions, positions, DType::F64).value()?;
 /// assert_eq!(bias.to_vec::<f64>()?, [0.0, -0.0625, -0.0625, 0.0, 0.0, -0.00390625, -0.00390625, 0.0]);
 /// # Ok(())
 /// # }
 /// ```
 #[track_caller]
-pub fn alibi_bias<'t>(heads: usize, queries: Var<'t>, keys: Var<'t>) -> Var<'t> {
+pub fn alibi_bias<'t>(heads: usize, queries: Var<'t>, keys: Var<'t>, dtype: DType) -> Var<'t> {
     let tape = queries.tape();
     let refused = |error: Error| tape.reject("alibi_bias", &[("queries", queries), ("keys", keys)], error);
     if queries.rank() != 1 || keys.rank() != 1 {
@@ -58,9 +58,12 @@ pub fn alibi_bias<'t>(heads: usize, queries: Var<'t>, keys: Var<'t>) -> Var<'t> 
     if heads == 0 {
         return refused(Error::value("no heads").help("there is a slope for each head"));
     }
-    match Tensor::new(alibi_slopes(heads), [heads, 1, 1]) {
+    if !dtype.is_float() {
+        return refused(Error::dtype(format!("a bias is a float, not {dtype}")));
+    }
+    match Tensor::new(alibi_slopes(heads), [heads, 1, 1]).and_then(|slopes| slopes.cast(dtype)) {
         Ok(slopes) => {
-            let distance = (queries.unsqueeze(-1) - keys.unsqueeze(0)).cast(DType::F64).abs();
+            let distance = (queries.unsqueeze(-1) - keys.unsqueeze(0)).cast(dtype).abs();
             // Without a distance there is no bias, and none is 0, not −0.
             distance.unsqueeze(0) * -tape.input(&slopes) + 0.0
         }

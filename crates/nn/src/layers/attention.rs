@@ -245,7 +245,7 @@ impl<'t> Attention<'t> {
             return scores;
         }
         let (queries, keys) = self.positions(scores);
-        let bias = alibi::alibi_bias(scores.dim(-3), queries, keys).cast(scores.dtype());
+        let bias = alibi::alibi_bias(scores.dim(-3), queries, keys, scores.dtype());
         scores + if self.placeless == 0 { bias } else { bias.select(self.placed(scores), 0.0) }
     }
 
@@ -353,15 +353,17 @@ fn fit(query: Var<'_>, key: Var<'_>, value: Var<'_>) -> Result<Option<usize>> {
     if keys != values {
         return Err(Error::shape(format!("{keys} keys and {values} values")).help("each key has one value"));
     }
-    if let ([q_lead @ .., heads], [k_lead @ .., shared], [v_lead @ .., also]) = (q_batch, k_batch, v_batch) {
-        if shared == also && heads > shared && !q_lead.is_empty() && !k_lead.is_empty() && !v_lead.is_empty() {
-            together(&[q_lead, k_lead, v_lead])?;
-            return match heads.checked_rem(*shared) == Some(0) {
-                true => Ok(Some(*shared)),
-                false => Err(Error::shape(format!("{heads} heads of queries for {shared} of keys"))
-                    .help("the number of key heads divides that of the query heads")),
-            };
-        }
+    if let ([q_lead @ .., heads], [k_lead @ .., shared], [v_lead @ .., also]) = (q_batch, k_batch, v_batch)
+        && shared == also
+        && heads > shared
+        && ![q_lead, k_lead, v_lead].contains(&&[][..])
+    {
+        together(&[q_lead, k_lead, v_lead])?;
+        return match heads.checked_rem(*shared) == Some(0) {
+            true => Ok(Some(*shared)),
+            false => Err(Error::shape(format!("{heads} heads of queries for {shared} of keys"))
+                .help("the number of key heads divides that of the query heads")),
+        };
     }
     together(&[q_batch, k_batch, v_batch]).map(|()| None)
 }

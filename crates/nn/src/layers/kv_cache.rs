@@ -39,7 +39,7 @@ const NAME: &str = "KvCache";
 ///     assert_eq!(y.shape().dims(), [1, 1, 8]);
 ///     cache = next;
 /// }
-/// assert_eq!(cache.len()?, 3);
+/// assert_eq!(cache.tokens()?, 3);
 /// # Ok(())
 /// # }
 /// ```
@@ -77,7 +77,7 @@ impl KvCache<Tensor> {
     ///
     /// # Errors
     /// None, for a cache that a step gave.
-    pub fn len(&self) -> Result<usize> {
+    pub fn tokens(&self) -> Result<usize> {
         Ok(usize::try_from(self.length.item::<i64>()?).unwrap_or(0))
     }
 
@@ -92,7 +92,7 @@ impl KvCache<Tensor> {
     /// # Errors
     /// More tokens than it holds.
     pub fn truncated(&self, length: usize) -> Result<KvCache> {
-        let held = self.len()?;
+        let held = self.tokens()?;
         if length > held {
             return Err(Error::value(format!("the first {length} of {held} tokens")).op(NAME));
         }
@@ -127,6 +127,13 @@ impl<V: Clone> KvCache<V> {
 }
 
 impl<'t> KvCache<Var<'t>> {
+    /// Keys and values of one layer, as many as there is room for.
+    #[track_caller]
+    pub(super) fn full(keys: Var<'t>, values: Var<'t>) -> KvCache<Var<'t>> {
+        let count = keys.shape().dims().iter().rev().nth(1).copied().unwrap_or(0);
+        KvCache { layers: vec![[keys, values]], length: keys.tape().scalar(count as f64, DType::I64) }
+    }
+
     /// The keys and values `[batch, kv_heads, capacity, features]` of the first layer, with room at the end.
     pub fn keys_and_values(&self) -> Option<[Var<'t>; 2]> {
         self.layers.first().copied()
@@ -191,7 +198,7 @@ impl<'t> Vars<'t> for KvCache<Var<'t>> {
 
 impl fmt::Display for KvCache<Tensor> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let length = self.len().map_err(|_| fmt::Error)?;
+        let length = self.tokens().map_err(|_| fmt::Error)?;
         write!(f, "KvCache of {} layers: {length} of {} tokens", self.layers.len(), self.capacity())
     }
 }
@@ -244,7 +251,7 @@ mod tests {
         for value in [1.0, 2.0] {
             cache = step(&cache, value)?;
         }
-        assert_eq!((cache.len()?, cache.capacity(), cache.layers()), (2, 2, 1));
+        assert_eq!((cache.tokens()?, cache.capacity(), cache.layers()), (2, 2, 1));
         let error = step(&cache, 3.0).unwrap_err().to_string();
         assert!(error.contains("position in a KvCache 2") && error.contains("outside 0..2"), "{error}");
         let back = step(&cache.truncated(1)?, 4.0)?;

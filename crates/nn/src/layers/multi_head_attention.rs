@@ -1,10 +1,12 @@
 //! Multi-head attention: several attentions side by side, each to projections of its own.
 
+use std::ops::Range;
 use std::panic::Location;
 
-use wengert_autograd::Var;
+use wengert_autograd::{Tape, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::shape::Shape;
 
 use super::attention::{Attention, Masks};
 use super::case::{Applied, Case};
@@ -283,22 +285,71 @@ impl MultiHeadAttention {
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
         let _scope = tape.scope(NAME);
+        self.touch(tape);
         let inputs = [query, key, value];
-        // A fault of the weights is told before one of the input.
-        let weights = self.weights(inputs);
         if let Err(error) = self.fit(inputs) {
             let none = tape.reject(NAME, &[("query", query), ("key", key), ("value", value)], error);
             return (none, none);
         }
         let single = query.rank() == 2;
+        let same = key.id() == query.id() && value.id() == query.id();
         let inputs = if single { inputs.map(|x| x.unsqueeze(0)) } else { inputs };
-        let [q, k, v] = self.project(inputs, weights);
-        let [q, k] = match &self.rotary {
-            Some(rotary) => [q, k].map(|x| rotary.forward(x)),
-            None => [q, k],
+        let [q, k, v] = match (&self.in_proj_weight, inputs) {
+            (Some(_), [x, ..]) if same => self.project_all(x),
+            (_, [q, k, v]) => [self.project(0, q), self.project(1, k), self.project(2, v)],
         };
+        let [q, k] = [q, k].map(|x| self.turned(x, None));
         let (y, weights) = self.look(q, k, v, self.options(), masks);
         if single { (y.squeeze(0), weights.squeeze(0)) } else { (y, weights) }
+    }
+
+    /// The keys and values of a memory, projected once for many queries: [`recall`](MultiHeadAttention::recall) looks at
+    /// them. `key` and `value` are those of [`attend`](MultiHeadAttention::attend), with the axis of the batch.
+    #[track_caller]
+    pub fn remember<'t>(&self, key: Var<'t>, value: Var<'t>) -> KvCache<Var<'t>> {
+        let tape = key.tape();
+        let _scope = tape.scope(NAME);
+        self.touch(tape);
+        if let Err(error) = self.fit_memory(key, value) {
+            let none = tape.reject(NAME, &[("key", key), ("value", value)], error);
+            return KvCache::full(none, none);
+        }
+        KvCache::full(self.turned(self.project(1, key), None), self.project(2, value))
+    }
+
+    /// What each query `[batch, queries, features]` finds in a memory that was [remembered](MultiHeadAttention::remember).
+    #[track_caller]
+    pub fn recall<'t>(&self, query: Var<'t>, memory: &KvCache<Var<'t>>, masks: Masks<'t>) -> Var<'t> {
+        self.recall_from(query, memory, masks, None)
+    }
+
+    /// As [`recall`](MultiHeadAttention::recall), where the first query stands beside this key.
+    #[track_caller]
+    pub(super) fn recall_from<'t>(
+        &self,
+        query: Var<'t>,
+        memory: &KvCache<Var<'t>>,
+        masks: Masks<'t>,
+        start: Option<Var<'t>>,
+    ) -> Var<'t> {
+        let tape = query.tape();
+        let _scope = tape.scope(NAME);
+        self.touch(tape);
+        let (layers, shape) = (memory.layers(), query.shape());
+        let Some([keys, values]) = memory.keys_and_values().filter(|_| layers == 1) else {
+            let error = Error::state(format!("a memory of {layers} layers for one"));
+            return tape.reject(NAME, &[("query", query)], error.help("`remember` of the layer makes one"));
+        };
+        if shape.rank() != 3 || shape.last() != Some(&self.made.features) || shape.first() != keys.shape().first() {
+            let fits = format!("[{}, queries, {}]", keys.shape().first().copied().unwrap_or(0), self.made.features);
+            let error = Error::shape(format!("queries {shape} for a memory that takes {fits}"));
+            return tape.reject(NAME, &[("query", query), ("memory", keys)], error);
+        }
+        let options = match start {
+            Some(start) => self.options().offset(start),
+            None => self.options(),
+        };
+        self.look(self.turned(self.project(0, query), start), keys, values, options, masks).0
     }
 
     /// An empty cache with room for so many tokens of each example.
@@ -329,7 +380,7 @@ impl MultiHeadAttention {
     ) -> (Var<'t>, KvCache<Var<'t>>) {
         let tape = x.tape();
         let _scope = tape.scope(NAME);
-        let weights = self.weights([x; 3]);
+        self.touch(tape);
         let refused = |error: Error| (tape.reject(NAME, &[("input", x)], error), cache.clone());
         if let Err(error) = self.fit([x; 3]) {
             return refused(error);
@@ -337,17 +388,14 @@ impl MultiHeadAttention {
         if x.rank() != 3 {
             return refused(Error::shape(format!("a step takes [batch, tokens, features], not {}", x.shape())));
         }
-        let [q, k, v] = self.project([x; 3], weights);
         let start = cache.length();
-        let [q, k] = match &self.rotary {
-            Some(rotary) => {
-                let positions = tape.iota([x.dim(1)], 0, DType::I64) + start;
-                [q, k].map(|x| rotary.rotate(x, positions))
-            }
-            None => [q, k],
+        let [q, k, v] = match self.in_proj_weight {
+            Some(_) => self.project_all(x),
+            None => [self.project(0, x), self.project(1, x), self.project(2, x)],
         };
+        let [q, k] = [q, k].map(|x| self.turned(x, Some(start)));
         let cache = cache.append(k, v);
-        let Some([keys, values]) = cache.keys_and_values() else { return (tape.reject(NAME, &[], no_layer()), cache) };
+        let Some([keys, values]) = cache.keys_and_values() else { return refused(Error::state("a cache of 0 layers")) };
         let (y, _) = self.look(q, keys, values, self.options().causal().offset(start), masks);
         (y, cache)
     }
@@ -409,74 +457,76 @@ impl MultiHeadAttention {
         (k, v)
     }
 
-    /// The weights of the three projections on the tape: one for all where they meet the same input.
+    /// A fault of the weights is told before one of the input.
     #[track_caller]
-    fn weights<'t>(&self, [q, k, v]: [Var<'t>; 3]) -> Vec<(Var<'t>, Option<Var<'t>>)> {
-        let tape = q.tape();
-        let bias = self.in_proj_bias.as_ref().map(|bias| bias.on(tape));
-        let [rows, kv_rows] = self.made.rows().unwrap_or([0; 2]);
-        let cuts = [0..rows, rows..rows + kv_rows, rows + kv_rows..rows + 2 * kv_rows];
-        let biases = cuts.clone().map(|cut| bias.map(|bias| bias.slice(0, cut)));
-        let apart = [&self.q_proj_weight, &self.k_proj_weight, &self.v_proj_weight];
-        match &self.in_proj_weight {
-            Some(weight) if q.id() == k.id() && q.id() == v.id() => vec![(weight.on(tape), bias)],
-            Some(weight) => {
-                let weight = weight.on(tape);
-                cuts.map(|cut| weight.slice(0, cut)).into_iter().zip(biases).collect()
-            }
-            None => apart.into_iter().flatten().map(|weight| weight.on(tape)).zip(biases).collect(),
+    fn touch(&self, tape: &Tape) {
+        for weight in self.in_proj_weight.iter().chain(&self.q_proj_weight) {
+            weight.on(tape);
         }
     }
 
-    /// The heads of queries, keys and values, `[batch, heads, positions, features]`.
+    /// The heads of queries, keys and values that are all made of `x`, `[batch, heads, positions, features]`.
     #[track_caller]
-    fn project<'t>(&self, inputs: [Var<'t>; 3], weights: Vec<(Var<'t>, Option<Var<'t>>)>) -> [Var<'t>; 3] {
-        let linear = |x: Var<'t>, (weight, bias): (Var<'t>, Option<Var<'t>>)| {
-            let y = x.matmul(weight.t());
-            bias.map_or(y, |bias| y + bias)
+    fn project_all<'t>(&self, x: Var<'t>) -> [Var<'t>; 3] {
+        let weight = self.in_proj_weight.as_ref().map(|weight| weight.on(x.tape()));
+        let y = linear(x, weight, self.in_proj_bias.as_ref().map(|bias| bias.on(x.tape())));
+        self.cuts().map(|cut| self.split(y.slice(-1, cut)))
+    }
+
+    /// The heads of queries (0), keys (1) or values (2).
+    #[track_caller]
+    fn project<'t>(&self, part: usize, x: Var<'t>) -> Var<'t> {
+        let tape = x.tape();
+        let cut = self.cuts().get(part).cloned().unwrap_or(0..0);
+        let apart = [&self.q_proj_weight, &self.k_proj_weight, &self.v_proj_weight];
+        let weight = match &self.in_proj_weight {
+            Some(weight) => Some(weight.on(tape).slice(0, cut.clone())),
+            None => apart.get(part).copied().and_then(Option::as_ref).map(|weight| weight.on(tape)),
         };
+        let bias = self.in_proj_bias.as_ref().map(|bias| bias.on(tape).slice(0, cut));
+        self.split(linear(x, weight, bias))
+    }
+
+    /// Which rows of the projections are those of queries, keys and values.
+    fn cuts(&self) -> [Range<usize>; 3] {
         let [rows, kv_rows] = self.made.rows().unwrap_or([0; 2]);
-        let [q, k, v] = inputs;
-        let parts = match weights[..] {
-            [all] => {
-                let y = linear(q, all);
-                [y.slice(-1, 0..rows), y.slice(-1, rows..rows + kv_rows), y.slice(-1, rows + kv_rows..)]
-            }
-            [wq, wk, wv] => [linear(q, wq), linear(k, wk), linear(v, wv)],
-            // The constructors make one or three.
-            _ => inputs,
-        };
+        [0..rows, rows..rows + kv_rows, rows + kv_rows..rows + 2 * kv_rows]
+    }
+
+    /// `[batch, positions, heads · features]` as `[batch, heads, positions, features]`.
+    #[track_caller]
+    fn split<'t>(&self, x: Var<'t>) -> Var<'t> {
         let head = self.made.sizes().unwrap_or(0).max(1);
-        parts.map(|x| x.reshape([x.dim(0), x.dim(1), x.dim(2) / head, head]).transpose(1, 2))
+        x.reshape([x.dim(0), x.dim(1), x.dim(2) / head, head]).transpose(1, 2)
+    }
+
+    /// Queries or keys, turned as their positions say, which count from `start`.
+    #[track_caller]
+    fn turned<'t>(&self, x: Var<'t>, start: Option<Var<'t>>) -> Var<'t> {
+        match (&self.rotary, start) {
+            (Some(rotary), Some(start)) => rotary.rotate(x, x.tape().iota([x.dim(-2)], 0, DType::I64) + start),
+            (Some(rotary), None) => rotary.forward(x),
+            (None, _) => x,
+        }
     }
 
     /// Whether queries, keys and values fit the layer and each other.
-    fn fit(&self, inputs: [Var<'_>; 3]) -> Result<()> {
-        let [q, k, v] = inputs.map(|x| x.shape());
-        let [key_features, value_features] = self.made.apart.unwrap_or([self.made.features; 2]);
-        let named = [("queries", &q, self.made.features), ("keys", &k, key_features), ("values", &v, value_features)];
-        for (what, shape, features) in named {
-            if ![2, 3].contains(&shape.rank()) || shape.rank() != q.rank() {
-                let error = Error::shape(format!("{what} are [batch, positions, features], not {shape}"));
-                return Err(
-                    error.help("queries, keys and values have the same axes; one example may go without `batch`")
-                );
-            }
-            if shape.last() != Some(&features) {
-                let given = shape.last().copied().unwrap_or(0);
-                return Err(Error::shape(format!("takes {what} of {features} features, not {given}")));
-            }
+    fn fit(&self, [query, key, value]: [Var<'_>; 3]) -> Result<()> {
+        let [keys, values] = self.made.apart.unwrap_or([self.made.features; 2]);
+        fit_together(&[
+            ("queries", query.shape(), self.made.features),
+            ("keys", key.shape(), keys),
+            ("values", value.shape(), values),
+        ])
+    }
+
+    /// Whether keys and values of a batch fit the layer and each other.
+    fn fit_memory(&self, key: Var<'_>, value: Var<'_>) -> Result<()> {
+        let [keys, values] = self.made.apart.unwrap_or([self.made.features; 2]);
+        match key.rank() {
+            3 => fit_together(&[("keys", key.shape(), keys), ("values", value.shape(), values)]),
+            _ => Err(Error::shape(format!("keys are [batch, positions, features], not {}", key.shape()))),
         }
-        let lead = |rank: usize| rank.saturating_sub(2);
-        let batch =
-            |shape: &wengert_tensor::shape::Shape| shape.dims().get(..lead(shape.rank())).map(<[usize]>::to_vec);
-        if batch(&q) != batch(&k) || batch(&k) != batch(&v) {
-            return Err(Error::shape(format!("queries {q}, keys {k} and values {v} of different batches")));
-        }
-        if k.dims().iter().rev().nth(1) != v.dims().iter().rev().nth(1) {
-            return Err(Error::shape(format!("keys {k} and values {v}")).help("each key has one value"));
-        }
-        Ok(())
     }
 
     /// The layer with the weights that its settings ask for.
@@ -517,8 +567,38 @@ impl MultiHeadAttention {
     }
 }
 
-fn no_layer() -> Error {
-    Error::state("a cache without a layer").help("`cache` of the layer makes one")
+/// Whether shapes have the features that are wanted, and fit each other. The last two are keys and values.
+fn fit_together(named: &[(&str, Shape, usize)]) -> Result<()> {
+    let Some((_, first, _)) = named.first() else { return Ok(()) };
+    let mut counts = Vec::new();
+    for (what, shape, features) in named {
+        match (shape.dims(), first.dims()) {
+            (&[n, given], &[_, _]) | (&[_, n, given], &[_, _, _]) if given == *features => counts.push(n),
+            (&[_, given], &[_, _]) | (&[_, _, given], &[_, _, _]) => {
+                return Err(Error::shape(format!("takes {what} of {features} features, not {given}")));
+            }
+            _ => {
+                let error = Error::shape(format!("{what} are [batch, positions, features], not {shape}"));
+                return Err(error.help("all have the same axes; one example may go without `batch`"));
+            }
+        }
+        if shape.rank() == 3 && shape.first() != first.first() {
+            return Err(Error::shape(format!("{what} {shape} beside a batch {first}")).help("of as many examples"));
+        }
+    }
+    match counts[..] {
+        [.., keys, values] if keys != values => {
+            Err(Error::shape(format!("{keys} keys and {values} values")).help("each key has one value"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// x Wᵀ + b.
+#[track_caller]
+fn linear<'t>(x: Var<'t>, weight: Option<Var<'t>>, bias: Option<Var<'t>>) -> Var<'t> {
+    let y = weight.map_or(x, |weight| x.matmul(weight.t()));
+    bias.map_or(y, |bias| y + bias)
 }
 
 impl Made {
@@ -532,11 +612,11 @@ impl Made {
             ));
             return Err(error.help("all numbers are at least 1"));
         }
-        if self.head_features.is_none() && features % heads != 0 {
+        if self.head_features.is_none() && !features.is_multiple_of(heads) {
             let error = Error::value(format!("{features} features cannot be shared by {heads} heads"));
             return Err(error.help("the number of heads divides that of the features; or say `head_features`"));
         }
-        if kv_heads == 0 || heads % kv_heads != 0 {
+        if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
             let error = Error::value(format!("{heads} heads of queries for {kv_heads} of keys and values"));
             return Err(error.help("`kv_heads` divides the number of heads"));
         }
@@ -602,6 +682,10 @@ pub(super) fn cases() -> Vec<Case> {
         case("cross", new(), [&[2, 5, 4], &[2, 2, 4]], ALL, |a, x| {
             let (query, memory) = (x.slice(1, 0..2), x.slice(1, 2..));
             a.attend(query, memory, memory, Masks::new())
+        }),
+        case("remembered", new(), [&[2, 5, 4], &[2, 2, 4]], ALL, |a, x| {
+            let memory = x.slice(1, 2..);
+            a.recall(x.slice(1, 0..2), &a.remember(memory, memory), Masks::new())
         }),
         case("features_apart", new().key_features(3).value_features(1), same, APART, |a, x| {
             a.attend(x, x.slice(-1, 0..3), x.slice(-1, 3..), Masks::new())

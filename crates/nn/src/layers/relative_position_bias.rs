@@ -124,15 +124,16 @@ impl RelativePositionBias {
         let side = if self.causal { buckets } else { buckets / 2 };
         let exact = self.exact(buckets);
         // In f32, as the reference: at a border of two buckets roundings decide.
-        let (distance, first) = match self.causal {
-            true => ((-offset).maximum(0), offset * 0),
-            false => ((-offset).maximum(offset), offset.gt(0).cast(DType::I64) * side as i64),
-        };
+        let distance = (-offset).maximum(if self.causal { offset.zeros_like() } else { offset });
         let octaves = (self.max_distance as f64 / exact as f64).ln();
         let ratio = distance.maximum(1).cast(DType::F32) / exact as f64;
         let far = ratio.log() / octaves * (side - exact) as f64;
         let far = (far.cast(DType::I64) + exact as i64).minimum(side as i64 - 1);
-        first + distance.select(distance.lt(exact as i64), far)
+        let bucket = distance.select(distance.lt(exact as i64), far);
+        match self.causal {
+            true => bucket,
+            false => bucket + offset.gt(0).cast(DType::I64) * side as i64,
+        }
     }
 }
 

@@ -128,7 +128,7 @@ impl RotaryEmbedding {
             return Err(Error::dtype(format!("features are floats, not {}", x.dtype())));
         }
         let turned = self.features.unwrap_or(features);
-        if turned == 0 || turned % 2 != 0 || turned > features {
+        if turned == 0 || !turned.is_multiple_of(2) || turned > features {
             let error = Error::shape(format!("{turned} of {features} features cannot be turned in pairs"));
             return Err(error.help("an even number of them is turned, at least 2: see `features`"));
         }

@@ -1,7 +1,7 @@
 //! The decoder: layers of self-attention and of attention to a memory.
 
 use wengert_autograd::Var;
-use wengert_tensor::error::Result;
+use wengert_tensor::error::{Error, Result};
 
 use super::super::attention::Masks;
 use super::super::case::{Applied, Case};
@@ -105,26 +105,29 @@ impl TransformerDecoderLayer {
     #[track_caller]
     pub fn decode<'t>(&self, x: Var<'t>, memory: Var<'t>, masks: Masks<'t>, memory_masks: Masks<'t>) -> Var<'t> {
         let _scope = x.tape().scope("TransformerDecoderLayer");
-        self.around(x, memory, memory_masks, |x| self.self_attn.attend(x, x, x, masks))
+        let (own, cross) = (&self.self_attn, &self.multihead_attn);
+        self.around(x, |x| own.attend(x, x, x, masks), |x| cross.attend(x, memory, memory, memory_masks))
     }
 
-    /// The output for the next tokens, which see those in the cache and themselves, and the memory. See
-    /// [`MultiHeadAttention::step`].
+    /// The output for the next tokens, which see those in the cache and themselves, and a memory that
+    /// `multihead_attn` [remembers](MultiHeadAttention::remember). See [`MultiHeadAttention::step`].
     #[track_caller]
     pub fn step<'t>(
         &self,
         x: Var<'t>,
-        memory: Var<'t>,
+        memory: &KvCache<Var<'t>>,
         cache: KvCache<Var<'t>>,
         memory_masks: Masks<'t>,
     ) -> (Var<'t>, KvCache<Var<'t>>) {
         let _scope = x.tape().scope("TransformerDecoderLayer");
+        let start = cache.length();
         let mut next = cache.clone();
-        let y = self.around(x, memory, memory_masks, |x| {
+        let own = |x: Var<'t>| {
             let (y, kept) = self.self_attn.step(x, cache);
             next = kept;
             y
-        });
+        };
+        let y = self.around(x, own, |x| self.multihead_attn.recall_from(x, memory, memory_masks, Some(start)));
         (y, next)
     }
 
@@ -132,13 +135,11 @@ impl TransformerDecoderLayer {
     fn around<'t>(
         &self,
         x: Var<'t>,
-        memory: Var<'t>,
-        masks: Masks<'t>,
-        attention: impl FnOnce(Var<'t>) -> Var<'t>,
+        own: impl FnOnce(Var<'t>) -> Var<'t>,
+        cross: impl FnOnce(Var<'t>) -> Var<'t>,
     ) -> Var<'t> {
-        let x = self.residual(x, &self.norm1, |x| self.drop.forward(attention(x)));
-        let x =
-            self.residual(x, &self.norm2, |x| self.drop.forward(self.multihead_attn.attend(x, memory, memory, masks)));
+        let x = self.residual(x, &self.norm1, |x| self.drop.forward(own(x)));
+        let x = self.residual(x, &self.norm2, |x| self.drop.forward(cross(x)));
         self.residual(x, &self.norm3, |x| self.feed_forward(x))
     }
 }
@@ -222,19 +223,62 @@ impl TransformerDecoder {
         caches("TransformerDecoder", self.layers.iter().map(|layer| layer.self_attn.cache(batch, capacity)))
     }
 
-    /// The output for the next tokens, which see those in the cache and themselves, and the memory.
+    /// What each layer makes of a memory, once for all steps.
+    #[track_caller]
+    pub fn remember<'t>(&self, memory: Var<'t>) -> KvCache<Var<'t>> {
+        let tape = memory.tape();
+        let _scope = tape.scope("TransformerDecoder");
+        let parts = self.layers.iter().map(|layer| layer.multihead_attn.remember(memory, memory));
+        KvCache::stack(parts).unwrap_or_else(|| {
+            let none = tape.reject("TransformerDecoder", &[("memory", memory)], empty("TransformerDecoder"));
+            KvCache::full(none, none)
+        })
+    }
+
+    /// The output for the next tokens, which see those in the cache and themselves, and a memory that is
+    /// [remembered](TransformerDecoder::remember).
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_nn::layers::attention::Masks;
+    /// use wengert_nn::layers::transformer::{TransformerDecoder, TransformerDecoderLayer};
+    /// use wengert_tensor::{dtype::DType, tensor::Tensor};
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let decoder = TransformerDecoder::new(TransformerDecoderLayer::new(8, 2).hidden(16), 2);
+    /// let tape = Tape::new();
+    /// let memory = tape.eval(decoder.remember(tape.full([1, 5, 8], 0.1, DType::F32)))?;
+    /// let mut cache = decoder.cache(1, 10)?;
+    /// let mut token = Tensor::ones([1, 1, 8], DType::F32)?;
+    /// for _ in 0..4 {
+    ///     let tape = Tape::new();
+    ///     let step = decoder.step(tape.input(&token), &memory.on(&tape), cache.on(&tape), Masks::new());
+    ///     (token, cache) = tape.eval(step)?;
+    /// }
+    /// assert_eq!(cache.tokens()?, 4);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn step<'t>(
         &self,
         x: Var<'t>,
-        memory: Var<'t>,
+        memory: &KvCache<Var<'t>>,
         cache: KvCache<Var<'t>>,
         memory_masks: Masks<'t>,
     ) -> (Var<'t>, KvCache<Var<'t>>) {
-        let _scope = x.tape().scope("TransformerDecoder");
-        let (y, cache) = steps("TransformerDecoder", &self.layers, x, cache, |layer, x, cache| {
-            layer.step(x, memory, cache, memory_masks)
-        });
+        let tape = x.tape();
+        let _scope = tape.scope("TransformerDecoder");
+        if memory.layers() != self.layers.len() {
+            let error = Error::state(format!("a memory of {} layers for {}", memory.layers(), self.layers.len()));
+            let error = error.help("`remember` of the decoder makes one");
+            return (tape.reject("TransformerDecoder", &[("input", x)], error), cache);
+        }
+        let layers: Vec<_> = self.layers.iter().enumerate().collect();
+        let (y, cache) =
+            steps("TransformerDecoder", &layers, x, cache, |&(index, layer), x, cache| match memory.layer(index) {
+                Some(memory) => layer.step(x, &memory, cache, memory_masks),
+                None => (x, cache),
+            });
         (self.norm.forward(y), cache)
     }
 }

@@ -208,7 +208,7 @@ impl TransformerEncoder {
     ///     let tape = Tape::new();
     ///     (token, cache) = tape.eval(body.step(tape.input(&token), cache.on(&tape)))?;
     /// }
-    /// assert_eq!(cache.len()?, 4);
+    /// assert_eq!(cache.tokens()?, 4);
     /// # Ok(())
     /// # }
     /// ```
