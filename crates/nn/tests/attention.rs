@@ -461,6 +461,22 @@ fn names_and_shapes_are_those_of_pytorch() {
     }
 }
 
+#[test]
+fn the_order_of_settings_does_not_matter() -> Result<()> {
+    let ones = Init::Ones;
+    let first = MultiHeadAttention::new(8, 4).weight_init(ones.clone()).kv_heads(2).without_bias().key_features(8);
+    let last = MultiHeadAttention::new(8, 4).key_features(8).without_bias().kv_heads(2).weight_init(ones);
+    let names = |layer: &MultiHeadAttention| layer.parameters().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(&first), ["in_proj_weight", "out_proj.weight"]);
+    assert_eq!(names(&first), names(&last));
+    for ((_, a), (_, b)) in first.parameters().iter().zip(last.parameters()) {
+        assert!(a.value().equals(b.value()) && a.value().to_f64_vec().iter().all(|&w| w == 1.0));
+    }
+    let layer = TransformerEncoderLayer::new(8, 2).without_bias().hidden(4).epsilon(1e-3);
+    assert!(layer.parameters().iter().all(|(name, _)| name.ends_with("weight")));
+    Ok(())
+}
+
 fn has(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "`{text}` lacks `{word}`");

@@ -128,7 +128,7 @@ pub(super) fn attended<'t>(
     }
     let single = query.rank() == 2;
     let [q, k, v] = if single { inputs.map(|x| x.unsqueeze(0)) } else { inputs };
-    let options = match masks.on(options, [q.dim(0), 1, q.dim(1), k.dim(1)], 0, q.dtype()) {
+    let options = match masks.added_to(options, [q.dim(0), 1, q.dim(1), k.dim(1)], 0, q.dtype()) {
         Ok(options) => options,
         Err((what, mask, error)) => {
             let none = tape.reject(name, &[(what, mask)], error);

@@ -49,7 +49,7 @@ pub fn scaled_dot_product_attention<'t>(query: Var<'t>, key: Var<'t>, value: Var
 /// may see no key at all has the output 0, and so have its gradients: never NaN. What is excluded must be finite
 /// numbers nevertheless.
 ///
-/// Scores of 16 bits are summed up to weights in f32.
+/// The softmax of scores of 16 bits is taken in f32.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -62,8 +62,8 @@ pub fn scaled_dot_product_attention<'t>(query: Var<'t>, key: Var<'t>, value: Var
 /// assert_eq!(y.at(0, 0).value()?.to_vec::<f32>()?, [1.0, 0.0]);
 /// assert_eq!(weights.at(0, 0).value()?.to_vec::<f32>()?, [1.0, 0.0, 0.0]);
 ///
-/// let hidden = tape.input(&Tensor::from([true, true, false]));
-/// assert_eq!(Attention::new().mask(hidden).of(x, x, x).value()?.shape().dims(), [3, 2]);
+/// let seen = tape.input(&Tensor::from([true, true, false]));
+/// assert_eq!(Attention::new().mask(seen).of(x, x, x).value()?.shape().dims(), [3, 2]);
 /// # Ok(())
 /// # }
 /// ```
@@ -288,6 +288,9 @@ impl<'t> Attention<'t> {
         if let Some(cap) = self.soft_cap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
             return plain(Error::value(format!("a soft cap of {cap}")).help("it is above 0, as 50.0"));
         }
+        if let Some(offset) = self.offset.filter(|offset| offset.rank() != 0 || offset.dtype() != DType::I64) {
+            return plain(Error::shape(format!("an offset {}", offset.meta())).help("it is one i64, without axes"));
+        }
         if self.window == Some(0) {
             return plain(Error::value("a window of 0 keys").help("with 1, a query sees the key beside it"));
         }
@@ -349,6 +352,9 @@ fn fit(query: Var<'_>, key: Var<'_>, value: Var<'_>) -> Result<Option<usize>> {
     }
     if features != inner {
         return Err(Error::shape(format!("a query of {features} features and a key of {inner}")));
+    }
+    if *keys == 0 {
+        return Err(Error::shape("no keys to look at").help("at least one; a mask may hide it"));
     }
     if keys != values {
         return Err(Error::shape(format!("{keys} keys and {values} values")).help("each key has one value"));
@@ -477,7 +483,7 @@ impl<'t> Masks<'t> {
     /// Adds these masks to an attention of scores `[batch, heads, queries, keys]`, beside which there are `more` keys that
     /// everyone sees. The error goes with the mask that it is about.
     #[track_caller]
-    pub(super) fn on(
+    pub(super) fn added_to(
         self,
         attention: Attention<'t>,
         [batch, heads, queries, keys]: [usize; 4],
@@ -685,6 +691,7 @@ mod tests {
         has(say([&[2, 3, 4], &[2, 3, 5], &[2, 3, 4]], |a, _| a), &["query of 4 features and a key of 5", "Attention"]);
         has(say([&[2, 3, 4], &[2, 3, 4], &[2, 5, 4]], |a, _| a), &["3 keys and 5 values"]);
         has(say([&[4], &[4], &[4]], |a, _| a), &["the last two axes"]);
+        has(say([&[2, 4], &[0, 4], &[0, 4]], |a, _| a), &["no keys"]);
         has(say([&[2, 3, 4], &[5, 3, 4], &[5, 3, 4]], |a, _| a), &["[2]", "[5]"]);
         let heads: [&[usize]; 3] = [&[1, 6, 3, 4], &[1, 4, 3, 4], &[1, 4, 3, 4]];
         has(say(heads, |a, _| a), &["6 heads of queries for 4 of keys", "divides"]);
@@ -697,6 +704,7 @@ mod tests {
         has(say(same, |a, _| a.scale(f64::NAN)), &["a scale of NaN"]);
         has(say(same, |a, _| a.soft_cap(-1.0)), &["a soft cap of -1"]);
         has(say(same, |a, _| a.window(0)), &["a window of 0"]);
+        has(say(same, |a, tape| a.causal().offset(tape.full([2], 1.0, DType::I64))), &["an offset", "one i64"]);
         has(say(same, |a, _| a.dropout(1.0)), &["a probability of 1", "below 1"]);
         has(say([&[3, 4]; 3], |a, _| a.alibi()), &["no axis of heads"]);
     }

@@ -139,6 +139,13 @@ impl<'t> KvCache<Var<'t>> {
         self.layers.first().copied()
     }
 
+    /// The cache of these examples, `[examples]` i64, in their order and as often as they are named: for the beams of a search.
+    #[track_caller]
+    pub fn select(&self, examples: Var<'t>) -> KvCache<Var<'t>> {
+        let layers = self.layers.iter().map(|layer| layer.map(|part| part.index_select(0, examples))).collect();
+        KvCache { layers, length: self.length }
+    }
+
     /// This cache of one layer with the keys and values of more tokens, `[batch, kv_heads, tokens, features]`.
     #[track_caller]
     pub fn append(&self, keys: Var<'t>, values: Var<'t>) -> KvCache<Var<'t>> {
@@ -237,6 +244,17 @@ mod tests {
         assert!(say([1, 2, 4, 4], DType::F32).contains("4 tokens at once, and there is room for 3"));
         assert!(say([2, 2, 1, 4], DType::F32).contains("a cache [1, 2, 3, 4] f32 for [2, 2, 1, 4] f32"));
         assert!(say([1, 2, 1, 4], DType::F64).contains("f32 for [1, 2, 1, 4] f64"));
+        Ok(())
+    }
+
+    #[test]
+    fn examples_are_chosen_for_a_search() -> Result<()> {
+        let tape = Tape::new();
+        let new = tape.input(&Tensor::from_fn([3, 1, 1, 1], |i| i as f32)?);
+        let cache = KvCache::new(3, 1, 1, 1, DType::F32)?.on(&tape).append(new, new);
+        let beams = tape.eval(cache.select(tape.input(&Tensor::from([2i64, 0, 2, 1]))))?;
+        assert_eq!(beams.layers[0][1].to_vec::<f32>()?, [2.0, 0.0, 2.0, 1.0]);
+        assert_eq!(beams.tokens()?, 1);
         Ok(())
     }
 

@@ -198,14 +198,12 @@ impl MultiHeadAttention {
         self
     }
 
-    /// Draws the weights of the projections from another distribution.
+    /// Draws the weights of the projections from another distribution, that of `out_proj`, too.
     #[must_use]
     #[track_caller]
     pub fn weight_init(mut self, init: Init) -> MultiHeadAttention {
-        self.made.init = init.clone();
-        let out_proj = self.out_proj.clone().weight_init(init);
-        let built = self.built();
-        MultiHeadAttention { out_proj, ..built }
+        self.made.init = init;
+        self.built()
     }
 
     /// Token i sees the tokens 0 to i only.
@@ -424,7 +422,7 @@ impl MultiHeadAttention {
         let (batch, queries, keys) = (q.dim(0), q.dim(2), k.dim(2));
         let (k, v) = self.with_more(k, v);
         let more = k.dim(2).saturating_sub(keys);
-        let options = match masks.on(options, [batch, self.made.heads, queries, keys], more, q.dtype()) {
+        let options = match masks.added_to(options, [batch, self.made.heads, queries, keys], more, q.dtype()) {
             Ok(options) => options.placeless(more),
             Err((what, mask, error)) => {
                 let none = tape.reject(NAME, &[(what, mask)], error);
@@ -544,7 +542,8 @@ impl MultiHeadAttention {
                 return self;
             }
         };
-        match made.apart {
+        // As in PyTorch, what takes the same features is one weight.
+        match made.apart.filter(|apart| *apart != [made.features; 2]) {
             None => self.in_proj_weight = Some(weight([rows + 2 * kv_rows, made.features])),
             Some([keys, values]) => {
                 self.q_proj_weight = Some(weight([rows, made.features]));
@@ -559,7 +558,7 @@ impl MultiHeadAttention {
             let row = || Some(Param::draw([1, 1, kv_rows], Init::GlorotNormal));
             (self.bias_k, self.bias_v) = (row(), row());
         }
-        self.out_proj = Dense::new(rows, made.features);
+        self.out_proj = Dense::new(rows, made.features).weight_init(made.init.clone());
         if !made.bias {
             self.out_proj = self.out_proj.without_bias();
         }

@@ -1,5 +1,7 @@
 //! Rotary positions: pairs of features, turned by an angle that grows with the position.
 
+use std::f64::consts::TAU;
+
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -41,12 +43,14 @@ pub struct RotaryEmbedding {
     interleaved: bool,
     features: Option<usize>,
     stretch: f64,
+    #[module(skip)]
+    llama3: Option<[f64; 2]>,
 }
 
 impl RotaryEmbedding {
     /// Halves, θ = 10000, all features.
     pub fn new() -> RotaryEmbedding {
-        RotaryEmbedding { theta: 10000.0, interleaved: false, features: None, stretch: 1.0 }
+        RotaryEmbedding { theta: 10000.0, interleaved: false, features: None, stretch: 1.0, llama3: None }
     }
 
     /// The base of the angles: a larger one is for longer sequences.
@@ -74,6 +78,13 @@ impl RotaryEmbedding {
         RotaryEmbedding { stretch: factor, ..self }
     }
 
+    /// The angles of Llama 3.1 and later, which was made for `original` positions and stretched by `factor`: waves longer than
+    /// `original` positions are stretched, those shorter than a quarter of it stay, and between the two there is a ramp.
+    #[must_use]
+    pub fn llama3(self, factor: f64, original: usize) -> RotaryEmbedding {
+        RotaryEmbedding { llama3: Some([factor, original as f64]), ..self }
+    }
+
     /// x with its features turned as these positions say.
     #[track_caller]
     pub fn rotate<'t>(&self, x: Var<'t>, positions: Var<'t>) -> Var<'t> {
@@ -86,12 +97,18 @@ impl RotaryEmbedding {
         let half = turned / 2;
         // ln of θ^(−2i / d).
         let powers = tape.iota([half], 0, DType::F64) * (-2.0 * self.theta.ln() / turned as f64);
+        let mut speed = powers.exp();
+        if let Some([factor, original]) = self.llama3 {
+            // How many waves there are among the original positions, 1 to 4, as 0 to 1.
+            let kept = ((speed * (original / TAU) - 1.0) / 3.0).clamp(0.0, 1.0);
+            speed = speed * (kept + (1.0 - kept) / factor);
+        }
         let mut positions = positions.cast(DType::F64) * (1.0 / self.stretch);
         // Positions of a batch stand below all the axes between it and them.
         while positions.rank() > 1 && positions.rank() + 1 < x.rank() {
             positions = positions.unsqueeze(1);
         }
-        let angle = positions.unsqueeze(-1) * powers.exp();
+        let angle = positions.unsqueeze(-1) * speed;
         let dtype = wide(x.dtype());
         let (cos, sin) = (angle.cos().cast(dtype), angle.sin().cast(dtype));
         let (turning, rest) = (x.slice(-1, 0..turned).cast(dtype), x.slice(-1, turned..));
@@ -115,7 +132,10 @@ impl RotaryEmbedding {
 
     /// How many features are turned, if everything fits.
     fn check(&self, x: Var<'_>, positions: Var<'_>) -> Result<usize> {
-        for (what, value) in [("base", self.theta), ("stretch", self.stretch)] {
+        let [factor, original] = self.llama3.unwrap_or([1.0; 2]);
+        let numbers =
+            [("base", self.theta), ("stretch", self.stretch), ("factor", factor), ("number of positions", original)];
+        for (what, value) in numbers {
             if !(value.is_finite() && value > 0.0) {
                 return Err(Error::value(format!("a {what} of {value}")).help("it is a finite number above 0"));
             }
@@ -177,6 +197,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("theta", RotaryEmbedding::new().theta(500.0).interleaved()),
         case("part", RotaryEmbedding::new().features(4)),
         case("stretched", RotaryEmbedding::new().stretch(2.5)),
+        case("llama3", RotaryEmbedding::new().theta(50.0).llama3(8.0, 40)),
         Case::new("rotary_embedding", "placed", placed, same, &[]),
     ]
 }
@@ -224,6 +245,8 @@ mod tests {
         assert!(say(RotaryEmbedding::new().features(0), &[3, 4]).contains("0 of 4 features"));
         assert!(say(RotaryEmbedding::new().theta(-1.0), &[3, 4]).contains("a base of -1"));
         assert!(say(RotaryEmbedding::new().stretch(0.0), &[3, 4]).contains("a stretch of 0"));
+        assert!(say(RotaryEmbedding::new().llama3(f64::NAN, 8), &[3, 4]).contains("a factor of NaN"));
+        assert!(say(RotaryEmbedding::new().llama3(8.0, 0), &[3, 4]).contains("a number of positions of 0"));
         assert!(say(RotaryEmbedding::new(), &[4]).contains("takes [positions, features], not [4]"));
         let tape = Tape::new();
         let x = tape.full([3, 4], 1.0, DType::F32);

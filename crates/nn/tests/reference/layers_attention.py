@@ -116,6 +116,26 @@ formula("rotary_embedding/interleaved", shape, lambda x: rotary(x, positions(3.0
 formula("rotary_embedding/theta", shape, lambda x: rotary(x, positions(3.0), 500.0, True))
 formula("rotary_embedding/part", shape, lambda x: torch.cat([rotary(x[..., :4], positions(3.0)), x[..., 4:]], -1))
 formula("rotary_embedding/stretched", shape, lambda x: rotary(x, positions(3.0) / 2.5))
+
+
+def llama3(x, factor, original, theta, low=1, high=4):
+    """Pair by pair, as the code of Llama 3.1 has it."""
+    d, halves = x.shape[-1], []
+    for j in range(d // 2):
+        speed = theta ** (-2 * j / d)
+        length = 2 * math.pi / speed
+        if length > original / low:
+            speed = speed / factor
+        elif length > original / high:
+            smooth = (original / length - low) / (high - low)
+            speed = (1 - smooth) * speed / factor + smooth * speed
+        turn = torch.exp(1j * positions(float(x.shape[-2])) * speed)
+        halves.append(torch.complex(x[..., j], x[..., j + d // 2]) * turn)
+    z = torch.stack(halves, -1)
+    return torch.cat([z.real, z.imag], -1)
+
+
+formula("rotary_embedding/llama3", shape, lambda x: llama3(x, 8, 40, 50.0))
 places = 5.0 + positions(2)[:, None] + positions(3)[None, :]
 formula("rotary_embedding/placed", shape, lambda x: rotary(x, places[:, None], 100.0))
 
