@@ -28,7 +28,7 @@ const NAME: &str = "MixtureOfExperts";
 /// An expert is any layer from features to outputs; the names `gate` and `experts` are Mixtral's. With k = 1 the gate is
 /// not divided, since it would be 1 and never learn: this is the Switch layer of Fedus et al. 2021. Every expert computes
 /// every token and the gate multiplies by 0, so no token is dropped and there is no capacity to set; what it saves is
-/// weights, not time. The gate is computed in f32 for 16 bits.
+/// weights, not time. The softmax of 16 bits is taken in f32.
 ///
 /// The balance loss is that of the Switch Transformer, experts · Σ fᵢ · Pᵢ, with fᵢ the share of the choices that fell on
 /// expert i and Pᵢ its mean probability: 1 where all are chosen alike. Add about 0.01 of it to the loss.
