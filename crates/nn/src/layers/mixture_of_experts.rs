@@ -27,8 +27,8 @@ const NAME: &str = "MixtureOfExperts";
 ///
 /// An expert is any layer from features to outputs; the names `gate` and `experts` are Mixtral's. With k = 1 the gate is
 /// not divided, since it would be 1 and never learn: this is the Switch layer of Fedus et al. 2021. Every expert computes
-/// every token and the gate multiplies by 0, so no token is dropped and there is no capacity to set; what it saves is
-/// weights, not time. The softmax of 16 bits is taken in f32.
+/// every token, and what was not chosen is left out of the sum: no token is dropped, there is no capacity to set, and it
+/// takes the time of all experts. The softmax of 16 bits is taken in f32.
 ///
 /// The balance loss is that of the Switch Transformer, experts · Σ fᵢ · Pᵢ, with fᵢ the share of the choices that fell on
 /// expert i and Pᵢ its mean probability: 1 where all are chosen alike. Add about 0.01 of it to the loss.
@@ -123,13 +123,15 @@ impl<E: Layer> MixtureOfExperts<E> {
             true => kept / kept.sum_keep(-1),
             false => kept,
         };
+        let taken = chosen.ne(0.0);
         let rows = |x: Var<'t>| x.reshape([x.len() / count, count]);
         let (shares, means) = (rows(chosen).mean_axes(0) * (1.0 / k as f64), rows(gates).mean_axes(0));
         let balance = (shares * means).sum() * count as f64;
         let weights = weights.cast(x.dtype());
         let outputs = self.experts.iter().enumerate().map(|(i, expert)| {
-            let weight = weights.slice(-1, i..i + 1);
-            expert.forward(x) * weight
+            let column = |x: Var<'t>| x.slice(-1, i..i + 1);
+            // Not only multiplied by 0: what an expert makes of tokens that are not its own may be infinite.
+            (expert.forward(x) * column(weights)).select(column(taken), 0.0)
         });
         match outputs.reduce(|sum, y| sum + y) {
             Some(y) => (y, balance.cast(x.dtype())),
@@ -244,6 +246,22 @@ mod tests {
         }
         let y = layer.normalized(true).predict(&Tensor::from([[1f32], [-1.0]]))?;
         assert_eq!(y.to_vec::<f32>()?, [2.0, -3.0]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_not_chosen_does_not_matter() -> Result<()> {
+        let expert = crate::layers::lambda::Lambda::new("Pole", |x| x.recip());
+        let mut layer = MixtureOfExperts::of(1, vec![Box::new(expert) as Box<dyn Layer>, Box::new(Dense::new(1, 1))]);
+        layer = layer.top_k(1);
+        layer.gate.weight.set(Tensor::from([[1f32], [-1.0]]))?;
+        let tape = Tape::new();
+        // Of equal scores the first would be chosen.
+        let x = tape.input(&Tensor::from([[-1e-40f32], [2.0]]));
+        let loss = layer.forward(x).sum();
+        let [dx] = tape.grad(loss, [x]);
+        let gate = loss.backward()[&layer.gate.weight];
+        assert!(loss.item::<f32>()?.is_finite() && !dx.value()?.has_nan() && !gate.value()?.has_nan());
         Ok(())
     }
 
