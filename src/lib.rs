@@ -141,3 +141,22 @@ pub mod prelude {
     #[cfg(feature = "plot")]
     pub use crate::nn::plot::{line::LineChart, map::HeatMap};
 }
+
+/// The code of the guide compiles and runs.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../docs/src/quick-start.md")]
+    struct QuickStart;
+    #[doc = include_str!("../docs/src/tape.md")]
+    struct TheTape;
+    #[doc = include_str!("../docs/src/layer.md")]
+    struct YourLayer;
+    #[doc = include_str!("../docs/src/derivative.md")]
+    struct YourDerivative;
+    #[doc = include_str!("../docs/src/training.md")]
+    struct Training;
+    #[doc = include_str!("../docs/src/coming-from.md")]
+    struct ComingFrom;
+    #[doc = include_str!("../docs/src/planner.md")]
+    struct Planner;
+}
