@@ -179,7 +179,7 @@ pub(super) fn cases() -> Vec<Case> {
     let layer = || Bidirectional::new(GruCell::new(3, 2), LstmCell::new(3, 2));
     let case = |name, layer, output: &[usize]| Case::new("bidirectional", name, layer, [&[2, 4, 3], output], names);
     fn lengths<'t>(layer: &Bidirectional<GruCell, LstmCell>, x: Var<'t>) -> Var<'t> {
-        let (y, (h, (_, c))) = layer.run_with_lengths(x, &Tensor::from([3i64, 2]), None);
+        let (y, (h, (_, c))) = layer.run_with_lengths(x, Tensor::from([3i64, 2]), None);
         x.tape().concat(&[y.flatten(), h.flatten(), c.flatten()], 0)
     }
     vec![

@@ -59,7 +59,7 @@ impl<const AXES: usize> ConvLstmCell<AXES> {
     /// The i-th of the gates, which stand one behind another on the axis of channels.
     #[track_caller]
     fn gate<'t>(&self, gates: Var<'t>, i: usize) -> Var<'t> {
-        gates.slice(-1 - AXES as isize, i * self.channels..(i + 1) * self.channels)
+        gates.slice(-1 - AXES as isize, self.channels.saturating_mul(i)..self.channels.saturating_mul(i + 1))
     }
 
     /// That a state is what it would be at first; otherwise the tape has failed.
@@ -277,7 +277,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("conv_lstm", name, layer, shapes, &["input.weight", "input.bias", "hidden.weight"])
     }
     fn lengths<'t>(layer: &ConvLstm1d, x: Var<'t>) -> Var<'t> {
-        let (y, (h, c)) = layer.run_with_lengths(x, &Tensor::from([1i64, 2]), None);
+        let (y, (h, c)) = layer.run_with_lengths(x, Tensor::from([1i64, 2]), None);
         x.tape().concat(&[y.flatten(), h.flatten(), c.flatten()], 0)
     }
     let strided = ConvLstm2d::new(2, 2, [3, 2]).stride([2, 1]);

@@ -73,6 +73,7 @@ impl Cell for GruCell {
     #[track_caller]
     fn step<'t>(&self, x: Var<'t>, h: Var<'t>) -> (Var<'t>, Var<'t>) {
         let (tape, size) = (x.tape(), self.weights.hidden());
+        let two = size.saturating_mul(2);
         let h = self.weights.fits("h", x, h, size);
         let weight = self.weights.weight_hh.on(tape);
         let bias = self.weights.bias_hh.as_ref().map(|bias| bias.on(tape));
@@ -82,9 +83,9 @@ impl Cell for GruCell {
         };
         let sum = |i, gates| (gate(x, i, size) + gate(gates, i, size)).sigmoid();
         let (z, n) = if self.reset_before {
-            let gates = product(h, weight.slice(0, ..2 * size), bias.map(|bias| bias.slice(0, ..2 * size)));
+            let gates = product(h, weight.slice(0, ..two), bias.map(|bias| bias.slice(0, ..two)));
             let kept = sum(0, gates) * h;
-            (sum(1, gates), product(kept, weight.slice(0, 2 * size..), bias.map(|bias| bias.slice(0, 2 * size..))))
+            (sum(1, gates), product(kept, weight.slice(0, two..), bias.map(|bias| bias.slice(0, two..))))
         } else {
             let gates = product(h, weight, bias);
             (sum(1, gates), sum(0, gates) * gate(gates, 2, size))
@@ -154,7 +155,7 @@ pub(super) fn cases() -> Vec<Case> {
         cell.run(x, h).0
     }
     fn lengths<'t>(gru: &Gru, x: Var<'t>) -> Var<'t> {
-        let (y, h) = gru.run_with_lengths(x, &Tensor::from([2i64, 4, 1]), None);
+        let (y, h) = gru.run_with_lengths(x, Tensor::from([2i64, 4, 1]), None);
         x.tape().concat(&[y.flatten(), h.flatten()], 0)
     }
     let deep = || Gru::new(3, 2).layers(2).bidirectional();

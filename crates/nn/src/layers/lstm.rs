@@ -182,12 +182,12 @@ pub(super) fn cases() -> Vec<Case> {
         parts[0].tape().concat(&parts.map(Var::flatten), 0)
     }
     fn lengths<'t>(lstm: &Lstm, x: Var<'t>) -> Var<'t> {
-        let (y, (h, c)) = lstm.run_with_lengths(x, &Tensor::from([2i64, 4, 1]), None);
+        let (y, (h, c)) = lstm.run_with_lengths(x, Tensor::from([2i64, 4, 1]), None);
         all([y, h, c])
     }
     fn states<'t>(lstm: &Lstm, x: Var<'t>) -> Var<'t> {
         let h = x.slice(1, ..2).moved_axis(0, 1);
-        let (y, (h, c)) = lstm.run_with_lengths(x, &Tensor::from([3i64, 1]), (h.slice(2, ..1), h.slice(2, 1..) * 2.0));
+        let (y, (h, c)) = lstm.run_with_lengths(x, Tensor::from([3i64, 1]), (h.slice(2, ..1), h.slice(2, 1..) * 2.0));
         all([y, h, c])
     }
     let deep = || Lstm::new(3, 2).layers(2).bidirectional();

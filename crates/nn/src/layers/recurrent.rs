@@ -247,6 +247,8 @@ impl<C: Cell> Layer for Recurrent<C> {
 pub(super) struct Sequences<'t> {
     /// `[time, batch, …]`, zeros behind the ends.
     pub(super) x: Var<'t>,
+    /// What was given.
+    pub(super) given: Var<'t>,
     /// Which steps belong to their sequence: bool, `[time, batch]`.
     real: Option<Var<'t>>,
     /// There was no axis of sequences.
@@ -259,30 +261,30 @@ impl<'t> Sequences<'t> {
     #[track_caller]
     pub(super) fn of(
         layer: &'static str,
-        x: Var<'t>,
+        given: Var<'t>,
         lengths: Option<Var<'t>>,
         axes: usize,
         time_first: bool,
     ) -> Result<Sequences<'t>, Var<'t>> {
-        let (tape, rank) = (x.tape(), x.rank());
+        let (tape, rank) = (given.tape(), given.rank());
         let single = rank == axes + 1;
         if tape.error().is_none() && !single && rank != axes + 2 {
             let order = if time_first { "[time, batch, …]" } else { "[batch, time, …]" };
             let error =
-                format!("takes {order} with {} axes, or [time, …] with {}, not {}", axes + 2, axes + 1, x.shape());
-            return Err(tape.reject(layer, &[("input", x)], Error::shape(error)));
+                format!("takes {order} with {} axes, or [time, …] with {}, not {}", axes + 2, axes + 1, given.shape());
+            return Err(tape.reject(layer, &[("input", given)], Error::shape(error)));
         }
         let x = match (single, time_first) {
-            (true, _) => x.unsqueeze(1),
-            (false, true) => x,
-            (false, false) => x.moved_axis(0, 1),
+            (true, _) => given.unsqueeze(1),
+            (false, true) => given,
+            (false, false) => given.moved_axis(0, 1),
         };
         let (time, batch) = extents(&x.shape());
         if tape.error().is_none() && time == 0 {
             let error = Error::shape("a sequence without a step").help("every sequence has at least one");
-            return Err(tape.reject(layer, &[("input", x)], error));
+            return Err(tape.reject(layer, &[("input", given)], error));
         }
-        let Some(lengths) = lengths else { return Ok(Sequences { x, real: None, single, time_first }) };
+        let Some(lengths) = lengths else { return Ok(Sequences { x, given, real: None, single, time_first }) };
         let wanted: &[usize] = if single { &[] } else { &[batch] };
         let meta = lengths.meta();
         if tape.error().is_none() && (meta.dtype != DType::I64 || meta.shape.dims() != wanted) {
@@ -290,15 +292,15 @@ impl<'t> Sequences<'t> {
             let error = Error::shape(format!("takes lengths {wanted} i64, not {meta}"));
             let error =
                 error.help("a length is the number of steps of a sequence, from 1 to the size of the axis of time");
-            return Err(tape.reject(layer, &[("input", x), ("lengths", lengths)], error));
+            return Err(tape.reject(layer, &[("input", given), ("lengths", lengths)], error));
         }
         // The last step of each sequence, which is there.
         let last = (lengths - 1).check_index(time, "length - 1 =").reshape([1, batch]);
-        let real = tape.iota([time, 1], 0, DType::I64).broadcast_to([time, batch]).le(last);
+        let real = tape.iota([time, batch], 0, DType::I64).le(last);
         // What lies behind an end may be anything, and must not reach a gradient.
         let x = x.select(beside(real, x.rank()), 0.0);
         match tape.error() {
-            None => Ok(Sequences { x, real: Some(real), single, time_first }),
+            None => Ok(Sequences { x, given, real: Some(real), single, time_first }),
             Some(_) => Err(x),
         }
     }
@@ -429,7 +431,7 @@ pub(super) fn cases() -> Vec<Case> {
     ];
     let cells = (LstmCell::new(3, 2), RnnCell::new(2, 3).without_bias());
     fn lengths<'t>(layer: &Recurrent<GruCell>, x: Var<'t>) -> Var<'t> {
-        layer.run_with_lengths(x, &Tensor::from([2i64, 4]), None).0
+        layer.run_with_lengths(x, Tensor::from([2i64, 4]), None).0
     }
     vec![
         case("forward", Recurrent::new(GruCell::new(3, 2)), &[2, 4, 2], weights),

@@ -234,12 +234,15 @@ impl Module for Weights {
 /// The i-th of the gates, which stand one behind another on the last axis.
 #[track_caller]
 pub(super) fn gate(gates: Var<'_>, i: usize, size: usize) -> Var<'_> {
-    gates.slice(-1, i * size..(i + 1) * size)
+    gates.slice(-1, size.saturating_mul(i)..size.saturating_mul(i + 1))
 }
 
 /// Zeros, but for the second gate.
 pub(super) fn forgetting(hidden: usize, value: f64) -> Init {
     Init::custom(move |_, shape, dtype| {
+        if !value.is_finite() {
+            return Err(Error::value(format!("a forget bias of {value}")).help("1 is the usual one"));
+        }
         Tensor::from_fn(shape, |i| if i / hidden.max(1) == 1 { value } else { 0.0 })?.cast(dtype)
     })
 }
@@ -442,7 +445,7 @@ impl<C: Repeated> Stacked<C> {
 
     /// The number of output features: of both directions, where there are two.
     pub fn outputs(&self) -> usize {
-        self.directions() * self.cells.first().map_or(0, |cell| cell.weights().outputs())
+        self.cells.first().map_or(0, |cell| cell.weights().outputs()).saturating_mul(self.directions())
     }
 
     fn directions(&self) -> usize {
@@ -467,7 +470,7 @@ impl<C: Repeated> Stacked<C> {
             let error = Error::value(format!("{} layers", self.layers)).op(layer).at(at);
             error.help(format!("at least 1 and at most {MOST_LAYERS}"))
         });
-        let (inputs, between) = (weights.inputs(), self.directions() * weights.outputs());
+        let (inputs, between) = (weights.inputs(), weights.outputs().saturating_mul(self.directions()));
         let layers = if weights.settings.fault.is_some() { 1 } else { self.layers };
         self.cells.clear();
         for layer in 0..layers {
@@ -556,7 +559,7 @@ impl<C: Repeated> Stacked<C> {
             let mut outputs = Vec::with_capacity(cells.len());
             for (cell, reversed) in cells.iter().zip([false, true]) {
                 let state = match &state {
-                    Some(state) => Some(self.part(cell, x, state, lasts.len())?),
+                    Some(state) => Some(self.part(cell, sequences.given, x, state, lasts.len())?),
                     None => None,
                 };
                 let (y, last) = sequences.scan(cell, x, state, reversed);
@@ -583,7 +586,14 @@ impl<C: Repeated> Stacked<C> {
 
     /// The state of the cell at a place; `None` where the states have other shapes, and then the tape has failed.
     #[track_caller]
-    fn part<'t>(&self, cell: &C, x: Var<'t>, state: &C::State<'t>, place: usize) -> Option<C::State<'t>> {
+    fn part<'t>(
+        &self,
+        cell: &C,
+        given: Var<'t>,
+        x: Var<'t>,
+        state: &C::State<'t>,
+        place: usize,
+    ) -> Option<C::State<'t>> {
         let tape = x.tape();
         let wanted = cell.begin(cell.prepare(x.at(0, 0))).list();
         let mut wanted = wanted.into_iter();
@@ -596,7 +606,7 @@ impl<C: Repeated> Stacked<C> {
                 Some((shape, dtype)) if tape.error().is_none() && (var.shape() != shape || var.dtype() != dtype) => {
                     let error = format!("takes a state {name} of {shape} {dtype}, not {}", var.meta());
                     let help = "[layers · directions, batch, features]";
-                    tape.reject(C::LAYER, &[("input", x), (name, var)], Error::shape(error).help(help))
+                    tape.reject(C::LAYER, &[("input", given), (name, var)], Error::shape(error).help(help))
                 }
                 _ => var.at(0, place),
             }

@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         let vector = Tensor::zeros([3], DType::F32).unwrap();
-        let error = TimeDistributed::new(Lambda::new(|x| x)).predict(&vector).unwrap_err().to_string();
+        let error = TimeDistributed::new(Lambda::new("same", |x| x)).predict(&vector).unwrap_err().to_string();
         assert!(error.contains("takes [batch, time, …], not [3]"), "{error}");
 
         let x = Tensor::zeros([2, 3, 4], DType::F32).unwrap();
-        let error = TimeDistributed::new(Lambda::new(|x: Var<'_>| x.sum_axes(0))).predict(&x).unwrap_err().to_string();
+        let error = TimeDistributed::new(Lambda::new("sum", |x| x.sum_axes(0))).predict(&x).unwrap_err().to_string();
         assert!(error.contains("6 inputs became [4]") && error.contains("stays"), "{error}");
     }
 }
