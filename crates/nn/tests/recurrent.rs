@@ -359,6 +359,37 @@ fn dropout_lies_between_layers_while_training() -> Result<()> {
     Ok(())
 }
 
+/// hₜ = 1 + m hₜ₋₁ with weights of one: m is 0 or 2, for a feature of a sequence and all of its steps.
+#[test]
+fn recurrent_dropout_silences_the_same_features_at_every_step() -> Result<()> {
+    let mut rnn = Rnn::new(1, 1).relu().without_bias().recurrent_dropout(0.5);
+    each_mut(&mut rnn, &mut |_, param| param.set(Tensor::ones(param.shape(), param.dtype()).unwrap()).unwrap());
+    let x = Tensor::ones([64, 4, 1], DType::F32)?;
+    let rows = |tape: Tape| -> Result<Vec<Vec<f64>>> {
+        let y = rnn.forward(tape.input(&x)).value()?.to_f64_vec();
+        Ok(y.chunks(4).map(<[f64]>::to_vec).collect())
+    };
+    let rows_in_training = rows(Tape::training(3))?;
+    let kept = rows_in_training.iter().filter(|row| ***row == [1.0, 3.0, 7.0, 15.0]).count();
+    let silent = rows_in_training.iter().filter(|row| ***row == [1.0; 4]).count();
+    assert_eq!(kept + silent, 64);
+    assert!((16..48).contains(&kept), "{kept}");
+    assert!(rows(Tape::new())?.iter().all(|row| **row == [1.0, 2.0, 3.0, 4.0]));
+
+    let x = draw_f32(&[2, 5, 3], 1);
+    let layers: [Box<dyn Layer>; 2] = [
+        Box::new(Lstm::new(3, 4).projection(2).bidirectional().layers(2).recurrent_dropout(0.3)),
+        Box::new(Gru::new(3, 4).reset_before().recurrent_dropout(0.3)),
+    ];
+    for layer in layers {
+        let value = |tape: Tape| layer.forward(tape.input(&x)).value();
+        assert!(value(Tape::training(1))?.equals(&value(Tape::training(1))?));
+        assert!(!value(Tape::training(1))?.equals(&value(Tape::training(2))?));
+    }
+    says(&refusal(&Gru::new(3, 4).recurrent_dropout(1.0), &x), &["probability of 1", "state", "below 1"]);
+    Ok(())
+}
+
 /// The edges of time and batch.
 #[test]
 fn one_step_and_one_sequence() -> Result<()> {
@@ -464,6 +495,12 @@ fn states_that_do_not_fit_are_refused() {
     says(&refused(&[2, 4], right), &["state h of [4, 2, 4]"]);
     says(&refused(&[], right), &["state h of [4, 2, 4]"]);
 
+    for (shape, said) in [(&[2, 4][..], "[2, 4]"), (&[4], "[4]"), (&[], "[]")] {
+        let (gru, tape) = (Gru::new(3, 4), Tape::new());
+        let (y, _) = gru.run(tape.input(&zeros(&[5, 3])), tape.input(&zeros(shape)));
+        let said = format!("state h of [1, 4] f32, not {said} f32");
+        says(&y.value().unwrap_err().to_string(), &[&said, "no batch for one sequence"]);
+    }
     let (gru, tape) = (Gru::new(3, 4), Tape::new());
     let (y, _) = gru.run(tape.input(&zeros(&[2, 5, 3])), tape.input(&draw(&[1, 2, 4], 1)));
     says(&y.value().unwrap_err().to_string(), &["[1, 2, 4] f32", "f64"]);

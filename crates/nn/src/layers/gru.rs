@@ -72,9 +72,24 @@ impl Cell for GruCell {
 
     #[track_caller]
     fn step<'t>(&self, x: Var<'t>, h: Var<'t>) -> (Var<'t>, Var<'t>) {
+        self.step_seeing(x, h, |h| h)
+    }
+}
+
+impl Repeated for GruCell {
+    const LAYER: &'static str = "Gru";
+
+    #[track_caller]
+    fn made(inputs: usize, hidden: usize) -> GruCell {
+        GruCell::new(inputs, hidden)
+    }
+
+    #[track_caller]
+    fn step_seeing<'t>(&self, x: Var<'t>, h: Var<'t>, seen: impl FnOnce(Var<'t>) -> Var<'t>) -> (Var<'t>, Var<'t>) {
         let (tape, size) = (x.tape(), self.weights.hidden());
         let two = size.saturating_mul(2);
         let h = self.weights.fits("h", x, h, size);
+        let visible = seen(h);
         let weight = self.weights.weight_hh.on(tape);
         let bias = self.weights.bias_hh.as_ref().map(|bias| bias.on(tape));
         let product = |h: Var<'t>, weight: Var<'t>, bias: Option<Var<'t>>| match bias {
@@ -83,16 +98,24 @@ impl Cell for GruCell {
         };
         let sum = |i, gates| (gate(x, i, size) + gate(gates, i, size)).sigmoid();
         let (z, n) = if self.reset_before {
-            let gates = product(h, weight.slice(0, ..two), bias.map(|bias| bias.slice(0, ..two)));
-            let kept = sum(0, gates) * h;
+            let gates = product(visible, weight.slice(0, ..two), bias.map(|bias| bias.slice(0, ..two)));
+            let kept = sum(0, gates) * visible;
             (sum(1, gates), product(kept, weight.slice(0, two..), bias.map(|bias| bias.slice(0, two..))))
         } else {
-            let gates = product(h, weight, bias);
+            let gates = product(visible, weight, bias);
             (sum(1, gates), sum(0, gates) * gate(gates, 2, size))
         };
         let n = (gate(x, 2, size) + n).tanh();
         let h = (1.0 - z) * n + z * h;
         (h, h)
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    fn weights_mut(&mut self) -> &mut Weights {
+        &mut self.weights
     }
 }
 
@@ -124,23 +147,6 @@ impl Stacked<GruCell> {
     #[must_use]
     pub fn reset_before(self) -> Gru {
         self.remade(GruCell::reset_before)
-    }
-}
-
-impl Repeated for GruCell {
-    const LAYER: &'static str = "Gru";
-
-    #[track_caller]
-    fn made(inputs: usize, hidden: usize) -> GruCell {
-        GruCell::new(inputs, hidden)
-    }
-
-    fn weights(&self) -> &Weights {
-        &self.weights
-    }
-
-    fn weights_mut(&mut self) -> &mut Weights {
-        &mut self.weights
     }
 }
 

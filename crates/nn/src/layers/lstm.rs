@@ -88,11 +88,30 @@ impl Cell for LstmCell {
     }
 
     #[track_caller]
-    fn step<'t>(&self, x: Var<'t>, (h, c): (Var<'t>, Var<'t>)) -> (Var<'t>, (Var<'t>, Var<'t>)) {
+    fn step<'t>(&self, x: Var<'t>, state: (Var<'t>, Var<'t>)) -> (Var<'t>, (Var<'t>, Var<'t>)) {
+        self.step_seeing(x, state, |h| h)
+    }
+}
+
+impl Repeated for LstmCell {
+    const LAYER: &'static str = "Lstm";
+
+    #[track_caller]
+    fn made(inputs: usize, hidden: usize) -> LstmCell {
+        LstmCell::new(inputs, hidden)
+    }
+
+    #[track_caller]
+    fn step_seeing<'t>(
+        &self,
+        x: Var<'t>,
+        (h, c): (Var<'t>, Var<'t>),
+        seen: impl FnOnce(Var<'t>) -> Var<'t>,
+    ) -> (Var<'t>, (Var<'t>, Var<'t>)) {
         let (tape, size) = (x.tape(), self.weights.hidden());
         let h = self.weights.fits("h", x, h, self.weights.outputs());
         let c = self.weights.fits("c", x, c, size);
-        let gates = x + h.matmul(self.weights.weight_hh.on(tape).t());
+        let gates = x + seen(h).matmul(self.weights.weight_hh.on(tape).t());
         let [i, f, o] = [0, 1, 3].map(|i| gate(gates, i, size).sigmoid());
         let c = f * c + i * gate(gates, 2, size).tanh();
         let h = o * c.tanh();
@@ -101,6 +120,14 @@ impl Cell for LstmCell {
             None => h,
         };
         (h, (h, c))
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    fn weights_mut(&mut self) -> &mut Weights {
+        &mut self.weights
     }
 }
 
@@ -147,23 +174,6 @@ impl Stacked<LstmCell> {
     #[must_use]
     pub fn forget_bias(self, value: f64) -> Lstm {
         self.remade(|cell| cell.forget_bias(value))
-    }
-}
-
-impl Repeated for LstmCell {
-    const LAYER: &'static str = "Lstm";
-
-    #[track_caller]
-    fn made(inputs: usize, hidden: usize) -> LstmCell {
-        LstmCell::new(inputs, hidden)
-    }
-
-    fn weights(&self) -> &Weights {
-        &self.weights
-    }
-
-    fn weights_mut(&mut self) -> &mut Weights {
-        &mut self.weights
     }
 }
 

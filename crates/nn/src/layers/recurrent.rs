@@ -314,6 +314,19 @@ impl<'t> Sequences<'t> {
         state: Option<C::State<'t>>,
         reversed: bool,
     ) -> (Var<'t>, C::State<'t>) {
+        self.scan_by(cell, x, state, reversed, |x, state| cell.step(x, state))
+    }
+
+    /// [`scan`](Sequences::scan) with a step of the caller's.
+    #[track_caller]
+    pub(super) fn scan_by<C: Cell>(
+        &self,
+        cell: &C,
+        x: Var<'t>,
+        state: Option<C::State<'t>>,
+        reversed: bool,
+        step: impl FnOnce(Var<'t>, C::State<'t>) -> (Var<'t>, C::State<'t>),
+    ) -> (Var<'t>, C::State<'t>) {
         let tape = x.tape();
         let prepared = merged(cell.type_name(), x, |x| cell.prepare(x));
         let state = match state {
@@ -322,7 +335,7 @@ impl<'t> Sequences<'t> {
         };
         let turns = if reversed { Loop::new().reverse() } else { Loop::new() };
         let step = |state, x| {
-            let (y, next) = cell.step(x, state);
+            let (y, next) = step(x, state);
             (next, y)
         };
         let (last, y) = match self.real {

@@ -72,10 +72,32 @@ impl Cell for RnnCell {
 
     #[track_caller]
     fn step<'t>(&self, x: Var<'t>, h: Var<'t>) -> (Var<'t>, Var<'t>) {
+        self.step_seeing(x, h, |h| h)
+    }
+}
+
+impl Repeated for RnnCell {
+    const LAYER: &'static str = "Rnn";
+
+    #[track_caller]
+    fn made(inputs: usize, hidden: usize) -> RnnCell {
+        RnnCell::new(inputs, hidden)
+    }
+
+    #[track_caller]
+    fn step_seeing<'t>(&self, x: Var<'t>, h: Var<'t>, seen: impl FnOnce(Var<'t>) -> Var<'t>) -> (Var<'t>, Var<'t>) {
         let h = self.weights.fits("h", x, h, self.weights.hidden());
-        let sum = x + h.matmul(self.weights.weight_hh.on(x.tape()).t());
+        let sum = x + seen(h).matmul(self.weights.weight_hh.on(x.tape()).t());
         let h = if self.relu { sum.relu() } else { sum.tanh() };
         (h, h)
+    }
+
+    fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    fn weights_mut(&mut self) -> &mut Weights {
+        &mut self.weights
     }
 }
 
@@ -107,23 +129,6 @@ impl Stacked<RnnCell> {
     #[must_use]
     pub fn relu(self) -> Rnn {
         self.remade(RnnCell::relu)
-    }
-}
-
-impl Repeated for RnnCell {
-    const LAYER: &'static str = "Rnn";
-
-    #[track_caller]
-    fn made(inputs: usize, hidden: usize) -> RnnCell {
-        RnnCell::new(inputs, hidden)
-    }
-
-    fn weights(&self) -> &Weights {
-        &self.weights
-    }
-
-    fn weights_mut(&mut self) -> &mut Weights {
-        &mut self.weights
     }
 }
 

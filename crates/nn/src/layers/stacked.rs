@@ -276,6 +276,15 @@ pub trait Repeated: Cell + Clone {
     #[track_caller]
     fn made(inputs: usize, hidden: usize) -> Self;
 
+    /// [`Cell::step`] whose product with `weight_hh` sees `seen(h)` in place of h.
+    #[track_caller]
+    fn step_seeing<'t>(
+        &self,
+        x: Var<'t>,
+        state: Self::State<'t>,
+        seen: impl FnOnce(Var<'t>) -> Var<'t>,
+    ) -> (Var<'t>, Self::State<'t>);
+
     /// Its weights.
     fn weights(&self) -> &Weights;
 
@@ -359,6 +368,7 @@ pub struct Stacked<C> {
     layers: usize,
     bidirectional: bool,
     dropout: f64,
+    recurrent_dropout: f64,
     last_only: bool,
     time_first: bool,
 }
@@ -372,8 +382,15 @@ impl<C: Repeated> Stacked<C> {
         let weights = cell.weights_mut();
         weights.settings.layer = C::LAYER;
         let cells = vec![cell];
-        let layer =
-            Stacked { cells, layers: 1, bidirectional: false, dropout: 0.0, last_only: false, time_first: false };
+        let layer = Stacked {
+            cells,
+            layers: 1,
+            bidirectional: false,
+            dropout: 0.0,
+            recurrent_dropout: 0.0,
+            last_only: false,
+            time_first: false,
+        };
         layer.remade(|cell| cell)
     }
 
@@ -393,6 +410,13 @@ impl<C: Repeated> Stacked<C> {
     #[must_use]
     pub fn dropout(self, probability: f64) -> Stacked<C> {
         Stacked { dropout: probability, ..self }
+    }
+
+    /// Silences each feature of a state, where it is multiplied by `weight_hh`, with this probability, in training: the same
+    /// features at every step of a sequence. Keras's `recurrent_dropout`; Gal & Ghahramani 2016.
+    #[must_use]
+    pub fn recurrent_dropout(self, probability: f64) -> Stacked<C> {
+        Stacked { recurrent_dropout: probability, ..self }
     }
 
     /// `forward` gives the output of the last step of each direction, and not those of all: Keras's
@@ -521,13 +545,16 @@ impl<C: Repeated> Stacked<C> {
         if let Some(first) = self.cells.first().filter(|cell| cell.weights().refuses(x)) {
             tape.reject(C::LAYER, &[("input", x)], first.weights().other_features(x));
         }
-        if !(0.0..1.0).contains(&self.dropout) && tape.error().is_none() {
-            let error = Error::value(format!("a probability of {} to silence an output of a layer", self.dropout));
-            tape.reject(C::LAYER, &[("input", x)], error.help("it is at least 0 and below 1"));
+        for (p, what) in [(self.dropout, "an output of a layer"), (self.recurrent_dropout, "a feature of a state")] {
+            if !(0.0..1.0).contains(&p) && tape.error().is_none() {
+                let error = Error::value(format!("a probability of {p} to silence {what}"));
+                tape.reject(C::LAYER, &[("input", x)], error.help("it is at least 0 and below 1"));
+            }
         }
         let found = Sequences::of(C::LAYER, x, lengths, C::AXES, self.time_first).map(|sequences| {
-            let state = state.map(|state| if sequences.single { state.map(|var| var.unsqueeze(1)) } else { state });
-            (sequences, state)
+            // A single number is no state, and is refused as one.
+            let axis = |var: Var<'t>| if sequences.single && var.rank() > 0 { var.unsqueeze(1) } else { var };
+            (sequences, state.map(|state| state.map(axis)))
         });
         let given = match found {
             Ok((sequences, state)) => self.walk(sequences, state, last_only),
@@ -559,10 +586,19 @@ impl<C: Repeated> Stacked<C> {
             let mut outputs = Vec::with_capacity(cells.len());
             for (cell, reversed) in cells.iter().zip([false, true]) {
                 let state = match &state {
-                    Some(state) => Some(self.part(cell, sequences.given, x, state, lasts.len())?),
+                    Some(state) => Some(self.part(cell, sequences, x, state, lasts.len())?),
                     None => None,
                 };
-                let (y, last) = sequences.scan(cell, x, state, reversed);
+                // Drawn outside of the loop, so that it is the same at every step.
+                let mask = (self.recurrent_dropout > 0.0 && tape.is_training()).then(|| {
+                    let batch = x.shape().get(1).copied().unwrap_or(0);
+                    let ones = tape.full([batch, cell.weights().outputs()], 1.0, x.dtype());
+                    ones.dropout(self.recurrent_dropout)
+                });
+                let (y, last) = sequences.scan_by(cell, x, state, reversed, |x, state| match mask {
+                    Some(mask) => cell.step_seeing(x, state, |h| h * mask),
+                    None => cell.step(x, state),
+                });
                 outputs.push(y);
                 lasts.push(last);
             }
@@ -589,7 +625,7 @@ impl<C: Repeated> Stacked<C> {
     fn part<'t>(
         &self,
         cell: &C,
-        given: Var<'t>,
+        sequences: Sequences<'t>,
         x: Var<'t>,
         state: &C::State<'t>,
         place: usize,
@@ -604,9 +640,12 @@ impl<C: Repeated> Stacked<C> {
             let shape = wanted.and_then(|meta| Some((meta.shape.insert(0, self.cells.len()).ok()?, meta.dtype)));
             match shape {
                 Some((shape, dtype)) if tape.error().is_none() && (var.shape() != shape || var.dtype() != dtype) => {
-                    let error = format!("takes a state {name} of {shape} {dtype}, not {}", var.meta());
-                    let help = "[layers · directions, batch, features]";
-                    tape.reject(C::LAYER, &[("input", given), (name, var)], Error::shape(error).help(help))
+                    let told = |shape: Shape| if sequences.single { shape.without(&[1]) } else { shape };
+                    let given = if var.rank() > 1 { told(var.shape()) } else { var.shape() };
+                    let error = format!("takes a state {name} of {} {dtype}, not {given} {}", told(shape), var.dtype());
+                    let error =
+                        Error::shape(error).help("[layers · directions, batch, features]; no batch for one sequence");
+                    tape.reject(C::LAYER, &[("input", sequences.given), (name, var)], error)
                 }
                 _ => var.at(0, place),
             }
