@@ -16,7 +16,9 @@ use crate::module::Module;
 /// One step of a recurrence: (yₜ, sₜ) = step(xₜ, sₜ₋₁). The cells of this library are made of nothing else, so a cell of
 /// one's own is as good as they are: [`Recurrent`] and [`Bidirectional`](super::bidirectional::Bidirectional) run any.
 ///
-/// The state is one `Var`, or an array or tuple of them; each has the batch as its first axis.
+/// The state is one `Var`, or an array or tuple of them; each has the batch as its first axis. What is drawn at random in
+/// [`begin`](Cell::begin) is drawn once for a sequence, so a mask that all steps share is a part of the state that stays;
+/// what is drawn in [`step`](Cell::step) is drawn anew at each.
 ///
 /// ```
 /// # extern crate wengert_nn as wengert;
