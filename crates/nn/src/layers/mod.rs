@@ -11,8 +11,10 @@ pub mod additive_attention;
 pub mod alibi;
 pub mod attention;
 pub mod avg_pool;
+pub mod bidirectional;
 pub mod case;
 pub mod conv;
+pub mod conv_lstm;
 pub mod conv_transpose;
 pub mod dense;
 pub mod dot_attention;
@@ -22,6 +24,9 @@ pub mod gated_feed_forward;
 pub mod kv_cache;
 pub mod lambda;
 pub mod learned_positions;
+pub mod gru;
+pub mod lambda;
+pub mod lstm;
 pub mod max_pool;
 pub mod mixture_of_experts;
 pub mod multi_head_attention;
@@ -31,6 +36,11 @@ pub mod rotary_embedding;
 pub mod sinusoidal_positions;
 pub mod standardize;
 pub mod transformer;
+pub mod recurrent;
+pub mod rnn;
+pub mod stacked;
+pub mod standardize;
+pub mod time_distributed;
 pub mod upsample;
 
 /// The cases of every file of this directory.
@@ -43,7 +53,9 @@ pub fn roll() -> Vec<Case> {
         alibi::cases,
         attention::cases,
         avg_pool::cases,
+        bidirectional::cases,
         conv::cases,
+        conv_lstm::cases,
         conv_transpose::cases,
         dense::cases,
         dot_attention::cases,
@@ -53,6 +65,9 @@ pub fn roll() -> Vec<Case> {
         kv_cache::cases,
         lambda::cases,
         learned_positions::cases,
+        gru::cases,
+        lambda::cases,
+        lstm::cases,
         max_pool::cases,
         mixture_of_experts::cases,
         multi_head_attention::cases,
@@ -62,6 +77,10 @@ pub fn roll() -> Vec<Case> {
         sinusoidal_positions::cases,
         standardize::cases,
         transformer::cases,
+        recurrent::cases,
+        rnn::cases,
+        standardize::cases,
+        time_distributed::cases,
         upsample::cases,
     ]
     .iter()
