@@ -21,26 +21,24 @@ pub mod dot_attention;
 pub mod dropout;
 pub mod flatten;
 pub mod gated_feed_forward;
+pub mod gru;
 pub mod kv_cache;
 pub mod lambda;
 pub mod learned_positions;
-pub mod gru;
-pub mod lambda;
 pub mod lstm;
 pub mod max_pool;
 pub mod mixture_of_experts;
 pub mod multi_head_attention;
 pub mod pixel_shuffle;
+pub mod recurrent;
 pub mod relative_position_bias;
+pub mod rnn;
 pub mod rotary_embedding;
 pub mod sinusoidal_positions;
-pub mod standardize;
-pub mod transformer;
-pub mod recurrent;
-pub mod rnn;
 pub mod stacked;
 pub mod standardize;
 pub mod time_distributed;
+pub mod transformer;
 pub mod upsample;
 
 /// The cases of every file of this directory.
@@ -62,25 +60,23 @@ pub fn roll() -> Vec<Case> {
         dropout::cases,
         flatten::cases,
         gated_feed_forward::cases,
+        gru::cases,
         kv_cache::cases,
         lambda::cases,
         learned_positions::cases,
-        gru::cases,
-        lambda::cases,
         lstm::cases,
         max_pool::cases,
         mixture_of_experts::cases,
         multi_head_attention::cases,
         pixel_shuffle::cases,
+        recurrent::cases,
         relative_position_bias::cases,
+        rnn::cases,
         rotary_embedding::cases,
         sinusoidal_positions::cases,
         standardize::cases,
-        transformer::cases,
-        recurrent::cases,
-        rnn::cases,
-        standardize::cases,
         time_distributed::cases,
+        transformer::cases,
         upsample::cases,
     ]
     .iter()
