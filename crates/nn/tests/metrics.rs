@@ -255,6 +255,59 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+/// What a perfect model would have said.
+fn perfect(data: &str, target: &Tensor) -> Result<Tensor> {
+    fn sure(x: Var<'_>) -> Var<'_> {
+        (x.cast(DType::F64) - 0.5) * 40.0
+    }
+    let classes = |target: &Tensor, n| target.apply(|y| sure(y.maximum(0).one_hot(n)));
+    match data {
+        "classes" | "ignored" => classes(target, 5),
+        "pixels" => classes(target, 3)?.apply(|x| x.moved_axis(-1, 1)),
+        "chance_classes" => classes(target, 5)?.apply(|x| x.softmax(-1)),
+        "one_hot" | "scores" | "labels" => target.apply(sure),
+        "shares" => target.apply(|x| x.log()),
+        _ => target.cast(DType::F64),
+    }
+}
+
+#[test]
+fn a_perfect_prediction_is_better_in_the_direction_that_is_said() -> Result<()> {
+    let reference = tensors("metrics");
+    for case in roll() {
+        // A bias has no direction; the logarithm of 0 is not finite; a lower bound is low where all scores are alike.
+        if ["mean_bias", "poisson_log", "pr_auc_minoring"].contains(&case.name) {
+            continue;
+        }
+        let samples = Samples::of(&reference, case.data);
+        let [prediction, target, _] = &samples.0;
+        let (mut ours, mut best) = (meter(&case), meter(&case));
+        ours.update(prediction, target)?;
+        best.update(&perfect(case.data, target)?, target)?;
+        let sign = if case.metric.higher_is_better() { 1.0 } else { -1.0 };
+        let gain = sign * (best.value() - ours.value());
+        let full = ours.value() == best.value();
+        assert!(gain > 0.0 || full, "{}: {} is no better than {}", case.name, best.value(), ours.value());
+    }
+    Ok(())
+}
+
+#[test]
+fn the_second_batch_compiles_nothing() -> Result<()> {
+    let reference = tensors("metrics");
+    for case in roll() {
+        let samples = Samples::of(&reference, case.data);
+        for weighted in ways(&reference, &case).into_iter().map(|(weighted, _)| weighted) {
+            let mut meter = meter(&case);
+            samples.rows(0..samples.len() / 2).watch(&mut meter, weighted)?;
+            let before = plan_stats().compiled;
+            samples.rows(samples.len() / 2..samples.len()).watch(&mut meter, weighted)?;
+            assert_eq!(plan_stats().compiled, before, "{}", case.name);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn predictions_may_be_of_any_float() -> Result<()> {
     let reference = tensors("metrics");

@@ -89,7 +89,7 @@ macro_rules! answer_settings {
                 self
             }
 
-            /// Counts this class alone.
+            /// Counts this class alone. Of two classes that is usually class 1.
             #[must_use]
             pub fn class(mut self, class: usize) -> $metric {
                 self.answers.class = Some(class);
@@ -175,9 +175,11 @@ impl Answers {
             (None, None) if columns.labelled => 1,
             (None, _) => return scores.gt(threshold.unwrap_or(0.0)),
         };
-        let (_, places) = scores.top_k(best.min(columns.count), -1);
         let classes = scores.tape().iota([columns.count], 0, DType::I64);
-        let among = places.unsqueeze(-1).eq(classes).any(-2);
+        let among = match best {
+            1 => scores.argmax(-1).unsqueeze(-1).eq(classes),
+            _ => scores.top_k(best.min(columns.count), -1).1.unsqueeze(-1).eq(classes).any(-2),
+        };
         threshold.map_or(among, |threshold| among.and(scores.gt(threshold)))
     }
 

@@ -22,8 +22,8 @@ use wengert_autograd::Var;
 ///
 /// # fn main() -> wengert_tensor::error::Result<()> {
 /// let mut meter = Meter::new(Specificity::new());
-/// meter.update(&Tensor::from([2f32, 1.0, -1.0, 3.0]), &Tensor::from([1i64, 0, 1, 1]))?;
-/// assert_eq!(meter.value(), 0.0);
+/// meter.update(&Tensor::from([2f32, -1.0, -2.0, 3.0]), &Tensor::from([1i64, 0, 1, 0]))?;
+/// assert_eq!(meter.value(), 0.5);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]

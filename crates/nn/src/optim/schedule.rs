@@ -17,14 +17,14 @@
 //! | [`inverse_time`](inverse_time()) | | `InverseTimeDecay` | |
 //! | [`natural_exponential`](natural_exponential()) | | (TensorFlow's `natural_exp_decay`) | |
 //! | [`cosine`](cosine()) | `CosineAnnealingLR` | `CosineDecay` | `cosine_decay_schedule` |
-//! | [`cosine_restarts`](cosine_restarts()) | `CosineAnnealingWarmRestarts` | `CosineDecayRestarts` | `sgdr_schedule` |
+//! | [`cosine_restarts`](cosine_restarts()) | `CosineAnnealingWarmRestarts` | `CosineDecayRestarts` | |
 //! | [`one_cycle`](one_cycle()) | `OneCycleLR` | | |
 //! | [`cosine_onecycle`], [`linear_onecycle`] | | | `cosine_onecycle_schedule`, `linear_onecycle_schedule` |
 //! | [`cyclic`](cyclic()) | `CyclicLR` | | |
 //! | [`warmup_cosine`](warmup_cosine()) | | `CosineDecay` with `warmup_steps` | `warmup_cosine_decay_schedule` |
 //! | [`warmup_exponential`](warmup_exponential()) | | | `warmup_exponential_decay_schedule` |
 //! | [`inverse_sqrt`](inverse_sqrt()) | (Noam) | | |
-//! | [`join`](join()), [`Schedule::then`] | `SequentialLR` | | `join_schedules` |
+//! | [`join`](join()), [`Schedule::then`] | `SequentialLR` | | `join_schedules`, `sgdr_schedule` |
 //! | [`Schedule::times`] | `ChainedScheduler` | | |
 //! | [`Plateau`] | `ReduceLROnPlateau` | `ReduceLROnPlateau` | `contrib.reduce_on_plateau` |
 //! | a closure `\|step\| …` | `LambdaLR` | | a function |

@@ -26,7 +26,7 @@ pub struct CosineRestarts {
 /// let schedule = cosine_restarts(10).t_mul(2.0).m_mul(0.5);
 /// assert_eq!([0, 10, 30].map(|step| schedule.factor(step)), [1.0, 0.5, 0.25]);
 /// ```
-#[doc(alias("CosineAnnealingWarmRestarts", "CosineDecayRestarts", "sgdr_schedule"))]
+#[doc(alias("CosineAnnealingWarmRestarts", "CosineDecayRestarts"))]
 pub fn cosine_restarts(first: u64) -> CosineRestarts {
     CosineRestarts { first, t_mul: 1.0, m_mul: 1.0, alpha: 0.0 }
 }
