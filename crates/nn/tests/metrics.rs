@@ -481,6 +481,9 @@ fn what_is_undefined_is_as_documented() -> Result<()> {
     assert_eq!(value(&Specificity::new(), &no)?, 1.0);
     assert!(value(&Auc::roc(), &no)?.is_nan());
     assert!(value(&R2Score::new(), &(Tensor::from([1f32]), Tensor::from([1f32])))?.is_nan());
+    let mut shares = Meter::new(R2Score::new());
+    shares.update_weighted(&Tensor::from([1f32, 2.0]), &Tensor::from([1f32, 3.0]), &Tensor::from([0.5f32, 0.5]))?;
+    assert_eq!(shares.value(), 0.5);
     assert_eq!(value(&R2Score::new(), &(Tensor::from([1f32, 1.0]), Tensor::from([1f32, 1.0])))?, 1.0);
     assert_eq!(value(&R2Score::new(), &(Tensor::from([1f32, 2.0]), Tensor::from([1f32, 1.0])))?, 0.0);
     assert!(value(&R2Score::new().adjusted(1), &(Tensor::from([1f32, 2.0]), Tensor::from([1f32, 3.0])))?.is_nan());

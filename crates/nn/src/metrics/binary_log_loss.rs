@@ -41,16 +41,13 @@ impl BinaryLogLoss {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("binary_log_loss", prediction, target);
-        mean(
-            "binary_log_loss",
-            if self.probabilities {
-                let (yes, no) = (prediction.maximum(1e-7).log(), (-prediction + 1.0).maximum(1e-7).log());
-                -(target * yes + (1.0 - target) * no)
-            } else {
-                prediction.softplus() - target * prediction
-            },
-            weights,
-        )
+        let loss = if self.probabilities {
+            let (yes, no) = (prediction.maximum(1e-7).log(), (-prediction + 1.0).maximum(1e-7).log());
+            -(target * yes + (1.0 - target) * no)
+        } else {
+            prediction.softplus() - target * prediction
+        };
+        mean("binary_log_loss", loss, weights)
     }
 }
 

@@ -42,17 +42,12 @@ impl KlDivergence {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("kl_divergence", prediction, target);
-        mean(
-            "kl_divergence",
-            {
-                let log = match self.probabilities {
-                    true => prediction.maximum(1e-7).log(),
-                    false => prediction.log_softmax(-1),
-                };
-                (target.xlogy(target) - target * log).sum_axes(-1)
-            },
-            weights,
-        )
+        let log = match self.probabilities {
+            true => prediction.maximum(1e-7).log(),
+            false => prediction.log_softmax(-1),
+        };
+        let divergence = (target.xlogy(target) - target * log).sum_axes(-1);
+        mean("kl_divergence", divergence, weights)
     }
 }
 

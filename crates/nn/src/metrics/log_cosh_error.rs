@@ -33,14 +33,9 @@ impl LogCoshError {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("log_cosh", prediction, target);
-        mean(
-            "log_cosh",
-            {
-                let size = (prediction - target).abs();
-                size + (size * -2.0).softplus() - LN_2
-            },
-            weights,
-        )
+        let size = (prediction - target).abs();
+        let error = size + (size * -2.0).softplus() - LN_2;
+        mean("log_cosh", error, weights)
     }
 }
 

@@ -40,15 +40,12 @@ impl Poisson {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("poisson", prediction, target);
-        mean(
-            "poisson",
-            if self.log_input {
-                prediction.exp() - target * prediction
-            } else {
-                prediction - target * (prediction + 1e-7).log()
-            },
-            weights,
-        )
+        let loss = if self.log_input {
+            prediction.exp() - target * prediction
+        } else {
+            prediction - target * (prediction + 1e-7).log()
+        };
+        mean("poisson", loss, weights)
     }
 }
 

@@ -13,7 +13,7 @@ use wengert_autograd::Var;
 /// computed from means and central moments in f64, so it is right also where the values are large and their spread is small.
 ///
 /// Of a constant target it is 1 where the prediction is right and else 0; of less than two samples NaN. scikit-learn's `r2_score`, Keras's
-/// `R2Score`. Weights count as repetitions.
+/// `R2Score`. Where it is adjusted, weights count as repetitions.
 ///
 /// ```
 /// use wengert_nn::metrics::{metric::Meter, r2_score::R2Score};
@@ -67,7 +67,7 @@ impl Metric for R2Score {
         merge(total, batch);
     }
 
-    fn value(&self, sums: &[f64], _count: usize) -> f64 {
+    fn value(&self, sums: &[f64], count: usize) -> f64 {
         let weight = |m: &Moments| if self.variance_weighted { m.yy } else { 1.0 };
         // What is squared is the error from 0, not from its mean.
         let score = |m: &Moments| share(m.xx + m.n * m.x * m.x, m.yy);
@@ -78,7 +78,9 @@ impl Metric for R2Score {
             n = moments.n;
         }
         let left = n - 1.0 - self.regressors as f64;
-        if n < 2.0 || left <= 0.0 && self.regressors > 0 {
+        // Weights may be shares, so their sum does not say how many samples there were.
+        let outputs = Moments::each(sums).count();
+        if count < 2 * outputs || (left <= 0.0 && self.regressors > 0) {
             return f64::NAN;
         }
         // All targets constant: the outputs count the same.
