@@ -1,14 +1,21 @@
 //! The share of samples whose highest score is the right class.
 
-use super::Case;
-use super::metric::{Metric, hits, labels, share};
+use super::case::Case;
+use super::classes::{Reader, class_settings};
+use super::metric::Metric;
+use super::weigh::{mean, observes, ratio};
 use wengert_autograd::Var;
-use wengert_tensor::tensor::Tensor;
 
 /// `mean(argmax(prediction, -1) == target)`.
 ///
-/// The prediction is `[…, classes]`, logits or probabilities; the target is `[…]` or `[…, 1]` in whole numbers, or
-/// probabilities `[…, classes]`, of which the largest is right. Of two equal ones the first counts as the largest.
+/// | | shape | dtype |
+/// |---|---|---|
+/// | prediction | `[…, classes]`, logits or probabilities | float |
+/// | target: labels | `[…]` or `[…, 1]` | integers |
+/// | target: one-hot or probabilities, of which the largest is right | `[…, classes]` | any |
+///
+/// Of two equal ones the first counts as the largest. Keras's `SparseCategoricalAccuracy` and `CategoricalAccuracy`. A label outside the
+/// classes is an error when the figure is computed.
 ///
 /// ```
 /// use wengert_nn::metrics::{accuracy::Accuracy, metric::Meter};
@@ -20,29 +27,36 @@ use wengert_tensor::tensor::Tensor;
 /// assert!((accuracy.value() - 2.0 / 3.0).abs() < 1e-12);
 /// # Ok(()) }
 /// ```
+#[doc(alias("SparseCategoricalAccuracy", "CategoricalAccuracy"))]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Accuracy;
+pub struct Accuracy {
+    reader: Reader,
+}
 
 impl Accuracy {
     /// The share of right classes.
     pub fn new() -> Accuracy {
-        Accuracy
+        Accuracy::default()
+    }
+
+    #[track_caller]
+    fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
+        let classes = self.reader.read("accuracy", prediction, target, weights);
+        mean("accuracy", classes.chosen().eq(classes.actual), Some(classes.weights))
     }
 }
+
+class_settings!(Accuracy);
 
 impl Metric for Accuracy {
     fn name(&self) -> String {
         "accuracy".into()
     }
 
-    #[track_caller]
-    fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let target = labels("accuracy", prediction, target);
-        hits(prediction.argmax(-1).eq(target))
-    }
+    observes!();
 
     fn value(&self, sums: &[f64], _count: usize) -> f64 {
-        share(sums)
+        ratio(sums)
     }
 
     fn higher_is_better(&self) -> bool {
@@ -52,14 +66,11 @@ impl Metric for Accuracy {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let prediction = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [0.0, 0.0, 5.0], [-1.0, -2.0, -3.0]]);
-    let case = |target| Case {
-        file: "accuracy",
-        metric: Box::new(Accuracy::new()),
-        prediction: prediction.clone(),
-        target,
-        value: 0.75,
-    };
-    let shares = Tensor::from([[0.0f32, 0.9, 0.1], [0.5, 0.2, 0.3], [0.3, 0.4, 0.3], [1.0, 0.0, 0.0]]);
-    vec![case(Tensor::from([1i64, 0, 1, 0])), case(Tensor::from([[1u8], [0], [1], [0]])), case(shares)]
+    let case = |name, data, metric: Accuracy| Case::new("accuracy", name, data, metric);
+    vec![
+        case("accuracy", "classes", Accuracy::new()),
+        case("accuracy_one_hot", "one_hot", Accuracy::new()),
+        case("accuracy_axis", "pixels", Accuracy::new().axis(1)),
+        case("accuracy_ignore", "ignored", Accuracy::new().ignore_index(-100)),
+    ]
 }

@@ -1,17 +1,16 @@
 //! The share of yes-or-no answers that are right.
 
-use super::Case;
+use super::case::Case;
 use super::metric::Metric;
-use crate::losses::alike::alike;
+use super::weigh::{mean, observes, pair, ratio};
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
-use wengert_tensor::tensor::Tensor;
 
 /// `mean((prediction > threshold) == (target > 0.5))`.
 ///
 /// Prediction and target have the same shape, but `[n]` fits `[n, 1]`; the target is 0 or 1 of any dtype, or a
 /// probability. The threshold is 0, which is right for logits; [`threshold(0.5)`](BinaryAccuracy::threshold) is right
-/// for probabilities.
+/// for probabilities. Keras's `BinaryAccuracy`; 1 − the Hamming loss of several labels.
 ///
 /// ```
 /// use wengert_nn::metrics::{binary_accuracy::BinaryAccuracy, metric::Meter};
@@ -35,20 +34,28 @@ impl BinaryAccuracy {
     }
 
     /// Above this is a yes.
+    #[must_use]
     pub fn threshold(self, threshold: f64) -> BinaryAccuracy {
         BinaryAccuracy { threshold }
+    }
+
+    #[track_caller]
+    fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
+        let (prediction, target) = pair("binary_accuracy", prediction, target);
+        let yes = target.cast(DType::F32).gt(0.5);
+        mean("binary_accuracy", prediction.gt(self.threshold).eq(yes), weights)
     }
 }
 
 impl Metric for BinaryAccuracy {
     fn name(&self) -> String {
-        "accuracy".into()
+        "binary_accuracy".into()
     }
 
-    #[track_caller]
-    fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let yes = alike("binary accuracy", prediction, target).cast(DType::F32).gt(0.5);
-        prediction.gt(self.threshold).eq(yes).cast(DType::F32).sum()
+    observes!();
+
+    fn value(&self, sums: &[f64], _count: usize) -> f64 {
+        ratio(sums)
     }
 
     fn higher_is_better(&self) -> bool {
@@ -58,18 +65,10 @@ impl Metric for BinaryAccuracy {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let target = Tensor::from([[1.0f32], [0.0], [0.0], [1.0]]);
-    let case = |metric, prediction, target: &Tensor, value| Case {
-        file: "binary_accuracy",
-        metric: Box::new(metric),
-        prediction,
-        target: target.clone(),
-        value,
-    };
-    let logits = Tensor::from([[0.3f32], [-0.1], [2.0], [9.0]]);
+    let case = |name, data, metric: BinaryAccuracy| Case::new("binary_accuracy", name, data, metric);
     vec![
-        case(BinaryAccuracy::new(), logits.clone(), &target, 0.75),
-        case(BinaryAccuracy::new(), logits, &Tensor::from([true, false, false, true]), 0.75),
-        case(BinaryAccuracy::new().threshold(0.5), Tensor::from([[0.3f32], [0.1], [0.6], [0.9]]), &target, 0.5),
+        case("binary_accuracy", "scores", BinaryAccuracy::new()),
+        case("binary_accuracy_threshold", "chances", BinaryAccuracy::new().threshold(0.5)),
+        case("binary_accuracy_labels", "labels", BinaryAccuracy::new()),
     ]
 }

@@ -1,7 +1,9 @@
 //! Which class is taken for which.
 
-use super::Case;
-use super::metric::{Meter, Metric, labels};
+use super::case::Case;
+use super::classes::{Classes, Reader, binary_setting, class_settings};
+use super::metric::{Meter, Metric};
+use super::weigh::observes;
 use std::fmt::{self, Display, Formatter};
 use wengert_autograd::Var;
 use wengert_tensor::error::Result;
@@ -10,7 +12,8 @@ use wengert_tensor::tensor::Tensor;
 /// Counts how often each class is taken for each other one: `counts[actual][predicted]`.
 ///
 /// The prediction is `[…, classes]`; the target is `[…]` or `[…, 1]` in whole numbers, or probabilities `[…, classes]`,
-/// of which the largest is right. As a metric its figure is the accuracy; [`table`](ConfusionMatrix::table) gives the
+/// of which the largest is right. As a metric its figure is the accuracy, in the logs as
+/// `confusion_accuracy`; [`table`](ConfusionMatrix::table) gives the
 /// counts themselves.
 ///
 /// ```
@@ -25,12 +28,14 @@ use wengert_tensor::tensor::Tensor;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ConfusionMatrix;
+pub struct ConfusionMatrix {
+    reader: Reader,
+}
 
 impl ConfusionMatrix {
     /// For as many classes as the prediction has.
     pub fn new() -> ConfusionMatrix {
-        ConfusionMatrix
+        ConfusionMatrix::default()
     }
 
     /// Counts one set of predictions.
@@ -39,33 +44,76 @@ impl ConfusionMatrix {
     /// A prediction without classes, a target that does not fit it, a label outside the classes.
     #[track_caller]
     pub fn table(prediction: &Tensor, target: &Tensor) -> Result<ConfusionTable> {
-        let mut meter = Meter::new(ConfusionMatrix);
+        let mut meter = Meter::new(ConfusionMatrix::new());
         meter.update(prediction, target)?;
         Ok(ConfusionTable::of(&meter))
     }
+
+    #[track_caller]
+    fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
+        counts(&self.reader.read("confusion_matrix", prediction, target, weights))
+    }
 }
+
+class_settings!(ConfusionMatrix);
+binary_setting!(ConfusionMatrix);
 
 impl Metric for ConfusionMatrix {
     fn name(&self) -> String {
-        "accuracy".into()
+        "confusion_accuracy".into()
     }
 
-    #[track_caller]
-    fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let target = labels("confusion matrix", prediction, target);
-        let chosen = prediction.argmax(-1);
-        let classes = prediction.dim(-1);
-        let actual = target.flatten().one_hot(classes);
-        actual.t().matmul(chosen.flatten().one_hot(classes))
-    }
+    observes!();
 
     fn value(&self, sums: &[f64], _count: usize) -> f64 {
-        let classes = sums.len().isqrt();
-        sums.iter().step_by(classes + 1).sum::<f64>() / sums.iter().sum::<f64>()
+        let table = Counted::of(sums);
+        table.right() / table.all()
     }
 
     fn higher_is_better(&self) -> bool {
         true
+    }
+}
+
+/// The weight of every class taken for every other: `[actual · predicted]`, flat.
+#[track_caller]
+pub(super) fn counts<'t>(classes: &Classes<'t>) -> Var<'t> {
+    let places = (classes.actual * classes.count as i64 + classes.chosen()).flatten();
+    let none = places.tape().constant([classes.count * classes.count], 0f64);
+    none.index_add(0, places, classes.weights.flatten())
+}
+
+/// The sums of [`counts`], read.
+pub(super) struct Counted<'a> {
+    pub(super) classes: usize,
+    sums: &'a [f64],
+}
+
+impl<'a> Counted<'a> {
+    pub(super) fn of(sums: &'a [f64]) -> Counted<'a> {
+        Counted { classes: sums.len().isqrt(), sums }
+    }
+
+    pub(super) fn get(&self, actual: usize, predicted: usize) -> f64 {
+        self.sums.get(actual * self.classes + predicted).copied().unwrap_or(0.0)
+    }
+
+    /// How often a class occurs.
+    pub(super) fn actual(&self, class: usize) -> f64 {
+        (0..self.classes).map(|other| self.get(class, other)).sum()
+    }
+
+    /// How often a class was predicted.
+    pub(super) fn predicted(&self, class: usize) -> f64 {
+        (0..self.classes).map(|other| self.get(other, class)).sum()
+    }
+
+    pub(super) fn right(&self) -> f64 {
+        (0..self.classes).map(|class| self.get(class, class)).sum()
+    }
+
+    pub(super) fn all(&self) -> f64 {
+        self.sums.iter().sum()
     }
 }
 
@@ -78,11 +126,11 @@ pub struct ConfusionTable {
 }
 
 impl ConfusionTable {
-    /// What a meter has counted so far.
+    /// What a meter has counted so far; weights are summed and rounded.
     pub fn of(meter: &Meter<ConfusionMatrix>) -> ConfusionTable {
         let classes = meter.sums().len().isqrt();
         let names = (0..classes).map(|class| class.to_string()).collect();
-        ConfusionTable { classes, counts: meter.sums().iter().map(|&sum| sum as u64).collect(), names }
+        ConfusionTable { classes, counts: meter.sums().iter().map(|&sum| sum.round() as u64).collect(), names }
     }
 
     /// Shows these names instead of the numbers of the classes; those that are missing stay numbers.
@@ -162,16 +210,13 @@ impl Display for ConfusionTable {
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    let prediction = Tensor::from([[0.1f32, 0.7, 0.2], [3.0, 2.0, 1.0], [0.0, 0.0, 5.0], [-1.0, -2.0, -3.0]]);
-    let case = |target| Case {
-        file: "confusion",
-        metric: Box::new(ConfusionMatrix::new()),
-        prediction: prediction.clone(),
-        target,
-        value: 0.75,
-    };
-    let shares = Tensor::from([[0.0f32, 0.9, 0.1], [0.5, 0.2, 0.3], [0.3, 0.4, 0.3], [1.0, 0.0, 0.0]]);
-    vec![case(Tensor::from([1i64, 0, 1, 0])), case(shares)]
+    let case = |name, data, metric: ConfusionMatrix| Case::new("confusion", name, data, metric);
+    vec![
+        case("confusion", "classes", ConfusionMatrix::new()),
+        case("confusion_one_hot", "one_hot", ConfusionMatrix::new()),
+        case("confusion_binary", "scores", ConfusionMatrix::new().threshold(0.0)),
+        case("confusion_ignore", "ignored", ConfusionMatrix::new().ignore_index(-100)),
+    ]
 }
 
 #[cfg(test)]
@@ -192,6 +237,14 @@ precision  66.7% 100.0%      –    75.0%";
         let lines: Vec<usize> = table.to_string().lines().map(|line| line.chars().count()).collect();
         assert!(lines.iter().all(|&length| length == lines[0]), "{lines:?}\n{table}");
         assert!(table.with_names(["cat", "dog"]).to_string().contains("cat"));
+    }
+
+    #[test]
+    fn a_table_of_yes_and_no() {
+        let mut meter = Meter::new(ConfusionMatrix::new().threshold(0.5));
+        meter.update(&Tensor::from([0.2f32, 0.7, 0.9]), &Tensor::from([0i64, 0, 1])).unwrap();
+        let table = ConfusionTable::of(&meter);
+        assert_eq!([table.get(0, 0), table.get(0, 1), table.get(1, 0), table.get(1, 1)], [1, 1, 0, 1]);
     }
 
     #[test]

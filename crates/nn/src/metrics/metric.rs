@@ -1,14 +1,16 @@
 //! What a metric is, and the meter that adds it up.
 
+use super::named::Named;
 use crate::explain::blame;
 use std::panic::Location;
 use wengert_autograd::{Tape, Var};
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// A figure that is the same function of sums over all samples, however they were cut into batches.
+///
+/// What cannot be added, as a largest error or a variance, says how it is put together in [`merge`](Metric::merge).
 ///
 /// ```
 /// use wengert_autograd::Var;
@@ -41,9 +43,27 @@ pub trait Metric: Send + Sync {
     /// The sums of one batch, recorded on the tape of the prediction: any shape, the same for every batch.
     fn observe<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t>;
 
+    /// [`observe`](Metric::observe) for samples that count more or less: a weight for each, `[batch]` or of the shape of what is compared. A
+    /// sample of weight 0 is left out, whatever its numbers are. The default is an error: there is no form with weights.
+    ///
+    /// The [count](Metric::count) knows nothing of weights, so such a metric keeps their sum itself.
+    #[track_caller]
+    fn observe_weighted<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Var<'t>) -> Var<'t> {
+        let error = Error::state(format!("`{}` takes no weights", self.name()));
+        let operands = [("prediction", prediction), ("target", target), ("weights", weights)];
+        prediction.tape().reject("metric", &operands, error.help("`Metric::observe_weighted` says what they mean"))
+    }
+
     /// How many things a batch with targets of this shape counts as. The default is the number of elements.
     fn count(&self, target: &Shape) -> usize {
         target.len()
+    }
+
+    /// Takes the sums of a batch, or of another meter, into those so far, which are as many. The default adds them.
+    ///
+    /// It must not matter in which order batches come, nor how they are grouped.
+    fn merge(&self, total: &mut [f64], batch: &[f64]) {
+        total.iter_mut().zip(batch).for_each(|(total, sum)| *total += sum);
     }
 
     /// The figure that follows from the added sums of [`observe`](Metric::observe) and the added counts. The default
@@ -55,6 +75,19 @@ pub trait Metric: Send + Sync {
     /// Whether a larger figure is a better one. The default is no.
     fn higher_is_better(&self) -> bool {
         false
+    }
+
+    /// This metric under another name: where two of a kind are watched, or the name is too long for a column.
+    ///
+    /// ```
+    /// use wengert_nn::metrics::{metric::Metric, recall::Recall};
+    /// assert_eq!(Recall::new().class(2).named("recall_cat").name(), "recall_cat");
+    /// ```
+    fn named(self, name: impl Into<String>) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(self, name)
     }
 }
 
@@ -70,8 +103,16 @@ macro_rules! pointer {
                 (**self).observe(prediction, target)
             }
 
+            fn observe_weighted<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Var<'t>) -> Var<'t> {
+                (**self).observe_weighted(prediction, target, weights)
+            }
+
             fn count(&self, target: &Shape) -> usize {
                 (**self).count(target)
+            }
+
+            fn merge(&self, total: &mut [f64], batch: &[f64]) {
+                (**self).merge(total, batch)
             }
 
             fn value(&self, sums: &[f64], count: usize) -> f64 {
@@ -120,22 +161,97 @@ impl<M: Metric> Meter<M> {
     /// Takes a batch in.
     ///
     /// # Errors
-    /// Shapes or dtypes that the metric does not take; the meter is then as it was.
+    /// Shapes or dtypes that the metric does not take; another number of classes than before. The meter is then as it was.
     #[track_caller]
     pub fn update(&mut self, prediction: &Tensor, target: &Tensor) -> Result<()> {
-        let (tape, here) = (Tape::new(), Location::caller());
+        let tape = Tape::new();
         let sums = self.metric.observe(tape.input(prediction), tape.input(target));
+        self.take(sums, target.shape(), Location::caller())
+    }
+
+    /// Takes a batch in whose samples count as their weights say.
+    ///
+    /// ```
+    /// use wengert_nn::metrics::{accuracy::Accuracy, metric::Meter};
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let mut accuracy = Meter::new(Accuracy::new());
+    /// let scores = Tensor::from([[0.9f32, 0.1], [0.2, 0.8]]);
+    /// accuracy.update_weighted(&scores, &Tensor::from([0i64, 0]), &Tensor::from([3f32, 1.0]))?;
+    /// assert_eq!(accuracy.value(), 0.75);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`update`](Meter::update), and a metric that takes no weights.
+    #[track_caller]
+    pub fn update_weighted(&mut self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Result<()> {
+        let tape = Tape::new();
+        let sums = self.metric.observe_weighted(tape.input(prediction), tape.input(target), tape.input(weights));
+        self.take(sums, target.shape(), Location::caller())
+    }
+
+    fn take(&mut self, sums: Var<'_>, target: &Shape, here: &'static Location<'static>) -> Result<()> {
         let sums = sums.value().map_err(|error| blame(error, here))?;
-        self.add(&sums, target.shape());
+        self.fits(sums.len()).map_err(|error| blame(error, here))?;
+        self.add(&sums, target);
         Ok(())
     }
 
-    /// Takes in what [`Metric::observe`] gave for a batch with targets of this shape.
+    /// That a batch has as many sums as those before.
+    fn fits(&self, sums: usize) -> Result<()> {
+        if self.sums.is_empty() || self.sums.len() == sums {
+            return Ok(());
+        }
+        let message = format!("{sums} sums do not fit the {} of the batches before", self.sums.len());
+        Err(Error::shape(message)
+            .op(self.metric.name())
+            .help("all batches have the same number of classes and outputs"))
+    }
+
+    /// Takes in what [`Metric::observe`] gave for a batch with targets of this shape. After sums that do not fit those before the figure is
+    /// NaN.
     pub fn add(&mut self, sums: &Tensor, target: &Shape) {
         let sums = sums.to_f64_vec();
-        self.sums.resize(sums.len().max(self.sums.len()), 0.0);
-        self.sums.iter_mut().zip(&sums).for_each(|(total, sum)| *total += sum);
-        self.count += self.metric.count(target);
+        self.absorb(&sums, self.metric.count(target));
+    }
+
+    /// Takes in all that another meter has seen, as if this one had seen it: meters of parts, on threads or machines, become one.
+    ///
+    /// ```
+    /// use wengert_nn::losses::mean_squared_error::MeanSquaredError;
+    /// use wengert_nn::metrics::metric::Meter;
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let (mut one, mut other) = (Meter::new(MeanSquaredError::new()), Meter::new(MeanSquaredError::new()));
+    /// one.update(&Tensor::from([1f32]), &Tensor::from([0f32]))?;
+    /// other.update(&Tensor::from([2f32, 3.0]), &Tensor::from([2f32, 1.0]))?;
+    /// one.merge(&other)?;
+    /// assert!((one.value() - 5.0 / 3.0).abs() < 1e-12);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A meter that has seen another number of classes or outputs.
+    #[track_caller]
+    pub fn merge(&mut self, other: &Meter<M>) -> Result<()> {
+        if other.count == 0 {
+            return Ok(());
+        }
+        self.fits(other.sums.len()).map_err(|error| error.at(Location::caller()))?;
+        self.absorb(&other.sums, other.count);
+        Ok(())
+    }
+
+    fn absorb(&mut self, sums: &[f64], count: usize) {
+        match self.sums.len() {
+            0 => self.sums = sums.to_vec(),
+            length if length == sums.len() => self.metric.merge(&mut self.sums, sums),
+            _ => self.sums.fill(f64::NAN),
+        }
+        self.count += count;
     }
 
     /// The figure so far; NaN before the first batch.
@@ -152,45 +268,5 @@ impl<M: Metric> Meter<M> {
     pub fn reset(&mut self) {
         self.sums.clear();
         self.count = 0;
-    }
-}
-
-/// The right classes as i64, one for each row of scores, from all that
-/// [`CrossEntropy`](crate::losses::cross_entropy::CrossEntropy) takes: labels `[…]` or `[…, 1]`, or probabilities
-/// `[…, classes]`, of which the largest counts.
-#[track_caller]
-pub(super) fn labels<'t>(metric: &'static str, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-    let (scores, given) = (prediction.shape(), target.shape());
-    let reject = |error: Error| {
-        let operands = [("prediction", prediction), ("target", target)];
-        prediction.tape().reject(metric, &operands, error.help("class labels are i64: 0, 1, 2, …"))
-    };
-    let Some((_, rows)) = scores.split_last() else {
-        return reject(Error::shape("a prediction has an axis of classes, and this one is a scalar"));
-    };
-    if target.dtype().is_float() {
-        return match scores == given {
-            true => target.argmax(-1),
-            false => reject(Error::dtype(format!("labels are whole numbers, not {}", target.dtype()))),
-        };
-    }
-    if *given == *rows || given.split_last() == Some((&1, rows)) {
-        return target.cast(DType::I64).reshape(rows);
-    }
-    reject(Error::shape(format!("a prediction {scores} has no labels {given}")))
-}
-
-/// How many are true, and how many there are: the sums of a metric that is a share.
-#[track_caller]
-pub(super) fn hits(right: Var<'_>) -> Var<'_> {
-    let tape = right.tape();
-    tape.stack(&[right.cast(DType::I64).sum(), tape.scalar(right.len() as f64, DType::I64)], 0)
-}
-
-/// The share that follows from added [`hits`].
-pub(super) fn share(sums: &[f64]) -> f64 {
-    match sums {
-        [right, all, ..] => right / all,
-        _ => f64::NAN,
     }
 }

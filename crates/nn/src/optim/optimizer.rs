@@ -468,6 +468,7 @@ impl<R: Rule> Optimizer<R> {
     /// Makes the acquaintance of parameters that were not seen before: which group they are in.
     pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
+        self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
         sound(model.type_name(), self.rate, DType::F64)?;
         for (id, group) in assign(model, &self.groups)? {
             self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });

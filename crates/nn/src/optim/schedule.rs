@@ -1,9 +1,86 @@
-//! Schedules: how the learning rate changes from step to step.
+//! Schedules: how the learning rate changes from step to step. A file each, and the roll that the tests loop over.
 //!
 //! A schedule is a factor on every learning rate of an optimizer, so learning rates of single layers keep their ratio:
-//! `AdamW::new(3e-4).schedule(warmup(500).then(cosine(20_000)))`.
+//! `AdamW::new(3e-4).schedule(warmup(500).then(cosine(20_000)))`. Where PyTorch, Keras or Optax name learning rates, divide them by that
+//! of the optimizer: `eta_min = 1e-6` beside `AdamW::new(1e-3)` is a factor of `1e-3`. PyTorch counts epochs where it is called once an
+//! epoch; here steps are counted, so multiply by the steps of an epoch.
+//!
+//! | here | PyTorch | Keras | Optax |
+//! |---|---|---|---|
+//! | [`constant`](constant()) | `ConstantLR` | | `constant_schedule` |
+//! | [`linear`](linear()), [`warmup`](warmup()) | `LinearLR` | | `linear_schedule`, `warmup_constant_schedule` |
+//! | [`exponential`](exponential()) | `StepLR`, `ExponentialLR` | `ExponentialDecay` | `exponential_decay` |
+//! | [`multistep`](multistep()) | `MultiStepLR` | | `piecewise_constant_schedule` |
+//! | [`piecewise_constant`](piecewise_constant()) | | `PiecewiseConstantDecay` | |
+//! | [`piecewise_interpolate`](piecewise_interpolate()) | | | `piecewise_interpolate_schedule` |
+//! | [`polynomial`](polynomial()) | `PolynomialLR` | `PolynomialDecay` | `polynomial_schedule` |
+//! | [`inverse_time`](inverse_time()) | | `InverseTimeDecay` | |
+//! | [`natural_exponential`](natural_exponential()) | | (TensorFlow's `natural_exp_decay`) | |
+//! | [`cosine`](cosine()) | `CosineAnnealingLR` | `CosineDecay` | `cosine_decay_schedule` |
+//! | [`cosine_restarts`](cosine_restarts()) | `CosineAnnealingWarmRestarts` | `CosineDecayRestarts` | |
+//! | [`one_cycle`](one_cycle()) | `OneCycleLR` | | |
+//! | [`cosine_onecycle`], [`linear_onecycle`] | | | `cosine_onecycle_schedule`, `linear_onecycle_schedule` |
+//! | [`cyclic`](cyclic()) | `CyclicLR` | | |
+//! | [`warmup_cosine`](warmup_cosine()) | | `CosineDecay` with `warmup_steps` | `warmup_cosine_decay_schedule` |
+//! | [`warmup_exponential`](warmup_exponential()) | | | `warmup_exponential_decay_schedule` |
+//! | [`inverse_sqrt`](inverse_sqrt()) | (Noam) | | |
+//! | [`join`](join()), [`Schedule::then`] | `SequentialLR` | | `join_schedules`, `sgdr_schedule` |
+//! | [`Schedule::times`] | `ChainedScheduler` | | |
+//! | [`Plateau`] | `ReduceLROnPlateau` | `ReduceLROnPlateau` | `contrib.reduce_on_plateau` |
+//! | a closure `\|step\| …` | `LambdaLR` | | a function |
+//!
+//! Warm-up, stable, decay is `warmup(500).then(constant(1.0).steps(8_000)).then(linear(1.0, 0.0, 1_500))`.
 
-use std::f64::consts::PI;
+use std::fmt;
+
+use wengert_tensor::error::{Error, Result};
+
+use case::Case;
+
+pub mod case;
+pub mod constant;
+pub mod cosine;
+pub mod cosine_restarts;
+pub mod cyclic;
+pub mod exponential;
+pub mod inverse_sqrt;
+pub mod inverse_time;
+pub mod join;
+pub mod linear;
+pub mod multistep;
+pub mod natural_exponential;
+pub mod one_cycle;
+pub mod piecewise_constant;
+pub mod piecewise_interpolate;
+pub mod plateau;
+pub mod polynomial;
+pub mod then;
+pub mod times;
+pub mod warmup;
+pub mod warmup_cosine;
+pub mod warmup_exponential;
+
+pub use constant::{Constant, constant};
+pub use cosine::{Cosine, cosine};
+pub use cosine_restarts::{CosineRestarts, cosine_restarts};
+pub use cyclic::{Cyclic, cyclic};
+pub use exponential::{Exponential, exponential};
+pub use inverse_sqrt::{InverseSqrt, inverse_sqrt};
+pub use inverse_time::{InverseTime, inverse_time};
+pub use join::{Join, join};
+pub use linear::{Linear, linear};
+pub use multistep::{Multistep, multistep};
+pub use natural_exponential::{NaturalExponential, natural_exponential};
+pub use one_cycle::{OneCycle, cosine_onecycle, linear_onecycle, one_cycle};
+pub use piecewise_constant::{PiecewiseConstant, piecewise_constant};
+pub use piecewise_interpolate::{PiecewiseInterpolate, piecewise_interpolate};
+pub use plateau::Plateau;
+pub use polynomial::{Polynomial, polynomial};
+pub use then::Then;
+pub use times::Times;
+pub use warmup::{Warmup, warmup};
+pub use warmup_cosine::{WarmupCosine, warmup_cosine};
+pub use warmup_exponential::{WarmupExponential, warmup_exponential};
 
 /// A factor on the learning rate, as a function of the number of steps taken before. A closure `|step: u64| …` is one.
 pub trait Schedule: Send + Sync + 'static {
@@ -15,12 +92,28 @@ pub trait Schedule: Send + Sync + 'static {
         None
     }
 
+    /// Whether the settings have a meaning. An optimizer asks before its first step.
+    ///
+    /// # Errors
+    /// The setting that has none.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// This schedule for its length, then `next` from its start.
     fn then<S: Schedule>(self, next: S) -> Then<Self, S>
     where
         Self: Sized,
     {
-        Then { first: self, next }
+        Then::new(self, next)
+    }
+
+    /// The product of two schedules: both run from the first step on.
+    fn times<S: Schedule>(self, other: S) -> Times<Self, S>
+    where
+        Self: Sized,
+    {
+        Times::new(self, other)
     }
 }
 
@@ -30,108 +123,86 @@ impl<F: Fn(u64) -> f64 + Send + Sync + 'static> Schedule for F {
     }
 }
 
-/// The same factor for ever. See [`constant`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Constant(f64);
-
-/// The same factor for ever.
-pub fn constant(factor: f64) -> Constant {
-    Constant(factor)
-}
-
-impl Schedule for Constant {
-    fn factor(&self, _step: u64) -> f64 {
-        self.0
-    }
-}
-
-/// A straight line from 0 to 1. See [`warmup`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Warmup(u64);
-
-/// Rises to 1 in `steps` equal parts: 1/steps at the first step, 1 at the last and after it.
-///
-/// ```
-/// use wengert_nn::optim::schedule::{Schedule, warmup};
-/// assert_eq!([0, 1, 3, 9].map(|step| warmup(4).factor(step)), [0.25, 0.5, 1.0, 1.0]);
-/// ```
-pub fn warmup(steps: u64) -> Warmup {
-    Warmup(steps)
-}
-
-impl Schedule for Warmup {
+impl Schedule for Box<dyn Schedule> {
     fn factor(&self, step: u64) -> f64 {
-        if step >= self.0 { 1.0 } else { (step + 1) as f64 / self.0 as f64 }
+        (**self).factor(step)
     }
     fn length(&self) -> Option<u64> {
-        Some(self.0)
+        (**self).length()
+    }
+    fn check(&self) -> Result<()> {
+        (**self).check()
     }
 }
 
-/// Half a wave of the cosine from 1 to 0. See [`cosine`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Cosine(u64);
-
-/// Falls from 1 to 0 in `steps` steps along (1 + cos(π · step / steps)) / 2, and stays there. Loshchilov & Hutter 2016.
-///
-/// ```
-/// use wengert_nn::optim::schedule::{Schedule, cosine, warmup};
-/// let schedule = warmup(10).then(cosine(100));
-/// assert_eq!(schedule.factor(10), 1.0);
-/// assert!((schedule.factor(60) - 0.5).abs() < 1e-12);
-/// assert_eq!(schedule.factor(500), 0.0);
-/// ```
-pub fn cosine(steps: u64) -> Cosine {
-    Cosine(steps)
-}
-
-impl Schedule for Cosine {
-    fn factor(&self, step: u64) -> f64 {
-        if step >= self.0 { 0.0 } else { 0.5 * (1.0 + (PI * step as f64 / self.0 as f64).cos()) }
-    }
-    fn length(&self) -> Option<u64> {
-        Some(self.0)
+impl fmt::Debug for dyn Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schedule").field("length", &self.length()).finish_non_exhaustive()
     }
 }
 
-/// A fall by a constant ratio. See [`exponential`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Exponential {
-    ratio: f64,
-    every: u64,
+/// How far `step` is on a way of `steps`: from 0 to 1.
+fn progress(step: u64, steps: u64) -> f64 {
+    if step >= steps { 1.0 } else { step as f64 / steps as f64 }
 }
 
-/// Multiplies by `ratio` after every `every` steps.
-///
-/// ```
-/// use wengert_nn::optim::schedule::{Schedule, exponential};
-/// assert_eq!([0, 9, 10, 25].map(|step| exponential(0.5, 10).factor(step)), [1.0, 1.0, 0.5, 0.25]);
-/// ```
-pub fn exponential(ratio: f64, every: u64) -> Exponential {
-    Exponential { ratio, every: every.max(1) }
-}
-
-impl Schedule for Exponential {
-    fn factor(&self, step: u64) -> f64 {
-        self.ratio.powf((step / self.every) as f64)
+/// That a way is longer than nothing.
+fn some_steps(schedule: &str, what: &str, steps: u64) -> Result<()> {
+    match steps {
+        0 => Err(Error::value(format!("{what} is 0 steps, and must be at least 1")).op(schedule)),
+        _ => Ok(()),
     }
 }
 
-/// One schedule after another. See [`Schedule::then`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Then<A, B> {
-    first: A,
-    next: B,
-}
-
-impl<A: Schedule, B: Schedule> Schedule for Then<A, B> {
-    fn factor(&self, step: u64) -> f64 {
-        match self.first.length() {
-            Some(length) if step >= length => self.next.factor(step - length),
-            _ => self.first.factor(step),
+/// That a number can be a factor of a learning rate.
+fn sound(schedule: &str, what: &str, factor: f64) -> Result<()> {
+    match factor >= 0.0 && factor.is_finite() {
+        true => Ok(()),
+        false => {
+            let message = format!("{what} is {factor}, and must be finite and not negative");
+            Err(Error::value(message).op(schedule).help("it is a factor of the learning rate, which keeps its sign"))
         }
     }
-    fn length(&self) -> Option<u64> {
-        Some(self.first.length()?.saturating_add(self.next.length()?))
+}
+
+/// That boundaries rise.
+fn rising(schedule: &str, what: &str, mut boundaries: impl Iterator<Item = u64> + Clone) -> Result<()> {
+    match boundaries.clone().zip(boundaries.by_ref().skip(1)).find(|(a, b)| a >= b) {
+        None => Ok(()),
+        Some((a, b)) => {
+            let message =
+                format!("{what} are out of order: {a} comes before {b}, and each must be larger than the last");
+            Err(Error::value(message).op(schedule))
+        }
     }
+}
+
+/// The cases of every file of this directory.
+pub fn roll() -> Vec<Case> {
+    [
+        constant::cases as fn() -> Vec<Case>,
+        cosine::cases,
+        cosine_restarts::cases,
+        cyclic::cases,
+        exponential::cases,
+        inverse_sqrt::cases,
+        inverse_time::cases,
+        join::cases,
+        linear::cases,
+        multistep::cases,
+        natural_exponential::cases,
+        one_cycle::cases,
+        piecewise_constant::cases,
+        piecewise_interpolate::cases,
+        plateau::cases,
+        polynomial::cases,
+        then::cases,
+        times::cases,
+        warmup::cases,
+        warmup_cosine::cases,
+        warmup_exponential::cases,
+    ]
+    .iter()
+    .flat_map(|cases| cases())
+    .collect()
 }

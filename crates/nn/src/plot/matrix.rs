@@ -95,6 +95,6 @@ mod tests {
             let table = ConfusionMatrix::table(&scores, &Tensor::arange(classes, DType::I64).unwrap()).unwrap();
             assert!(table.to_svg().unwrap().contains("accuracy 100.0 %"));
         }
-        assert!(ConfusionTable::of(&Meter::new(ConfusionMatrix)).to_svg().is_err());
+        assert!(ConfusionTable::of(&Meter::new(ConfusionMatrix::new())).to_svg().is_err());
     }
 }
