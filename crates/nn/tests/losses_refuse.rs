@@ -136,6 +136,34 @@ fn labels_out_of_range_and_of_other_kinds() {
 }
 
 #[test]
+fn probabilities_that_are_none() {
+    let of = |loss: &dyn Loss, prediction: Tensor, target: Tensor, words: &str| {
+        let tape = Tape::new();
+        refuses(loss.loss(tape.input(&prediction), tape.input(&target)), words);
+    };
+    let half = Tensor::from([[1f32, 0.0, 0.0], [0.25, 0.25, 0.0]]);
+    let double = Tensor::from([[1f32, 1.0, 0.0], [0.0, 1.0, 0.0]]);
+    let negative = Tensor::from([[1f32, 0.0, 0.0], [-0.25, 1.25, 0.0]]);
+    let focal = CategoricalFocalCrossEntropy::new();
+    for loss in [&CrossEntropy::new() as &dyn Loss, &focal, &CrossEntropy::new().label_smoothing(0.1)] {
+        let sum = "percent by which the sum of probabilities exceeds 1:";
+        of(loss, scores(), half.clone(), &format!("{sum} -50 at 1 is outside 0..1"));
+        of(loss, scores(), double.clone(), &format!("{sum} 100 at 0 is outside 0..1"));
+        of(loss, scores(), negative.clone(), "number of negative probabilities: 1 at 1 is outside 0..1");
+    }
+    let words = "number of probabilities below 0 or above 1: 3 is outside 0..1";
+    of(&BinaryCrossEntropy::new().from_probabilities(), scores(), half.clone(), words);
+    of(&BinaryFocalCrossEntropy::new().from_probabilities(), scores(), half.clone(), words);
+    let tape = Tape::new();
+    let (mean, variance) = (tape.input(&scores()), tape.input(&negative));
+    refuses(GaussianNll::new().loss(mean, mean, variance), "number of negative variances: 1 is outside 0..1");
+    // Rounded sums will do.
+    let tape = Tape::new();
+    let thirds = tape.input(&Tensor::from([[1f32 / 3.0; 3]; 2]).cast(DType::BF16).unwrap());
+    assert!(CrossEntropy::new().loss(tape.input(&scores()).cast(DType::BF16), thirds).value().is_ok());
+}
+
+#[test]
 fn operands_that_do_not_fit() {
     let tape = Tape::new();
     let wide = tape.input(&scores().cast(DType::F64).unwrap());

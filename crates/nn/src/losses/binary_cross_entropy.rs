@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, log_probability, setting, weights};
+use super::operands::{both, log_probability, of_probabilities, setting, weights};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "BinaryCrossEntropy";
@@ -64,8 +64,8 @@ impl BinaryCrossEntropy {
         BinaryCrossEntropy { smoothing, ..self }
     }
 
-    /// The prediction holds probabilities, as of a model that ends with a sigmoid; logits are more exact. No logarithm is
-    /// below −100 and no slope of one above 10¹², so that probabilities of 0 and 1 may be wrong, as in PyTorch.
+    /// The prediction holds probabilities, as of a model that ends with a sigmoid; logits are more exact. Others
+    /// are an error when the loss is computed. No logarithm is below −100 and no slope of one above 10¹², so that probabilities of 0 and 1 may be wrong, as in PyTorch.
     #[must_use]
     pub fn from_probabilities(self) -> BinaryCrossEntropy {
         BinaryCrossEntropy { probabilities: true, ..self }
@@ -104,6 +104,7 @@ impl Loss for BinaryCrossEntropy {
             // w t softplus(−z) + (1 − t) softplus(z)
             (false, Some(_)) => weigh(t * (-z).softplus()) + (1.0 - t) * z.softplus(),
         };
+        let each = if self.probabilities { of_probabilities(each, z) } else { each };
         each.cast(prediction.dtype())
     }
 

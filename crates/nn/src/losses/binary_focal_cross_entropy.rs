@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, log_probability, setting};
+use super::operands::{both, log_probability, of_probabilities, setting};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "BinaryFocalCrossEntropy";
@@ -65,6 +65,7 @@ impl BinaryFocalCrossEntropy {
     }
 
     /// The prediction holds probabilities, as of a model that ends with a sigmoid; logits are more exact.
+    /// Others are an error when the loss is computed.
     #[must_use]
     pub fn from_probabilities(self) -> BinaryFocalCrossEntropy {
         BinaryFocalCrossEntropy { probabilities: true, ..self }
@@ -102,6 +103,7 @@ impl Loss for BinaryFocalCrossEntropy {
             Some(alpha) => each * (t * (2.0 * alpha - 1.0) + (1.0 - alpha)),
             None => each,
         };
+        let each = if self.probabilities { of_probabilities(each, z) } else { each };
         each.cast(prediction.dtype())
     }
 

@@ -20,6 +20,9 @@ const NAME: &str = "CategoricalFocalCrossEntropy";
 /// | target: probabilities t | as the prediction | the prediction's |
 /// | each | `[batch, d1, …]` | the prediction's |
 ///
+/// When the loss is computed, a label outside the classes is an error, and so are probabilities that are negative or do not sum
+/// to 1, by a percent or more.
+///
 /// ```
 /// use wengert_autograd::Tape;
 /// use wengert_nn::{loss::Loss, losses::categorical_focal_cross_entropy::CategoricalFocalCrossEntropy};
@@ -127,7 +130,7 @@ impl Loss for CategoricalFocalCrossEntropy {
         };
         // A class that is not right loses nothing, however impossible it is.
         let each = -(weighed * log).select(t.ne(0.0), 0.0).sum_axes(axis);
-        each.cast(prediction.dtype())
+        classes.proper(each).cast(prediction.dtype())
     }
 
     fn reduces(&self) -> Reduction {

@@ -110,5 +110,5 @@ impl Loss for Circle {
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
     let case = |name, loss: Circle| Case::new("circle", name, loss).coupled();
-    vec![case("plain", Circle::new()), case("itself", Circle::new().with_itself().gamma(8.0).margin(0.25))]
+    vec![case("plain", Circle::new()), case("itself", Circle::new().with_itself().gamma(2.0).margin(0.25))]
 }

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
-use super::operands::{beside, floats, reject, weights};
+use super::operands::{beside, faultless, floats, reject, weights};
 use crate::loss::wide;
 
 /// The scores of a prediction, in f32 where they have 16 bits, and what is right of them.
@@ -135,6 +135,17 @@ impl<'t> Classes<'t> {
             *dim = self.classes;
         }
         weights.reshape(dims).broadcast_to(self.scores.shape())
+    }
+
+    /// The loss of each example as it is, or an error when it is computed and probabilities in the target are off by a percent:
+    /// one is negative, or they do not sum to 1.
+    #[track_caller]
+    pub fn proper(&self, each: Var<'t>) -> Var<'t> {
+        let Target::Probabilities(p) = self.target else { return each };
+        let negative = p.lt(-0.01).cast(DType::I64).sum_axes(self.axis);
+        let each = faultless(each, negative, "number of negative probabilities:");
+        let excess = ((p.sum_axes(self.axis) - 1.0) * 100.0).cast(DType::I64);
+        faultless(each, excess, "percent by which the sum of probabilities exceeds 1:")
     }
 
     /// What is right as the share of each class, of the shape of the scores.

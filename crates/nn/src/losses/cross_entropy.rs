@@ -25,8 +25,8 @@ const NAME: &str = "CrossEntropy";
 /// Keras's `CategoricalCrossentropy` and `SparseCategoricalCrossentropy` are
 /// [`from_probabilities`](CrossEntropy::from_probabilities) and [`class_axis(-1)`](CrossEntropy::class_axis).
 ///
-/// A label outside the classes is an error when the loss is computed. Whether probabilities sum to one is not asked: rows
-/// with smaller sums count less.
+/// When the loss is computed, a label outside the classes is an error, and so are probabilities that are negative or do not sum
+/// to 1, by a percent or more; [`without_check`](CrossEntropy::without_check) takes them as they are.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -47,6 +47,7 @@ pub struct CrossEntropy {
     weights: Option<Vec<f64>>,
     reading: Reading,
     probabilities: bool,
+    unchecked: bool,
     reduction: Reduction,
 }
 
@@ -86,6 +87,12 @@ impl CrossEntropy {
     #[must_use]
     pub fn from_probabilities(self) -> CrossEntropy {
         CrossEntropy { probabilities: true, ..self }
+    }
+
+    /// Probabilities in the target may have any sum, and count as they are.
+    #[must_use]
+    pub fn without_check(self) -> CrossEntropy {
+        CrossEntropy { unchecked: true, ..self }
     }
 
     #[track_caller]
@@ -140,7 +147,9 @@ impl Loss for CrossEntropy {
                 -(p * log()).select(p.ne(0.0), 0.0).sum_axes(axis)
             }
         };
-        classes.target.kept(each).cast(prediction.dtype())
+        let each = classes.target.kept(each);
+        let each = if self.unchecked { each } else { classes.proper(each) };
+        each.cast(prediction.dtype())
     }
 
     #[track_caller]
@@ -169,6 +178,7 @@ pub(super) fn cases() -> Vec<Case> {
         case("ignore_weights_smoothing", new().ignore_index(1).class_weights([0.5, 2.0, 1.5]).label_smoothing(0.2)),
         case("probabilities", new()),
         case("probabilities_smoothing", new().label_smoothing(0.3)),
+        case("any_sums", new().without_check()),
         case("probabilities_weights", new().class_weights([0.5, 2.0, 1.5]).label_smoothing(0.3)),
         case("spatial", new().class_weights([0.5, 2.0, 1.5])).batched(),
         case("spatial_probabilities", new()).batched(),

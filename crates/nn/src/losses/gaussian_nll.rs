@@ -1,10 +1,11 @@
 //! Negative log-likelihood under a Gaussian whose variance is predicted, too.
 
 use wengert_autograd::Var;
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
 
 use super::case::{Applied, Case};
-use super::operands::{both, floats, setting};
+use super::operands::{both, faultless, floats, setting};
 use crate::loss::{Reduction, of_three, reducible, wide};
 
 const NAME: &str = "GaussianNll";
@@ -21,7 +22,7 @@ const NAME: &str = "GaussianNll";
 /// | variance | the same, or with a last axis of size 1, or without the last axis | the same |
 /// | each | as the mean | the same |
 ///
-/// A variance must not be negative. It is not asked for, and counts as ε.
+/// A negative variance is an error when the loss is computed.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -71,7 +72,8 @@ impl GaussianNll {
         let v = variance.custom_jvp(|v| v.maximum(epsilon), |_, _, change| change);
         let each = (v.log() + (x - t).square() / v) * 0.5;
         let each = if self.full { each + 0.5 * std::f64::consts::TAU.ln() } else { each };
-        each.cast(mean.dtype())
+        let negative = variance.lt(0.0).cast(DType::I64).sum();
+        faultless(each, negative, "number of negative variances:").cast(mean.dtype())
     }
 }
 
@@ -116,11 +118,11 @@ pub(super) fn cases() -> Vec<Case> {
     fn shared<'t>(loss: &GaussianNll, p: Var<'t>, t: Var<'t>) -> Var<'t> {
         loss.each(p.at(-2, 0), t, p.at(-2, 1).mean_axes(-1))
     }
-    let case = |name, loss| Case::new("gaussian_nll", name, Applied::new(loss, apart));
+    let case = |name, loss| Case::new("gaussian_nll", name, Applied::new(loss, apart)).positive();
     vec![
         case("plain", GaussianNll::new()),
         case("full", GaussianNll::new().full()),
         case("epsilon", GaussianNll::new().epsilon(0.8)).straight_through(),
-        Case::new("gaussian_nll", "shared", Applied::new(GaussianNll::new(), shared)),
+        Case::new("gaussian_nll", "shared", Applied::new(GaussianNll::new(), shared)).positive(),
     ]
 }

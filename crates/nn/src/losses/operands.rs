@@ -115,6 +115,21 @@ pub fn log_probability(p: Var<'_>) -> Var<'_> {
     p.custom_jvp(|p| p.log().maximum(-100.0), |p, _, v| v / p.maximum(1e-12))
 }
 
+/// The loss as it is, or an error when it is computed and there are faults: whole numbers of the shape of the loss, or one for
+/// all. `what` they count stands in the error.
+#[track_caller]
+pub fn faultless<'t>(each: Var<'t>, faults: Var<'t>, what: &'static str) -> Var<'t> {
+    // Without a fault, 0 is added.
+    each + faults.check_index(1, what).cast(each.dtype())
+}
+
+/// The loss as it is, or an error when it is computed and something of `p` is no probability.
+#[track_caller]
+pub fn of_probabilities<'t>(each: Var<'t>, p: Var<'t>) -> Var<'t> {
+    let outside = p.lt(0.0).or(p.gt(1.0)).cast(DType::I64).sum();
+    faultless(each, outside, "number of probabilities below 0 or above 1:")
+}
+
 /// Writes an error with prediction and target on the tape.
 #[track_caller]
 pub fn reject<'t>(name: &'static str, prediction: Var<'t>, target: Var<'t>, error: Error) -> Var<'t> {

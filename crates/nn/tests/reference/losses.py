@@ -162,6 +162,7 @@ torch_case("cross_entropy/ignore", entropy(), CLASSES, SOME)
 torch_case("cross_entropy/ignore_weights_smoothing", entropy(weight=W, label_smoothing=0.2, ignore_index=1), CLASSES, LABELS)
 torch_case("cross_entropy/probabilities", entropy(), CLASSES, PARTS, by_target=False)
 torch_case("cross_entropy/probabilities_smoothing", entropy(label_smoothing=0.3), CLASSES, PARTS)
+torch_case("cross_entropy/any_sums", entropy(), CLASSES, PARTS + normal(4, 3), by_target=False)
 torch_case("cross_entropy/probabilities_weights", entropy(weight=W, label_smoothing=0.3), CLASSES, PARTS)
 torch_case("cross_entropy/spatial", entropy(weight=W), normal(2, 3, 4, 2), labels(3, 2, 4, 2))
 torch_case("cross_entropy/spatial_probabilities", entropy(), normal(2, 3, 4), normal(2, 3, 4).softmax(1))
@@ -280,7 +281,7 @@ unique = torch.tensor([group in GROUPS.tolist()[:i] + GROUPS.tolist()[i + 1 :] f
 case("supervised_contrastive/plain", lambda z, t: supervised(z, t)[unique].mean(), normal(6, 3), GROUPS, each=supervised)
 circle = lambda **settings: lambda **more: losses.Circle(**settings, **more)
 keras_case("circle/plain", circle(), F.normalize(normal(6, 3), dim=1), GROUPS, each=True)
-keras_case("circle/itself", circle(remove_diagonal=False, gamma=8.0, margin=0.25), 0.9 * F.normalize(normal(6, 3), dim=1), GROUPS, each=True)
+keras_case("circle/itself", circle(remove_diagonal=False, gamma=2.0, margin=0.25), 0.9 * F.normalize(normal(6, 3), dim=1), GROUPS, each=True)
 
 # Sets
 masks, spots = uniform(3, 2, 4), labels(2, 3, 2, 4).double()
