@@ -92,7 +92,7 @@ impl Loss for BinaryCrossEntropy {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "label smoothing", self.smoothing, (0.0..=1.0).contains(&self.smoothing), "in 0 ≤ s ≤ 1");
         let [z, t] = both(NAME, prediction, target);
         let t = if self.smoothing == 0.0 { t } else { t * (1.0 - self.smoothing) + 0.5 * self.smoothing };

@@ -84,7 +84,7 @@ impl Loss for BinaryFocalCrossEntropy {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, alpha) = (self.gamma, self.alpha.unwrap_or(0.5));
         setting(tape, NAME, "gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "a number that is at least 0");
         setting(tape, NAME, "alpha", alpha, (0.0..=1.0).contains(&alpha), "in 0 ≤ α ≤ 1");

@@ -108,7 +108,7 @@ impl Loss for CategoricalFocalCrossEntropy {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, smoothing) = (self.gamma, self.smoothing);
         setting(tape, NAME, "gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "a number that is at least 0");
         setting(tape, NAME, "label smoothing", smoothing, (0.0..=1.0).contains(&smoothing), "in 0 ≤ s ≤ 1");

@@ -47,7 +47,8 @@ reducible!(CategoricalHinge);
 impl Loss for CategoricalHinge {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let Some(classes) = Reading::default().of(NAME, prediction, target) else { return prediction };
         let (x, t, axis) = (classes.scores, classes.shares(), classes.axis);
         let (right, wrong) = ((t * x).sum_axes(axis), ((1f64 - t) * x).max_axes(axis));

@@ -81,7 +81,7 @@ impl Loss for Circle {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, margin) = (self.gamma, self.margin);
         setting(tape, NAME, "gamma", gamma, gamma > 0.0 && gamma.is_finite(), "a positive number");
         setting(tape, NAME, "margin", margin, margin.is_finite(), "a number");

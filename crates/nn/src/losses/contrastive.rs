@@ -53,7 +53,7 @@ impl Contrastive {
     #[track_caller]
     pub fn each<'t>(&self, first: Var<'t>, second: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = first.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let holds = self.margin > 0.0 && self.margin.is_finite();
         setting(tape, NAME, "margin", self.margin, holds, "a positive number");
         let [a, b] = pair(NAME, ["first", "second"], [first, second]);

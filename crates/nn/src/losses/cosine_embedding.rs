@@ -54,7 +54,7 @@ impl CosineEmbedding {
     #[track_caller]
     pub fn each<'t>(&self, first: Var<'t>, second: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = first.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, (-1.0..=1.0).contains(&self.margin), "a cosine, from −1 to 1");
         let [a, b] = pair(NAME, ["first", "second"], [first, second]);
         let y = signs(NAME, first, &rows(NAME, first), target);

@@ -48,7 +48,8 @@ reducible!(CosineSimilarity);
 impl Loss for CosineSimilarity {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target).map(|x| unit(x, 1e-7));
         -(p * t).sum_axes(-1).cast(prediction.dtype())
     }

@@ -113,7 +113,8 @@ reducible!(CrossEntropy);
 impl Loss for CrossEntropy {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let Some(classes) = self.checked(prediction, target) else { return prediction };
         let Classes { scores, axis, .. } = classes;
         let (weights, smoothing) = (self.weights(&classes), self.smoothing);
@@ -154,7 +155,8 @@ impl Loss for CrossEntropy {
 
     #[track_caller]
     fn counts<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Option<Var<'t>> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let classes = self.checked(prediction, target)?;
         let weights = self.weights(&classes);
         classes.target.counts(classes.axis, weights, classes.scores.dtype())

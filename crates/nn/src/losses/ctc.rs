@@ -90,7 +90,7 @@ impl Ctc {
         target_lengths: Var<'t>,
     ) -> Var<'t> {
         let tape = logits.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         match self.fit(logits, targets, input_lengths, target_lengths) {
             Err(error) => {
                 let lengths = [("input_lengths", input_lengths), ("target_lengths", target_lengths)];

@@ -64,7 +64,7 @@ impl GaussianNll {
     #[track_caller]
     pub fn each<'t>(&self, mean: Var<'t>, target: Var<'t>, variance: Var<'t>) -> Var<'t> {
         let tape = mean.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let epsilon = self.epsilon;
         setting(tape, NAME, "epsilon", epsilon, epsilon > 0.0 && epsilon.is_finite(), "a positive number");
         let [x, t] = both(NAME, mean, target);

@@ -58,7 +58,7 @@ impl Loss for GeneralizedCrossEntropy {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "q", self.q, self.q > 0.0 && self.q <= 1.0, "above 0 and at most 1");
         let reading = Reading { only_labels: true, ..Reading::default() };
         let Some(classes) = reading.of(NAME, prediction, target) else { return prediction };

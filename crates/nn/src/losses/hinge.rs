@@ -46,7 +46,8 @@ reducible!(Hinge);
 impl Loss for Hinge {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, y] = signed(NAME, prediction, target);
         (1f64 - y * p).relu().cast(prediction.dtype())
     }

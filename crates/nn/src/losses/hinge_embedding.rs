@@ -60,7 +60,7 @@ impl Loss for HingeEmbedding {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
         let [p, y] = signed(NAME, prediction, target);
         p.select(y.gt(0.0), (self.margin - p).relu()).cast(prediction.dtype())

@@ -60,7 +60,7 @@ impl Loss for Huber {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "delta", self.delta, self.delta > 0.0 && self.delta.is_finite(), "a positive number");
         let [p, t] = both(NAME, prediction, target);
         let (e, delta) = (p - t, self.delta);

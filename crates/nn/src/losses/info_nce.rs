@@ -89,7 +89,8 @@ pub(super) fn embeddings<'t>(name: &'static str, prediction: Var<'t>, target: Va
 impl Loss for InfoNce {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         embeddings(NAME, prediction, target, self.temperature);
         let [q, k] = both(NAME, prediction, target);
         let [q, k] = if self.normalised { [q, k].map(|x| unit(x, 1e-12)) } else { [q, k] };

@@ -73,7 +73,8 @@ reducible!(KlDivergence);
 impl Loss for KlDivergence {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
         let x = match self.probabilities {
             true => p.clamp(EPSILON, 1.0).log(),

@@ -47,7 +47,8 @@ reducible!(LogCosh);
 impl Loss for LogCosh {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
         let e = p - t;
         // cosh e = 1 + 2 sinh²(e / 2) near 0; further out the exponentials are taken apart.

@@ -51,7 +51,7 @@ impl MarginRanking {
     #[track_caller]
     pub fn each<'t>(&self, first: Var<'t>, second: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = first.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
         let [a, b] = pair(NAME, ["first", "second"], [first, second]);
         let y = signs(NAME, first, &first.shape(), target);

@@ -45,7 +45,8 @@ reducible!(MeanAbsoluteError);
 impl Loss for MeanAbsoluteError {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
         (p - t).abs().cast(prediction.dtype())
     }

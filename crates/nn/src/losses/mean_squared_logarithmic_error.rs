@@ -47,7 +47,8 @@ reducible!(MeanSquaredLogarithmicError);
 impl Loss for MeanSquaredLogarithmicError {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
         let [p, t] = [p, t].map(|x| x.maximum(1e-7).log1p());
         (p - t).square().cast(prediction.dtype())

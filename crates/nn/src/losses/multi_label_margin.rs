@@ -53,7 +53,7 @@ impl Loss for MultiLabelMargin {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (scores, given) = (prediction.shape(), target.shape());
         let error = match (floats("prediction", prediction), scores.last()) {
             (Err(error), _) => error,

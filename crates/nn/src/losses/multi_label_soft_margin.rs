@@ -55,7 +55,8 @@ reducible!(MultiLabelSoftMargin);
 impl Loss for MultiLabelSoftMargin {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let Some(&classes) = prediction.shape().last() else {
             return reject(NAME, prediction, target, Error::shape("a prediction is […, classes], not a single number"));
         };

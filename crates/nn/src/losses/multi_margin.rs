@@ -75,7 +75,7 @@ impl Loss for MultiMargin {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
         setting(tape, NAME, "power p", f64::from(self.p), self.p == 1 || self.p == 2, "1 or 2");
         let reading = Reading { axis: Some(-1), only_labels: true, ..Reading::default() };

@@ -75,7 +75,8 @@ reducible!(NegativeLogLikelihood);
 impl Loss for NegativeLogLikelihood {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let Some((classes, weights)) = self.checked(prediction, target) else { return prediction };
         let Target::Labels { marks, .. } = classes.target else { return prediction };
         let scores = weights.map_or(classes.scores, |weights| classes.scores * weights);
@@ -85,7 +86,8 @@ impl Loss for NegativeLogLikelihood {
 
     #[track_caller]
     fn counts<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Option<Var<'t>> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (classes, weights) = self.checked(prediction, target)?;
         classes.target.counts(classes.axis, weights, classes.scores.dtype())
     }

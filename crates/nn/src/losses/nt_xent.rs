@@ -74,7 +74,7 @@ impl Loss for NtXent {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         embeddings(NAME, prediction, target, self.temperature);
         let [one, other] = both(NAME, prediction, target);
         let batch = one.shape().first().copied().unwrap_or_default() as isize;

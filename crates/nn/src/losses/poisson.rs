@@ -48,7 +48,8 @@ reducible!(Poisson);
 impl Loss for Poisson {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
         (p - t * (p + 1e-7).log()).cast(prediction.dtype())
     }

@@ -50,7 +50,7 @@ impl Loss for Quantile {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "quantile", self.q, self.q > 0.0 && self.q < 1.0, "above 0 and below 1");
         let [p, t] = both(NAME, prediction, target);
         let e = t - p;

@@ -47,7 +47,8 @@ reducible!(SoftMargin);
 impl Loss for SoftMargin {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, y] = signed(NAME, prediction, target);
         (-(y * p)).softplus().cast(prediction.dtype())
     }

@@ -45,7 +45,8 @@ reducible!(SquaredHinge);
 impl Loss for SquaredHinge {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, y] = signed(NAME, prediction, target);
         (1f64 - y * p).relu().square().cast(prediction.dtype())
     }

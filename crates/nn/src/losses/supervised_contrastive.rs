@@ -95,7 +95,8 @@ pub(super) fn others(same: Var<'_>) -> Var<'_> {
 impl Loss for SupervisedContrastive {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope(NAME);
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         embeddings(NAME, prediction, target, self.temperature);
         let friends = others(same(NAME, prediction, target));
         let log = log_neighbours(wide(prediction), self.temperature);

@@ -72,7 +72,7 @@ impl TripletMargin {
     #[track_caller]
     pub fn each<'t>(&self, anchor: Var<'t>, positive: Var<'t>, negative: Var<'t>) -> Var<'t> {
         let tape = anchor.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, self.margin > 0.0 && self.margin.is_finite(), "a positive number");
         setting(tape, NAME, "norm p", self.p, self.p > 0.0, "above 0, or infinite");
         setting(tape, NAME, "epsilon", self.epsilon, self.epsilon >= 0.0, "a number that is at least 0");

@@ -91,7 +91,7 @@ impl Loss for Tversky {
     #[track_caller]
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
-        let _scope = tape.scope(NAME);
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         for (what, value) in [("alpha", self.alpha), ("beta", self.beta), ("smoothing", self.smooth)] {
             setting(tape, NAME, what, value, value >= 0.0 && value.is_finite(), "a number that is at least 0");
         }
