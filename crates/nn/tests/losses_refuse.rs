@@ -128,6 +128,9 @@ fn labels_out_of_range_and_of_other_kinds() {
         refuses(of(Tensor::from([0f32, 1.0])), words);
     }
     let tape = Tape::new();
+    let loss = CrossEntropy::new().loss(tape.input(&scores()), tape.input(&Tensor::from([0i64, 5])));
+    assert_eq!(loss.value().unwrap_err().op_name(), Some("CrossEntropy (in check_index)"));
+    let tape = Tape::new();
     let ignoring = CrossEntropy::new().ignore_index(-100);
     let loss = ignoring.loss(tape.input(&scores()), tape.input(&Tensor::from([-100i64, 3])));
     refuses(loss, "label 3 at 1 is outside 0..3");
