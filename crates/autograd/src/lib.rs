@@ -82,7 +82,7 @@ pub use exec::{PlanStats, plan_clear, plan_stats, without_fusion};
 pub use gradients::Gradients;
 pub use graph::{Derivative, IntoOp, LeafId, NodeId, Op, OpRef, Partial, Tape, Var};
 pub use meta::Meta;
-pub use naming::ScopeGuard;
+pub use naming::{Call, ScopeGuard};
 pub use operand::{Like, Operand};
 #[cfg(feature = "linalg")]
 pub use ops::triangular_solve::Triangle;

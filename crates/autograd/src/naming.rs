@@ -46,8 +46,24 @@ impl Tape {
     /// the composition, which is what the user called, before the op that it is made of. Within another one nothing changes.
     ///
     /// The closures of a user are called [outside](Call::outside) of it.
+    ///
+    /// ```
+    /// use wengert_autograd::{Tape, Var};
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// #[track_caller]
+    /// fn pick<'t>(x: Var<'t>, label: Var<'t>) -> Var<'t> {
+    ///     let _call = x.tape().call("pick");
+    ///     x.take_along(0, label.check_index(2, "label"))
+    /// }
+    ///
+    /// let tape = Tape::new();
+    /// let (x, label) = (tape.input(&Tensor::from([0.5f32, 1.5])), tape.input(&Tensor::from([7i64])));
+    /// let error = pick(x, label).value().unwrap_err();
+    /// assert_eq!(error.op_name(), Some("pick (in check_index)"));
+    /// ```
     #[track_caller]
-    pub(crate) fn call(&self, name: &'static str) -> Call<'_> {
+    pub fn call(&self, name: &'static str) -> Call<'_> {
         let outer = self.origin.get();
         if outer.is_none() {
             let call = self.graph.borrow_mut().called(name);
@@ -60,14 +76,14 @@ impl Tape {
 /// Leaves the composition when it is dropped. See [`Tape::call`].
 #[derive(Debug)]
 #[must_use = "the composition is left when the guard is dropped"]
-pub(crate) struct Call<'t> {
+pub struct Call<'t> {
     tape: &'t Tape,
     outer: Option<Origin>,
 }
 
 impl Call<'_> {
     /// Calls a closure of the user, whose lines are its own.
-    pub(crate) fn outside<R>(&self, f: impl FnOnce() -> R) -> R {
+    pub fn outside<R>(&self, f: impl FnOnce() -> R) -> R {
         let inside = self.tape.origin.replace(self.outer);
         let result = f();
         self.tape.origin.set(inside);

@@ -1,19 +1,90 @@
 //! A loss as the tests try it.
 
-use wengert_tensor::tensor::Tensor;
+use wengert_autograd::Var;
 
 use crate::loss::Loss;
 
-/// A loss with operands and its value there: what the laws try.
+/// A loss: what the laws try. Prediction, target and what is right are those of the reference for `file/name`.
 pub struct Case {
     /// The file of this directory in which the loss lives.
     pub file: &'static str,
-    /// What distinguishes the case, as the reference numbers are named.
+    /// What distinguishes the case in its file.
     pub name: &'static str,
     /// The loss.
     pub loss: Box<dyn Loss>,
-    /// The prediction, f64.
-    pub prediction: Tensor,
-    /// The target.
-    pub target: Tensor,
+    /// Whether the loss of an example depends on the other examples.
+    pub coupled: bool,
+    /// Whether an example by itself, without the axis that counts them, is read otherwise.
+    pub batched: bool,
+    /// Whether the gradient is that of the value, and no estimate.
+    pub exact: bool,
+    /// Whether the prediction holds probabilities or rates, which are not negative.
+    pub positive: bool,
+}
+
+impl Case {
+    /// A loss that looks at every example by itself.
+    pub fn new(file: &'static str, name: &'static str, loss: impl Loss + 'static) -> Case {
+        Case { file, name, loss: Box::new(loss), coupled: false, batched: false, exact: true, positive: false }
+    }
+
+    /// The loss of an example depends on the others.
+    #[must_use]
+    pub fn coupled(mut self) -> Case {
+        self.coupled = true;
+        self
+    }
+
+    /// An example by itself, without the axis that counts them, is read otherwise.
+    #[must_use]
+    pub fn batched(mut self) -> Case {
+        self.batched = true;
+        self
+    }
+
+    /// The gradient is not that of the value, on purpose.
+    #[must_use]
+    pub fn straight_through(mut self) -> Case {
+        self.exact = false;
+        self
+    }
+
+    /// The prediction holds probabilities or rates.
+    #[must_use]
+    pub fn positive(mut self) -> Case {
+        self.positive = true;
+        self
+    }
+
+    /// `file/name`.
+    pub fn key(&self) -> String {
+        format!("{}/{}", self.file, self.name)
+    }
+}
+
+/// A loss of more operands with a function that takes them out of one prediction: how it is tried.
+pub struct Applied<L, F> {
+    loss: L,
+    each: F,
+}
+
+impl<L, F> Applied<L, F>
+where
+    L: Send + Sync,
+    F: for<'t> Fn(&L, Var<'t>, Var<'t>) -> Var<'t> + Send + Sync,
+{
+    /// The loss whose `each` is `each(loss, prediction, target)`.
+    pub fn new(loss: L, each: F) -> Applied<L, F> {
+        Applied { loss, each }
+    }
+}
+
+impl<L, F> Loss for Applied<L, F>
+where
+    L: Send + Sync,
+    F: for<'t> Fn(&L, Var<'t>, Var<'t>) -> Var<'t> + Send + Sync,
+{
+    fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
+        (self.each)(&self.loss, prediction, target)
+    }
 }

@@ -1,15 +1,20 @@
 //! Mean absolute error.
 
 use wengert_autograd::Var;
-use wengert_tensor::tensor::Tensor;
 
-use super::alike::alike;
 use super::case::Case;
-use crate::loss::Loss;
+use super::operands::both;
+use crate::loss::{Loss, Reduction, reducible};
 
-/// mean(|prediction − target|) over all elements. The derivative where both are equal is 0.
+const NAME: &str = "MeanAbsoluteError";
+
+/// |prediction − target| of every element. The derivative where both are equal is 0. PyTorch's `L1Loss`, Keras's `MeanAbsoluteError`.
 ///
-/// Prediction and target have one shape; `[n]` fits `[n, 1]`.
+/// | | shape | dtype |
+/// |---|---|---|
+/// | prediction | any | float |
+/// | target | the same; `[n]` fits `[n, 1]` | the prediction's, or integers or bools |
+/// | each | as the prediction | the prediction's |
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -17,36 +22,42 @@ use crate::loss::Loss;
 /// use wengert_tensor::tensor::Tensor;
 /// # fn main() -> wengert_tensor::error::Result<()> {
 /// let tape = Tape::new();
-/// let (p, t) = (tape.input(&Tensor::from([1f32, 4.0])), tape.input(&Tensor::from([2f32, 2.0])));
+/// let p = tape.input(&Tensor::from([1f32, 4.0]));
+/// let t = tape.input(&Tensor::from([2f32, 2.0]));
 /// assert_eq!(MeanAbsoluteError::new().loss(p, t).item::<f32>()?, 1.5);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MeanAbsoluteError;
+pub struct MeanAbsoluteError {
+    reduction: Reduction,
+}
 
 impl MeanAbsoluteError {
     /// The loss.
     pub fn new() -> MeanAbsoluteError {
-        MeanAbsoluteError
+        MeanAbsoluteError::default()
     }
 }
 
+reducible!(MeanAbsoluteError);
+
 impl Loss for MeanAbsoluteError {
     #[track_caller]
-    fn loss<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
-        let _scope = prediction.tape().scope("MeanAbsoluteError");
-        (prediction - alike("MeanAbsoluteError", prediction, target)).abs().mean()
+    fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
+        let tape = prediction.tape();
+        let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
+        let [p, t] = both(NAME, prediction, target);
+        (p - t).abs().cast(prediction.dtype())
+    }
+
+    fn reduces(&self) -> Reduction {
+        self.reduction
     }
 }
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case {
-        file: "mean_absolute_error",
-        name: "mae",
-        loss: Box::new(MeanAbsoluteError),
-        prediction: Tensor::from([[0.5f64, -1.0], [2.0, 0.25], [-3.0, 1.5]]),
-        target: Tensor::from([[1.0f64, 0.0], [2.5, -0.25], [1.0, -1.0]]),
-    }]
+    let case = |name, loss: MeanAbsoluteError| Case::new("mean_absolute_error", name, loss);
+    vec![case("plain", MeanAbsoluteError::new()), case("weights", MeanAbsoluteError::new())]
 }

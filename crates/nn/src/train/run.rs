@@ -46,6 +46,16 @@ impl<'a> Totals<'a> {
     }
 }
 
+/// The loss, which a step can descend if it is one number.
+#[track_caller]
+pub(super) fn descended(loss: Var<'_>) -> Var<'_> {
+    if loss.rank() == 0 {
+        return loss;
+    }
+    let error = Error::shape(format!("a step descends one number, and the loss has the shape {}", loss.shape()));
+    loss.tape().reject("loss", &[("loss", loss)], error.help("reduce it: `.reduction(Reduction::Mean)`"))
+}
+
 /// The first number of a tensor: the loss.
 pub(super) fn number(value: &Tensor) -> f64 {
     value.to_f64_vec().first().copied().unwrap_or(f64::NAN)

@@ -2,7 +2,7 @@
 
 use super::history::History;
 use super::logs::Logs;
-use super::run::{Totals, finite, in_batch, number};
+use super::run::{Totals, descended, finite, in_batch, number};
 use super::verbose::{Reporter, Verbose};
 use crate::data::dataset::{Dataset, counted};
 use crate::data::loader::DataLoader;
@@ -235,7 +235,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
                 let tape = Tape::training(key);
                 let (input, target) = (tape.input(&x), tape.input(&y));
                 let prediction = model.forward(input);
-                let loss = self.loss.loss(prediction, target);
+                let loss = descended(self.loss.loss(prediction, target));
                 let sums = totals.observe(prediction, target);
                 let (loss, sums) = self.optimizer.step_with(model, loss.backward(), &sums, finite).map_err(placed)?;
                 totals.add(indices.len(), loss, &sums, y.shape());
@@ -287,7 +287,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
             let tape = Tape::new();
             let (input, target) = (tape.input(&x), tape.input(&y));
             let prediction = model.forward(input);
-            let mut wanted = vec![self.loss.loss(prediction, target)];
+            let mut wanted = vec![descended(self.loss.loss(prediction, target))];
             wanted.extend(totals.observe(prediction, target));
             let values = tape.eval(wanted).map_err(|error| placed(explain(model, &tape, error)))?;
             if let Some((loss, sums)) = values.split_first() {
@@ -314,7 +314,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
         let tape = Tape::new();
         let (input, target) = (tape.input(&x), tape.input(&y));
         let prediction = model.forward(input);
-        self.loss.loss(prediction, target);
+        descended(self.loss.loss(prediction, target));
         Totals::new(&self.metrics).observe(prediction, target);
         tape.check().map_err(|error| explain(model, &tape, error))
     }

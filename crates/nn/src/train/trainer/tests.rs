@@ -1,5 +1,6 @@
 use super::*;
 use crate::layers::dense::Dense;
+use crate::loss::Reduction;
 use crate::losses::cross_entropy::CrossEntropy;
 use crate::losses::mean_squared_error::MeanSquaredError;
 use crate::metrics::accuracy::Accuracy;
@@ -47,6 +48,19 @@ fn a_line_is_learned() {
     assert!((model.weight.value().to_f64_vec()[0] - 2.0).abs() < 1e-3);
     trainer = Trainer::new(Sgd::new(0.2), MeanSquaredError::new());
     assert!(trainer.evaluate(&model, &line()).unwrap().get("loss").unwrap() < 1e-6);
+}
+
+#[test]
+fn a_loss_that_is_not_reduced_is_refused() {
+    let mut model = Dense::new(1, 1);
+    let loss = MeanSquaredError::new().reduction(Reduction::None);
+    let error = Trainer::new(Sgd::new(0.2), loss).verbose(false).fit(&mut model, &line()).unwrap_err().to_string();
+    assert!(error.contains("a step descends one number, and the loss has the shape [10, 1]"), "{error}");
+    assert!(error.contains("Reduction::Mean"), "{error}");
+    // A box will do, and a sum.
+    let loss: Box<dyn Loss> = Box::new(MeanSquaredError::new().reduction(Reduction::Sum));
+    let history = Trainer::new(Sgd::new(0.02), loss).epochs(50).verbose(false).fit(&mut model, &line()).unwrap();
+    assert!(history.last("loss").unwrap() < 1e-3, "{history}");
 }
 
 #[test]
