@@ -34,7 +34,7 @@ impl Concat {
     }
 
     fn check(&self, xs: &[Var<'_>]) -> Result<()> {
-        Takes::Some.check(xs.len())?;
+        Takes::Many.check(xs.len())?;
         let Some(first) = xs.first().map(|x| x.shape()) else { return Ok(()) };
         let axis = first.axis(self.axis)?;
         if axis == 0 {

@@ -54,14 +54,14 @@ impl<M: Merge + ?Sized> Merge for Box<M> {
 /// How many inputs a merge takes.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Takes {
-    Some,
+    Many,
     Two,
 }
 
 impl Takes {
     pub(super) fn check(self, count: usize) -> Result<()> {
         match self {
-            Takes::Some if count == 0 => Err(Error::shape("takes at least one input, and there is none")),
+            Takes::Many if count == 0 => Err(Error::shape("takes at least one input, and there is none")),
             Takes::Two if count != 2 => Err(Error::shape(format!("takes two inputs, not {count}"))),
             _ => Ok(()),
         }
@@ -97,9 +97,9 @@ fn fitted<'t>(xs: &[Var<'t>], takes: Takes) -> Result<Vec<Var<'t>>> {
     Ok(xs.iter().zip(all).map(|(x, dims)| if x.rank() == rank { *x } else { x.reshape(dims) }).collect())
 }
 
-/// One row a merge: its documentation, its name, how many inputs it takes, what two of them become, and what that becomes for `n`.
+/// One row a merge: its documentation, its name, how many inputs it takes, what two of them become, and what all `n` of them become in the end.
 macro_rules! merges {
-    ($($(#[$doc:meta])* $name:ident($takes:ident) => |$a:ident, $b:ident| $both:expr, |$all:ident, $n:ident| $end:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident($takes:ident) => |$a:ident, $b:ident| $both:expr $(, |$all:ident, $n:ident| $end:expr)?;)+) => {$(
         $(#[$doc])*
         ///
         /// Its inputs have shapes that broadcast; one with fewer axes gets its new ones after that of the examples. The name is
@@ -115,7 +115,7 @@ macro_rules! merges {
                     Ok(xs) => xs,
                     Err(error) => return tape.reject(stringify!($name), &labelled(xs), error),
                 };
-                let $n = xs.len() as f64;
+                $(let $n = xs.len() as f64;)?
                 let mut rest = xs.into_iter();
                 let Some(mut $a) = rest.next() else {
                     return tape.reject(stringify!($name), &[], Error::shape("takes at least one input"));
@@ -123,9 +123,11 @@ macro_rules! merges {
                 for $b in rest {
                     $a = $both;
                 }
-                let $all = $a;
-                let _ = $n;
-                $end
+                $(
+                    let $all = $a;
+                    let $a = $end;
+                )?
+                $a
             }
         }
     )+};
@@ -145,17 +147,17 @@ merges! {
     /// # Ok(())
     /// # }
     /// ```
-    Add(Some) => |a, b| a + b, |all, n| all;
+    Add(Many) => |a, b| a + b;
     /// a − b, of two inputs.
-    Subtract(Two) => |a, b| a - b, |all, n| all;
+    Subtract(Two) => |a, b| a - b;
     /// a · b · …, element by element.
-    Multiply(Some) => |a, b| a * b, |all, n| all;
+    Multiply(Many) => |a, b| a * b;
     /// (a + b + …) / n.
-    Average(Some) => |a, b| a + b, |all, n| all / n;
+    Average(Many) => |a, b| a + b, |all, n| all / n;
     /// The larger of every element. Where two are equal each gets half of the gradient.
-    Maximum(Some) => |a, b| a.maximum(b), |all, n| all;
+    Maximum(Many) => |a, b| a.maximum(b);
     /// The smaller of every element. Where two are equal each gets half of the gradient.
-    Minimum(Some) => |a, b| a.minimum(b), |all, n| all;
+    Minimum(Many) => |a, b| a.minimum(b);
 }
 
 /// The slices along axis 1, as the inputs of a merge.
