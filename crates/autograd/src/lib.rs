@@ -74,7 +74,7 @@ pub use compose::distribution::Draws;
 pub use compose::fourier::FftNorm;
 #[cfg(feature = "linalg")]
 pub use compose::matrix::MatrixNorm;
-pub use compose::pool::Pool;
+pub use compose::pool::{Pool, PoolAxis};
 pub use compose::product::IntoPairs;
 pub use compose::resize::Resize;
 pub use compose::surround::PadMode;

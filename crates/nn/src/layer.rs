@@ -34,6 +34,33 @@ use crate::module::Module;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// **Shared layers** need no word: a field that `forward` uses twice is one set of parameters, whose gradient is the sum of both uses.
+/// ([`Node::same_layer_as`](crate::graph::Node::same_layer_as) does it in a graph.)
+///
+/// ```
+/// # extern crate wengert_nn as wengert;
+/// # use wengert_autograd::{Tape, Var};
+/// # use wengert_nn::{layer::Layer, layers::dense::Dense, module::Module};
+/// # use wengert_tensor::{random::Seed, tensor::Tensor};
+/// #[derive(Module)]
+/// struct Twins { encoder: Dense }
+///
+/// impl Twins {
+///     fn distance<'t>(&self, a: Var<'t>, b: Var<'t>) -> Var<'t> {
+///         (self.encoder.forward(a) - self.encoder.forward(b)).square().sum()
+///     }
+/// }
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let twins = Twins { encoder: Dense::new(2, 3) }.init(Seed(1))?;
+/// let tape = Tape::new();
+/// let (a, b) = (tape.input(&Tensor::from([[1f32, 2.0]])), tape.input(&Tensor::from([[3f32, 4.0]])));
+/// let gradients = twins.distance(a, b).backward();
+/// // The offset is there twice, with opposite signs.
+/// assert_eq!(gradients[twins.encoder.bias.as_ref().unwrap()].value()?.to_vec::<f32>()?, [0.0; 3]);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Layer: Module {
     /// The output for the input `x`, recorded on the tape of `x`. The first axis of `x` counts the examples.
     ///

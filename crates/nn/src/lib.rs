@@ -35,6 +35,7 @@ pub mod explain;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod grad_of;
+pub mod graph;
 pub mod init;
 pub mod layer;
 pub mod layers;
@@ -52,6 +53,8 @@ pub mod sequential;
 pub mod summary;
 pub mod train;
 
+mod example;
+mod grow;
 mod names;
 #[cfg(test)]
 #[cfg(any(feature = "files", feature = "plot"))]

@@ -8,8 +8,9 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Seed;
 
+use crate::names::unknown_part;
 use crate::param::{Param, Role};
-use crate::path::{Path, Segment};
+use crate::path::{Path, Segment, covers};
 
 /// A tree of named parameters.
 ///
@@ -116,6 +117,72 @@ pub trait Module: Send + Sync {
     /// Lets optimizers move the weights of this module again.
     fn unfreeze(&mut self) {
         each_mut(self, &mut |_, param| param.unfreeze());
+    }
+
+    /// [`Module::freeze`] for one part: `encoder`, `encoder.0`, `head.bias`. The rest stays as it is.
+    ///
+    /// ```
+    /// use wengert_nn::{layers::dense::Dense, module::Module};
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let mut model = (Dense::new(4, 3), Dense::new(3, 2));
+    /// model.freeze_part("0")?;
+    /// assert_eq!(model.parameter_count(), 3 * 2 + 2);
+    /// model.unfreeze_part("0.bias")?;
+    /// assert_eq!(model.parameter_count(), 3 + 3 * 2 + 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A name that is no part with weights; the message guesses which was meant. Nothing changes then.
+    fn freeze_part(&mut self, name: &str) -> Result<()> {
+        known(self, "freeze_part", &[name])?;
+        each_mut(self, &mut |path, param| {
+            if path.is_within(name) {
+                param.freeze();
+            }
+        });
+        Ok(())
+    }
+
+    /// [`Module::unfreeze`] for one part. The rest stays as it is.
+    ///
+    /// # Errors
+    /// As [`Module::freeze_part`].
+    fn unfreeze_part(&mut self, name: &str) -> Result<()> {
+        known(self, "unfreeze_part", &[name])?;
+        each_mut(self, &mut |path, param| {
+            if path.is_within(name) {
+                param.unfreeze();
+            }
+        });
+        Ok(())
+    }
+
+    /// Freezes these parts, and lets optimizers move all others: `model.freeze_only(&["encoder", "embedding"])`.
+    ///
+    /// # Errors
+    /// As [`Module::freeze_part`].
+    fn freeze_only(&mut self, names: &[&str]) -> Result<()> {
+        known(self, "freeze_only", names)?;
+        each_mut(self, &mut |path, param| match names.iter().any(|name| path.is_within(name)) {
+            true => param.freeze(),
+            false => param.unfreeze(),
+        });
+        Ok(())
+    }
+
+    /// Freezes all but these parts: `model.train_only(&["head"])`.
+    ///
+    /// # Errors
+    /// As [`Module::freeze_part`].
+    fn train_only(&mut self, names: &[&str]) -> Result<()> {
+        known(self, "train_only", names)?;
+        each_mut(self, &mut |path, param| match names.iter().any(|name| path.is_within(name)) {
+            true => param.unfreeze(),
+            false => param.freeze(),
+        });
+        Ok(())
     }
 }
 
@@ -234,6 +301,15 @@ pub fn check<M: Module + ?Sized>(model: &M) -> Result<()> {
         }
     });
     outcome
+}
+
+/// That each name is that of a part with weights, or of a weight.
+fn known<M: Module + ?Sized>(model: &M, op: &'static str, names: &[&str]) -> Result<()> {
+    let weights: Vec<String> = model.parameters().into_iter().map(|(weight, _)| weight).collect();
+    match names.iter().find(|name| !weights.iter().any(|weight| covers(name, weight))) {
+        Some(name) => Err(unknown_part(model.type_name(), name, &weights).op(op)),
+        None => Ok(()),
+    }
 }
 
 /// What must not compile.

@@ -1,4 +1,52 @@
-//! Guesses which name was meant when one does not exist.
+//! Guesses which name was meant when one does not exist, and keeps names that live as long as the process.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use wengert_tensor::error::Error;
+
+/// A name as paths and scopes hold it. One that was made while running is kept, once, until the process ends.
+pub(crate) fn interned(name: Cow<'static, str>) -> &'static str {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    match name {
+        Cow::Borrowed(name) => name,
+        Cow::Owned(name) => {
+            let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = kept.get(&*name) {
+                return known;
+            }
+            let new: &'static str = Box::leak(name.into_boxed_str());
+            kept.insert(new);
+            new
+        }
+    }
+}
+
+/// That a model has no weight of this name and none below it, with the name that was probably meant and those that there are.
+pub(crate) fn unknown_part(model: &str, name: &str, weights: &[String]) -> Error {
+    const SHOWN: usize = 12;
+    // Every prefix of a weight's name that ends at a dot is the name of a part.
+    let mut known: Vec<&str> = Vec::new();
+    for weight in weights {
+        for end in weight.match_indices('.').map(|(at, _)| at).chain([weight.len()]) {
+            match weight.get(..end) {
+                Some(part) if !known.contains(&part) => known.push(part),
+                _ => {}
+            }
+        }
+    }
+    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if known.len() > SHOWN {
+        list.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    let help = match nearest(name, known.iter().copied()) {
+        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
+        None if known.is_empty() => "the model has no weights".to_string(),
+        None => format!("known are {list}"),
+    };
+    Error::value(format!("`{model}` has no weight `{name}` and none below it")).help(help)
+}
 
 /// The candidate that is most like `wanted`, when one is like it at all.
 ///

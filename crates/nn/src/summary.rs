@@ -67,6 +67,8 @@ pub struct Row {
     pub count: usize,
     /// The number of scalars in its buffers, with those of its parts.
     pub kept: usize,
+    /// The names of the layers that it is applied to, in a model that is a graph.
+    pub from: Vec<String>,
 }
 
 impl Summary {
@@ -86,7 +88,8 @@ impl Summary {
 
 impl Row {
     pub(crate) fn of<M: Module + ?Sized>(path: String, module: &M, output: Option<String>) -> Row {
-        let mut row = Row { path, type_name: module.type_name(), output, parameters: Vec::new(), count: 0, kept: 0 };
+        let (type_name, parameters, from) = (module.type_name(), Vec::new(), Vec::new());
+        let mut row = Row { path, type_name, output, parameters, count: 0, kept: 0, from };
         each(module, &mut |path, param| {
             if path.segments().len() == 1 {
                 row.parameters.push(format!("{path} {}", param.shape()));
@@ -128,12 +131,14 @@ impl<'a> Visitor<'a> for Parts<'_> {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shapes = self.rows.iter().any(|row| row.output.is_some());
-        let mut cells: Vec<[String; 5]> = vec![[
+        let graph = self.rows.iter().any(|row| !row.from.is_empty());
+        let mut cells: Vec<[String; 6]> = vec![[
             "layer".to_string(),
             "type".to_string(),
             if shapes { "output".to_string() } else { String::new() },
             "parameters".to_string(),
             "count".to_string(),
+            if graph { "from".to_string() } else { String::new() },
         ]];
         cells.extend(self.rows.iter().map(|row| {
             [
@@ -142,9 +147,10 @@ impl fmt::Display for Summary {
                 row.output.clone().unwrap_or_default(),
                 row.parameters.join(", "),
                 grouped(row.count),
+                row.from.join(", "),
             ]
         }));
-        let mut widths = [0; 5];
+        let mut widths = [0; 6];
         for row in &cells {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());

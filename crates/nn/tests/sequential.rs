@@ -137,7 +137,7 @@ Standardize: holds NaN or infinity
         error(Sequential::input([]).dense(1)),
         "\
 dense: needs an axis of features, and an example is a scalar here
-  help   start with `Sequential::input([1])`"
+  help   start with `.input([1])`"
     );
     assert_eq!(
         error(Sequential::input([2]).lambda("Sum", |x| x.sum()).dense(1)),

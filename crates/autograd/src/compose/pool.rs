@@ -69,6 +69,45 @@ impl Pool {
         Pool { count_include_pad, ..self }
     }
 
+    /// The windows along every spatial axis of images of a shape: for pools that are made of other ops.
+    ///
+    /// ```
+    /// use wengert_autograd::Pool;
+    /// use wengert_tensor::shape::Shape;
+    /// let axes = Pool::new(3).stride(2).padding(1).windows(&Shape::new([1, 1, 5])?)?;
+    /// assert_eq!((axes[0].count, axes[0].before, axes[0].step), (3, 1, 2));
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A shape that is not that of images, options that do not fit it.
+    pub fn windows(&self, shape: &Shape) -> Result<Vec<PoolAxis>> {
+        self.along(shape)?
+            .iter()
+            .map(|along| {
+                let Places { size, step, dilation, .. } = along.places;
+                Ok(PoolAxis { n: along.n, before: along.before, size, step, dilation, count: along.count()? })
+            })
+            .collect()
+    }
+
+    /// How large images are that have so many windows along every axis, as the layer that undoes a pool makes them: (l − 1) · stride −
+    /// padding + span.
+    ///
+    /// # Errors
+    /// Options for another number of axes, a padding that leaves nothing.
+    pub fn covered(&self, counts: &[usize]) -> Result<Vec<usize>> {
+        let kernel = self.size.of("the size", counts.len())?;
+        let all = along(counts, &kernel, &self.stride, &self.dilation, &self.padding)?;
+        let size = |(along, &count): (&Along, &usize)| {
+            let full = along.places.covered(count)?;
+            full.checked_sub(along.before).and_then(|n| n.checked_sub(along.after)).ok_or_else(|| {
+                Error::shape(format!("a padding of {} and {} leaves nothing of {full}", along.before, along.after))
+            })
+        };
+        all.iter().zip(counts).map(size).collect()
+    }
+
     /// The windows of images of a shape.
     fn along(&self, shape: &Shape) -> Result<SmallVec<[Along; 3]>> {
         let sizes = spatial(shape, self.size.axes())?;
@@ -114,6 +153,24 @@ impl Pool {
             false => Ok(Counts::Each(tabled(windows, |i| counted(i) as f64)?)),
         }
     }
+}
+
+/// The windows along one axis: window l has the elements l · step + k · dilation − before, for k below size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolAxis {
+    /// The size of the axis.
+    pub n: usize,
+    /// How many elements of padding are before it.
+    pub before: usize,
+    /// How many elements a window has.
+    pub size: usize,
+    /// How far the next window is.
+    pub step: usize,
+    /// How far the next element of a window is.
+    pub dilation: usize,
+    /// How many windows there are.
+    pub count: usize,
 }
 
 /// How many elements the windows along an axis have.

@@ -39,6 +39,8 @@ enum Size {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Between {
     Nearest,
+    NearestExact,
+    Area,
     Linear,
     Cubic,
 }
@@ -69,6 +71,19 @@ impl Resize {
         Resize { between: Between::Nearest, ..self }
     }
 
+    /// Each element is that of the input where its middle lies: PyTorch's `nearest-exact`, which agrees with other libraries for images.
+    /// [`Resize::nearest`] takes the one where its first edge lies.
+    #[must_use]
+    pub fn nearest_exact(self) -> Resize {
+        Resize { between: Between::NearestExact, ..self }
+    }
+
+    /// The mean of the elements that an element covers: [`Var::adaptive_avg_pool`]. For smaller images.
+    #[must_use]
+    pub fn area(self) -> Resize {
+        Resize { between: Between::Area, ..self }
+    }
+
     /// Linear between neighbours: bilinear for images, trilinear for volumes.
     #[must_use]
     pub fn linear(self) -> Resize {
@@ -89,8 +104,13 @@ impl Resize {
 
     /// How each axis of these sizes is read.
     fn axes(&self, sizes: &[usize]) -> Result<SmallVec<[Reading; 3]>> {
-        if self.align_corners && self.between == Between::Nearest {
-            return Err(Error::value("align_corners has no meaning for the nearest element").help(".linear() has it"));
+        let meaning = match self.between {
+            Between::Nearest | Between::NearestExact => Some("the nearest element"),
+            Between::Area => Some("the mean of an area"),
+            Between::Linear | Between::Cubic => None,
+        };
+        if let (true, Some(what)) = (self.align_corners, meaning) {
+            return Err(Error::value(format!("align_corners has no meaning for {what}")).help(".linear() has it"));
         }
         let scales: SmallVec<[f64; 3]> = match &self.size {
             Size::To(to) => {
@@ -154,7 +174,7 @@ impl Reading {
     /// How many elements each is made of.
     fn taps(&self) -> usize {
         match self.between {
-            Between::Nearest => 1,
+            Between::Nearest | Between::NearestExact | Between::Area => 1,
             Between::Linear => 2,
             Between::Cubic => 4,
         }
@@ -166,7 +186,12 @@ impl Reading {
         match self.between {
             // Sizes are divided as integers: no rounding moves a border.
             Between::Nearest if self.exact => (((i as u128 * self.n as u128) / self.to as u128) as usize, 1.0),
-            Between::Nearest => (((i as f64 * self.step) as usize).min(last), 1.0),
+            Between::Nearest | Between::Area => (((i as f64 * self.step) as usize).min(last), 1.0),
+            // ⌊(i + ½) n / to⌋.
+            Between::NearestExact if self.exact => {
+                ((((2 * i + 1) as u128 * self.n as u128) / (2 * self.to as u128)) as usize, 1.0)
+            }
+            Between::NearestExact => ((((i as f64 + 0.5) * self.step) as usize).min(last), 1.0),
             Between::Linear => {
                 let place = self.place(i).max(0.0);
                 let first = (place as usize).min(last);
@@ -226,8 +251,11 @@ impl<'t> Var<'t> {
             Size::ByEach(scales) => Some(scales.len()),
         };
         let readings = resize.axes(spatial(&shape, known)?)?;
-        if resize.between != Between::Nearest {
+        if !matches!(resize.between, Between::Nearest | Between::NearestExact) {
             floats(&self.meta())?;
+        }
+        if resize.between == Between::Area {
+            return Ok(self.adaptive_avg_pool(PerAxis::Each(readings.iter().map(|reading| reading.to).collect())));
         }
         let mut outcome = Ok(());
         let mut read = |x: Var<'t>| {
@@ -240,7 +268,7 @@ impl<'t> Var<'t> {
             })
         };
         let y = match resize.between {
-            Between::Nearest => read(self),
+            Between::Nearest | Between::NearestExact => read(self),
             _ => widened(self, read),
         };
         outcome.map(|()| y)
@@ -365,6 +393,10 @@ pub(super) fn entries() -> Vec<Entry> {
                     .slopes([2., 2., 1.]),
                 Sample::new("i64", line(), |_, x| x[0].cast(DType::I64).interpolate(Resize::by(2.0)))
                     .gives([1., 1., 2., 2., 4., 4.]),
+                Sample::new("nearest, exact", line(), |_, x| x[0].interpolate(Resize::to(2).nearest_exact()))
+                    .gives([1., 4.])
+                    .slopes([1., 0., 1.]),
+                Sample::new("area", line(), |_, x| x[0].interpolate(Resize::to(2).area())).gives([1.5, 3.]),
                 Sample::new("the same size", line(), |_, x| x[0].interpolate(Resize::to(3).cubic()))
                     .gives([1., 2., 4.]),
                 // As PyTorch has it.

@@ -13,33 +13,55 @@ pub mod attention;
 pub mod avg_pool;
 pub mod bidirectional;
 pub mod case;
+pub mod center_crop;
+pub mod channel_shuffle;
+pub mod concat;
 pub mod conv;
 pub mod conv_lstm;
 pub mod conv_transpose;
+pub mod cropping;
 pub mod dense;
+pub mod depthwise_conv;
+pub mod dot;
 pub mod dot_attention;
 pub mod dropout;
 pub mod flatten;
+pub mod fold;
+pub mod fractional_max_pool;
 pub mod gated_feed_forward;
+pub mod global_avg_pool;
+pub mod global_max_pool;
 pub mod gru;
 pub mod kv_cache;
 pub mod lambda;
 pub mod learned_positions;
+pub mod lp_pool;
 pub mod lstm;
 pub mod max_pool;
+pub mod max_unpool;
+pub mod merge;
 pub mod mixture_of_experts;
 pub mod multi_head_attention;
+pub mod pad;
+pub mod parallel;
 pub mod pixel_shuffle;
+pub mod pixel_unshuffle;
 pub mod recurrent;
 pub mod relative_position_bias;
+pub mod residual;
 pub mod rnn;
 pub mod rotary_embedding;
+pub mod separable_conv;
 pub mod sinusoidal_positions;
 pub mod stacked;
 pub mod standardize;
 pub mod time_distributed;
 pub mod transformer;
+pub mod unflatten;
+pub mod unfold;
 pub mod upsample;
+
+mod surround;
 
 /// The cases of every file of this directory.
 pub fn roll() -> Vec<Case> {
@@ -52,31 +74,51 @@ pub fn roll() -> Vec<Case> {
         attention::cases,
         avg_pool::cases,
         bidirectional::cases,
+        center_crop::cases,
+        channel_shuffle::cases,
+        concat::cases,
         conv::cases,
         conv_lstm::cases,
         conv_transpose::cases,
+        cropping::cases,
         dense::cases,
+        depthwise_conv::cases,
+        dot::cases,
         dot_attention::cases,
         dropout::cases,
         flatten::cases,
+        fold::cases,
+        fractional_max_pool::cases,
         gated_feed_forward::cases,
+        global_avg_pool::cases,
+        global_max_pool::cases,
         gru::cases,
         kv_cache::cases,
         lambda::cases,
         learned_positions::cases,
+        lp_pool::cases,
         lstm::cases,
         max_pool::cases,
+        max_unpool::cases,
+        merge::cases,
         mixture_of_experts::cases,
         multi_head_attention::cases,
+        pad::cases,
+        parallel::cases,
         pixel_shuffle::cases,
+        pixel_unshuffle::cases,
         recurrent::cases,
         relative_position_bias::cases,
+        residual::cases,
         rnn::cases,
         rotary_embedding::cases,
+        separable_conv::cases,
         sinusoidal_positions::cases,
         standardize::cases,
         time_distributed::cases,
         transformer::cases,
+        unflatten::cases,
+        unfold::cases,
         upsample::cases,
     ]
     .iter()
