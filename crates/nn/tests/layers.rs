@@ -24,7 +24,11 @@ fn sample(case: &Case, dtype: DType) -> Result<Tensor> {
 
 #[test]
 fn every_file_is_on_the_roll() {
-    assert_on_roll("layers", &["case"], roll().iter().map(|case| case.file));
+    assert_on_roll(
+        "layers",
+        &["case", "mask", "norm", "parametrization", "running"],
+        roll().iter().map(|case| case.file),
+    );
 }
 
 #[test]
