@@ -5,10 +5,12 @@ use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
 impl Tape {
-    /// Until the guard is dropped, whoever asks for the parameter `id` gets `value`, which is of its shape and dtype. So a layer computes
-    /// with a weight that was computed, and knows nothing of it: a normalised one, one with noise, one that another network made.
+    /// Until the guard is dropped, whoever asks for the parameter `id` gets `value`, which is of its shape and dtype.
+    /// So a layer computes with a weight that was computed, and knows nothing of it: a normalised one, one with
+    /// noise, one that another network made.
     ///
-    /// The latest of several substitutes counts. Gradients of the parameter itself are those of the leaf that was asked for outside.
+    /// The latest of several substitutes counts. Gradients of the parameter itself are those of the leaf that was
+    /// asked for outside.
     ///
     /// ```
     /// use wengert_autograd::{LeafId, Tape};

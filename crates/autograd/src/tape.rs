@@ -471,6 +471,11 @@ impl Tape {
         self.graph.borrow().updates.iter().map(|&(target, id)| (target, Var { tape: self, id })).collect()
     }
 
+    /// The pending updates as they stand: whether something was updated since is a comparison.
+    pub(crate) fn pending(&self) -> Vec<(LeafId, NodeId)> {
+        self.graph.borrow().updates.clone()
+    }
+
     /// The parameters that were used, in the order of their first use.
     pub fn parameters(&self) -> Vec<(LeafId, Var<'_>)> {
         self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()

@@ -316,6 +316,8 @@ impl Buffer {
     }
 
     /// A buffer of this shape and dtype drawn from `init`. What is wrong is reported by the first use.
+    ///
+    /// [`Module::init`](crate::module::Module::init) draws it anew: a model that starts again has seen nothing.
     pub fn draw(shape: impl IntoShape, dtype: DType, init: Init) -> Buffer {
         Buffer(Param { dtype, role: Role::Buffer, ..Param::draw(shape, init) })
     }

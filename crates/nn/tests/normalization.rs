@@ -193,11 +193,17 @@ fn second_derivatives_go_through() -> Result<()> {
 #[test]
 fn a_norm_over_the_batch_is_refused_for_single_examples() {
     let norm = BatchNorm::new(3);
-    let tape = Tape::training(0u64);
-    let x = tape.full([4, 2, 3], 1.0, DType::F32);
-    tape.vmap(x, |x| norm.forward(x));
-    let text = tape.error().unwrap().to_string();
-    assert!(text.contains("cannot be updated by one example alone"), "{text}");
+    // Also where all examples have moved the running values before.
+    for before in [false, true] {
+        let tape = Tape::training(0u64);
+        let x = tape.full([4, 2, 3], 1.0, DType::F32);
+        if before {
+            norm.forward(x.reshape([8, 3]));
+        }
+        tape.vmap(x, |x| norm.forward(x));
+        let text = tape.error().unwrap().to_string();
+        assert!(text.contains("cannot be updated by one example alone"), "{text}");
+    }
 
     let tape = Tape::new();
     let x = tape.full([4, 2, 3], 1.0, DType::F32);

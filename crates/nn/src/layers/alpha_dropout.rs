@@ -9,11 +9,13 @@ use super::norm::{refuse, wide};
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// In training y = a (x m + α′ (1 − m)) + b, where each element of m is 0 with probability p and else 1; otherwise y = x.
+/// In training y = a (x m + α′ (1 − m)) + b, where each element of m is 0 with probability p and else 1; otherwise y
+/// = x.
 ///
-/// α′ ≈ −1.758 is what SELU gives far below zero: a silenced element takes this value, and a = 1 / √((1 − p)(1 + p α′²)) and b = −a p α′ bring an input
-/// of mean 0 and variance 1 back to these. Made for networks of SELUs, whose layers keep both. The names and formula are those of PyTorch's
-/// `AlphaDropout`; any shape of floats. Klambauer et al. 2017.
+/// α′ ≈ −1.758 is what SELU gives far below zero: a silenced element takes this value, and a = 1 / √((1 − p)(1 + p
+/// α′²)) and b = −a p α′ bring an input of mean 0 and variance 1 back to these. Made for networks of SELUs, whose
+/// layers keep both. The names and formula are those of PyTorch's `AlphaDropout`; any shape of floats. Klambauer et
+/// al. 2017.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::alpha_dropout::AlphaDropout};

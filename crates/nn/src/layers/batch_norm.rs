@@ -22,11 +22,13 @@ use crate::param::{Buffer, Param};
 /// | y | as x |
 ///
 /// In training the statistics are those of the batch, var = Σ(x − mean)² / n, and the running ones follow them:
-/// running ← running + momentum · (new − running), where the new variance is the estimate Σ(x − mean)² / (n − 1). The optimizer's step
-/// commits them. In evaluation the running ones are used. A batch with one value for each channel is an error in training.
+/// running ← running + momentum · (new − running), where the new variance is the estimate Σ(x − mean)² / (n − 1). The
+/// optimizer's step commits them. In evaluation the running ones are used. A batch with one value for each channel is
+/// an error in training.
 ///
-/// The names and defaults (ε = 1e-5, momentum = 0.1) are those of PyTorch's `BatchNorm1d`, `BatchNorm2d` and `BatchNorm3d`, which are this one
-/// layer. Keras counts its momentum the other way: its 0.9 is 0.1 here. Ioffe & Szegedy 2015.
+/// The names and defaults (ε = 1e-5, momentum = 0.1) are those of PyTorch's `BatchNorm1d`, `BatchNorm2d` and
+/// `BatchNorm3d`, which are this one layer. Keras counts its momentum the other way: its 0.9 is 0.1 here. Ioffe &
+/// Szegedy 2015.
 ///
 /// As all examples of a batch are seen together, a training tape refuses this layer inside of `vmap`.
 ///
@@ -50,7 +52,8 @@ pub struct BatchNorm {
     pub weight: Option<Param>,
     /// The offset, `[channels]`.
     pub bias: Option<Param>,
-    /// The mean for evaluation, unless the layer was made [`without_running_statistics`](BatchNorm::without_running_statistics).
+    /// The mean for evaluation, unless the layer was made
+    /// [`without_running_statistics`](BatchNorm::without_running_statistics).
     pub running_mean: Option<Buffer>,
     /// The variance for evaluation.
     pub running_var: Option<Buffer>,
@@ -103,7 +106,8 @@ impl BatchNorm {
         self
     }
 
-    /// Uses the running statistics in training, too, and leaves them as they are: to tune a trained model on small batches.
+    /// Uses the running statistics in training, too, and leaves them as they are: to tune a trained model on small
+    /// batches.
     #[must_use]
     pub fn frozen_statistics(mut self) -> BatchNorm {
         self.frozen = true;
@@ -165,7 +169,7 @@ impl Layer for BatchNorm {
             Some(running) if !training => running.beside(x, &beside),
             running => {
                 if count < 2 {
-                    let error = Error::value(format!("{count} values per channel have no variance"));
+                    let error = Error::value(format!("a variance wants 2 values of each channel, not {count}"));
                     let error =
                         error.help("in training a batch has at least two; in evaluation running statistics serve");
                     return refuse("BatchNorm", x, self.weight.as_ref(), error);
@@ -251,9 +255,9 @@ mod tests {
         rows(BatchNorm::new(3).momentum(1.5), "a momentum of 1.5");
         rows(BatchNorm::new(3).axis(2), "takes [batch, channels, …], not [4, 3]");
         let text = told(BatchNorm::new(3), &[1, 3], DType::F32);
-        assert!(text.contains("1 values per channel have no variance"), "{text}");
+        assert!(text.contains("a variance wants 2 values of each channel, not 1"), "{text}");
         let text = told(BatchNorm::new(3), &[0, 3], DType::F32);
-        assert!(text.contains("0 values per channel have no variance"), "{text}");
+        assert!(text.contains("a variance wants 2 values of each channel, not 0"), "{text}");
         let text = told(BatchNorm::new(3), &[3], DType::F32);
         assert!(text.contains("takes [batch, channels, …], not [3]"), "{text}");
         let text = told(BatchNorm::new(3), &[2, 3], DType::I64);

@@ -8,10 +8,12 @@ use super::norm::refuse;
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// In training y = x · m / (1 − p), where m is one number for each example: 0 with probability p and else 1; otherwise y = x.
+/// In training y = x · m / (1 − p), where m is one number for each example: 0 with probability p and else 1;
+/// otherwise y = x.
 ///
-/// It stands at the end of the branch of a residual block, x + drop(f(x)): where m is 0, the example skips the block. Any shape `[batch, …]` of floats.
-/// The name is that of timm; it is torchvision's `StochasticDepth`, with [`whole_batch`](DropPath::whole_batch) for its mode `batch`. Huang et al. 2016.
+/// It stands at the end of the branch of a residual block, x + drop(f(x)): where m is 0, the example skips the block.
+/// Any shape `[batch, …]` of floats. The name is that of timm; it is torchvision's `StochasticDepth`, with
+/// [`whole_batch`](DropPath::whole_batch) for its mode `batch`. Huang et al. 2016.
 ///
 /// ```
 /// use wengert_autograd::Tape;

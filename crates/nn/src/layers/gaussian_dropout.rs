@@ -10,8 +10,8 @@ use crate::module::Module;
 
 /// In training y = x · n, with n normal of mean 1 and deviation √(p / (1 − p)); otherwise y = x.
 ///
-/// The noise has the mean and the variance of the mask of a [`Dropout`](super::dropout::Dropout) with the same p, and silences nothing for good. Any
-/// shape of floats. The name is Keras's. Srivastava et al. 2014, section 10.
+/// The noise has the mean and the variance of the mask of a [`Dropout`](super::dropout::Dropout) with the same p, and
+/// silences nothing for good. Any shape of floats. The name is Keras's. Srivastava et al. 2014, section 10.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::gaussian_dropout::GaussianDropout};

@@ -12,7 +12,8 @@ use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Param;
 
-/// y = (x − mean) / √(var + ε) · weight + bias, with mean and variance of each example over a group of channels and all places.
+/// y = (x − mean) / √(var + ε) · weight + bias, with mean and variance of each example over a group of channels and
+/// all places.
 ///
 /// | | shape |
 /// |---|---|
@@ -20,8 +21,9 @@ use crate::param::Param;
 /// | `weight`, `bias` | `[channels]`, from ones and zeros |
 /// | y | as x |
 ///
-/// var = Σ(x − mean)² / n. The same in training and evaluation, and for any size of batch. One group is a layer norm over channels and places, as
-/// many groups as channels are an instance norm. The names and defaults (ε = 1e-5) are those of PyTorch's `GroupNorm`. Wu & He 2018.
+/// var = Σ(x − mean)² / n. The same in training and evaluation, and for any size of batch. One group is a layer norm
+/// over channels and places, as many groups as channels are an instance norm. The names and defaults (ε = 1e-5) are
+/// those of PyTorch's `GroupNorm`. Wu & He 2018.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::group_norm::GroupNorm};

@@ -17,15 +17,20 @@ use crate::param::{Buffer, Param};
 /// |---|---|
 /// | x | `[batch, channels, n…]`, floats; statistics of 16 bits are taken in f32 |
 /// | `weight`, `bias` | `[channels]`, from ones and zeros; only [`affine`](InstanceNorm::affine) |
-/// | `running_mean`, `running_var`, `num_batches_tracked` | buffers; only [`with_running_statistics`](InstanceNorm::with_running_statistics) |
+/// | `running_mean`, `running_var` | `[channels]`, buffers; only [with running statistics][running] |
+/// | `num_batches_tracked` | `[]` i64, a buffer; only with those |
 /// | y | as x |
 ///
-/// var = Σ(x − mean)² / n. With running statistics, those follow the averages over the batch in training (running ← running + momentum · (new −
-/// running), of the variance the estimate Σ(x − mean)² / (n − 1)) and are used in evaluation; without, training and evaluation are the same. An input
-/// with one place is an error where its own statistics are used.
+/// [running]: InstanceNorm::with_running_statistics
 ///
-/// The names and defaults (ε = 1e-5, momentum = 0.1, neither affine nor running) are those of PyTorch's `InstanceNorm1d`, `InstanceNorm2d` and
-/// `InstanceNorm3d`, which are this one layer; as there, `num_batches_tracked` is never counted. Ulyanov, Vedaldi & Lempitsky 2016.
+/// var = Σ(x − mean)² / n. With running statistics, those follow the averages over the batch in training (running ←
+/// running + momentum · (new − running), of the variance the estimate Σ(x − mean)² / (n − 1)) and are used in
+/// evaluation; without, training and evaluation are the same. An input with one place is an error where its own
+/// statistics are used.
+///
+/// The names and defaults (ε = 1e-5, momentum = 0.1, neither affine nor running) are those of PyTorch's
+/// `InstanceNorm1d`, `InstanceNorm2d` and `InstanceNorm3d`, which are this one layer; as there, `num_batches_tracked`
+/// is never counted. Ulyanov, Vedaldi & Lempitsky 2016.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::instance_norm::InstanceNorm};
@@ -43,7 +48,8 @@ pub struct InstanceNorm {
     pub weight: Option<Param>,
     /// The offset, `[channels]`.
     pub bias: Option<Param>,
-    /// The mean for evaluation, if the layer was made [`with_running_statistics`](InstanceNorm::with_running_statistics).
+    /// The mean for evaluation, if the layer was made
+    /// [`with_running_statistics`](InstanceNorm::with_running_statistics).
     pub running_mean: Option<Buffer>,
     /// The variance for evaluation.
     pub running_var: Option<Buffer>,
@@ -122,7 +128,7 @@ impl Layer for InstanceNorm {
             running => {
                 let count: usize = shape.dims().iter().skip(2).product();
                 if count < 2 {
-                    let error = Error::value(format!("{count} places per channel have no variance"));
+                    let error = Error::value(format!("a variance wants 2 places of each channel, not {count}"));
                     let error = error.help("an instance norm wants inputs of at least two places");
                     return refuse("InstanceNorm", x, self.weight.as_ref(), error);
                 }
@@ -180,7 +186,7 @@ mod tests {
         told(InstanceNorm::new(0).affine(), &[2, 0, 3], "nothing to normalise in [0]");
         told(InstanceNorm::new(2), &[2, 3, 4], "takes 2 channels on axis 1, not 3");
         told(InstanceNorm::new(3), &[2, 3], "takes [batch, channels, n…], not [2, 3]");
-        told(InstanceNorm::new(3), &[2, 3, 1], "1 places per channel have no variance");
+        told(InstanceNorm::new(3), &[2, 3, 1], "a variance wants 2 places of each channel, not 1");
         told(InstanceNorm::new(3).momentum(-0.1), &[2, 3, 4], "a momentum of -0.1");
         told(InstanceNorm::new(3).epsilon(-1.0), &[2, 3, 4], "ε = -1");
     }

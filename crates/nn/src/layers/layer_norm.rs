@@ -19,8 +19,8 @@ use crate::param::Param;
 /// | `weight`, `bias` | `[features…]`, from ones and zeros |
 /// | y | as x |
 ///
-/// var = Σ(x − mean)² / n. The same in training and evaluation. The names and defaults (ε = 1e-5) are those of PyTorch's `LayerNorm`.
-/// Ba, Kiros & Hinton 2016.
+/// var = Σ(x − mean)² / n. The same in training and evaluation. The names and defaults (ε = 1e-5) are those of
+/// PyTorch's `LayerNorm`. Ba, Kiros & Hinton 2016.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::layer_norm::LayerNorm};
@@ -44,7 +44,8 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
-    /// A layer over the last axes, of these sizes: a number for the last axis alone, or an array. What is wrong is reported by the first use.
+    /// A layer over the last axes, of these sizes: a number for the last axis alone, or an array. What is wrong is
+    /// reported by the first use.
     #[track_caller]
     pub fn new(shape: impl IntoShape) -> LayerNorm {
         let shape = shape.into_shape();

@@ -15,8 +15,9 @@ use crate::module::Module;
 /// | x | `[batch, channels, n…]`, floats; 16 bits are summed in f32 |
 /// | y | as x |
 ///
-/// Of an even window one more channel lies before than behind; where it reaches beyond the channels it holds zeros. The names and defaults (α = 1e-4, β = 0.75, k =
-/// 1) are those of PyTorch's `LocalResponseNorm`. Krizhevsky, Sutskever & Hinton 2012.
+/// Of an even window one more channel lies before than behind; where it reaches beyond the channels it holds zeros.
+/// The names and defaults (α = 1e-4, β = 0.75, k = 1) are those of PyTorch's `LocalResponseNorm`. Krizhevsky,
+/// Sutskever & Hinton 2012.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::local_response_norm::LocalResponseNorm};

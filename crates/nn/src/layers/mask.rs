@@ -62,7 +62,8 @@ pub(super) fn spread(values: &[f64]) -> (f64, f64) {
     (mean, values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n)
 }
 
-/// That a layer does nothing in evaluation, does the same with the same key, something else with another, and nothing with `none`; and that it runs in every dtype.
+/// That a layer does nothing in evaluation, does the same with the same key, something else with another, and nothing
+/// with `none`; and that it runs in every dtype.
 #[cfg(test)]
 pub(super) fn assert_random<L: crate::layer::Layer>(layer: &L, none: &L) -> Result<()> {
     use wengert_autograd::Tape;

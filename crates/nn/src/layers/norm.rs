@@ -18,8 +18,8 @@ pub(super) fn wide(dtype: DType) -> DType {
     }
 }
 
-/// Mean and variance over some axes, which stay with size 1. The distances from the mean are squared, not the elements: the difference of two
-/// large numbers would have lost the digits of a small variance.
+/// Mean and variance over some axes, which stay with size 1. The distances from the mean are squared, not the
+/// elements: the difference of two large numbers would have lost the digits of a small variance.
 #[track_caller]
 pub(super) fn moments<'t>(x: Var<'t>, axes: &[isize]) -> [Var<'t>; 2] {
     let mean = x.mean_keep(axes);
@@ -108,7 +108,8 @@ pub(super) fn trailing(layer: &'static str, x: Var<'_>, wanted: &Shape) -> Resul
     Ok((1..=wanted.rank() as isize).map(|axis| -axis).collect())
 }
 
-/// The number of channels, on axis 1 of `x`, if it is the one that the layer is for and if `x` has at least so many axes.
+/// The number of channels, on axis 1 of `x`, if it is the one that the layer is for and if `x` has at least so many
+/// axes.
 pub(super) fn channels(layer: &'static str, x: Var<'_>, wanted: usize, rank: usize) -> Result<usize> {
     let shape = x.shape();
     match shape.get(1) {

@@ -1,7 +1,8 @@
 //! A layer one of whose parameters is computed from others: what weight norm and spectral norm share.
 //!
-//! The layer knows nothing of it. Its own parameter keeps what is trained, and while its `forward` is recorded, the computed value stands in for it
-//! (`Tape::substitute`). The names are those of PyTorch's `torch.nn.utils.parametrizations`.
+//! The layer knows nothing of it. Its own parameter keeps what is trained, and while its `forward` is recorded, the
+//! computed value stands in for it (`Tape::substitute`). The names are those of PyTorch's
+//! `torch.nn.utils.parametrizations`.
 
 use wengert_autograd::Var;
 use wengert_tensor::error::{Error, Result};
@@ -56,7 +57,8 @@ impl<L: Layer> Target<L> {
         path.segments() == [Segment::Name(self.name)]
     }
 
-    /// The parameter, if it was drawn anew since this was last asked: what follows from its first value then follows it again.
+    /// The parameter, if it was drawn anew since this was last asked: what follows from its first value then follows
+    /// it again.
     pub(super) fn redrawn(&mut self) -> Option<Param> {
         let key = self.param().ok()?.key();
         if key == self.drawn {

@@ -11,8 +11,8 @@ use crate::module::Module;
 
 /// In training y = f(x) with probability p, for each example by itself, and else y = x; otherwise y = x.
 ///
-/// For what makes data more various: noise, blur, another brightness. f keeps the shape `[batch, …]` and the dtype, and is computed for all examples. The name
-/// is that of torchvision's `RandomApply`.
+/// For what makes data more various: noise, blur, another brightness. f keeps the shape `[batch, …]` and the dtype,
+/// and is computed for all examples. The name is that of torchvision's `RandomApply`.
 ///
 /// ```
 /// use wengert_autograd::Tape;

@@ -20,8 +20,8 @@ use crate::param::Param;
 /// | `weight` | `[features…]`, from ones |
 /// | y | as x |
 ///
-/// The names are those of PyTorch's `RMSNorm`, and so is the default of ε: the distance from 1 to the next number, of f64 for f64 and of f32 for
-/// all others. Llama and its kin have ε = 1e-5 or 1e-6. Zhang & Sennrich 2019.
+/// The names are those of PyTorch's `RMSNorm`, and so is the default of ε: the distance from 1 to the next number, of
+/// f64 for f64 and of f32 for all others. Llama and its kin have ε = 1e-5 or 1e-6. Zhang & Sennrich 2019.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::rms_norm::RmsNorm};
@@ -42,7 +42,8 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// A layer over the last axes, of these sizes: a number for the last axis alone, or an array. What is wrong is reported by the first use.
+    /// A layer over the last axes, of these sizes: a number for the last axis alone, or an array. What is wrong is
+    /// reported by the first use.
     #[track_caller]
     pub fn new(shape: impl IntoShape) -> RmsNorm {
         let shape = shape.into_shape();

@@ -7,7 +7,8 @@ use super::norm::{of_width, wide};
 use crate::init::Init;
 use crate::param::Buffer;
 
-/// Mean and variance 1 of so many channels, and the count of steps: `running_mean`, `running_var`, `num_batches_tracked`.
+/// Mean and variance 1 of so many channels, and the count of steps: `running_mean`, `running_var`,
+/// `num_batches_tracked`.
 pub(super) fn fresh(channels: usize) -> [Option<Buffer>; 3] {
     let mean = Buffer::draw([channels], DType::F32, Init::Zeros);
     let var = Buffer::draw([channels], DType::F32, Init::Ones);
@@ -35,8 +36,8 @@ impl<'a> Running<'a> {
         [of_width(self.mean, x, shape), of_width(self.var, x, shape)]
     }
 
-    /// Records that mean and variance go a part of the way to the new ones: r ← r + momentum · (new − r). Without a momentum the k-th step
-    /// goes 1 / k of it, so that they are the averages of all steps.
+    /// Records that mean and variance go a part of the way to the new ones: r ← r + momentum · (new − r). Without a
+    /// momentum the k-th step goes 1 / k of it, so that they are the averages of all steps.
     #[track_caller]
     pub(super) fn follow(self, new: [Var<'_>; 2], momentum: Option<f64>) {
         let [mean, _] = new;

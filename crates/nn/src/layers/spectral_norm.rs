@@ -15,7 +15,8 @@ use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut};
 use crate::param::{Buffer, Param};
 
-/// A layer whose weight is w / σ, where σ = uᵀ w v is the largest singular value of w as a matrix `[outputs, the rest]`.
+/// A layer whose weight is w / σ, where σ = uᵀ w v is the largest singular value of w as a matrix `[outputs, the
+/// rest]`.
 ///
 /// | | shape |
 /// |---|---|
@@ -23,15 +24,17 @@ use crate::param::{Buffer, Param};
 /// | `parametrizations.weight.original` w | that of the layer's weight |
 /// | `parametrizations.weight.0._u`, `parametrizations.weight.0._v` | `[outputs]`, `[the rest]`, buffers |
 ///
-/// So the layer changes no distance by more than it was: ‖f(a) − f(b)‖ ≤ ‖a − b‖ for a dense one, which keeps the critic of a GAN in bounds.
+/// So the layer changes no distance by more than it was: ‖f(a) − f(b)‖ ≤ ‖a − b‖ for a dense one, which keeps the
+/// critic of a GAN in bounds.
 ///
-/// u and v are the singular vectors, by power iteration: in training each use goes one step on, u ← w v / ‖w v‖, v ← wᵀ u / ‖wᵀ u‖, and the optimizer's
-/// step commits them; in evaluation they stay. They are constants to the gradient. At first they are 15 steps from random vectors. A weight with
-/// one axis is divided by its length, without u and v.
+/// u and v are the singular vectors, by power iteration: in training each use goes one step on, u ← w v / ‖w v‖, v ←
+/// wᵀ u / ‖wᵀ u‖, and the optimizer's step commits them; in evaluation they stay. They are constants to the gradient.
+/// At first they are 15 steps from random vectors. A weight with one axis is divided by its length, without u and v.
 ///
 /// Any layer with a parameter of its own called `weight` will do (dense, convolution, embedding, one's own), and
-/// [`parameter`](SpectralNorm::parameter) names another one; the other parameters keep their names. Names, shapes and defaults (ε = 1e-12; outputs on the
-/// first axis, of transposed convolutions on the second) are those of PyTorch's `torch.nn.utils.parametrizations.spectral_norm`. Miyato et al. 2018.
+/// [`parameter`](SpectralNorm::parameter) names another one; the other parameters keep their names. Names, shapes and
+/// defaults (ε = 1e-12; outputs on the first axis, of transposed convolutions on the second) are those of PyTorch's
+/// `torch.nn.utils.parametrizations.spectral_norm`. Miyato et al. 2018.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::{dense::Dense, spectral_norm::SpectralNorm}, module::Module};
@@ -282,7 +285,8 @@ pub(super) fn cases() -> Vec<Case> {
         &["parametrizations.weight.original", "bias", "parametrizations.weight.0._u", "parametrizations.weight.0._v"];
     const NO_BIAS: &[&str] =
         &["parametrizations.weight.original", "parametrizations.weight.0._u", "parametrizations.weight.0._v"];
-    // One step of power iteration leaves u and v depend on the weight, which the gradient does not know. After many steps they do not; and with one output u is ±1.
+    // One step of power iteration leaves u and v depend on the weight, which the gradient does not know. After many
+    // steps they do not; and with one output u is ±1.
     let rows: [&[usize]; 2] = [&[4, 3], &[4, 5]];
     let dense = || SpectralNorm::new(Dense::new(3, 5)).power_iterations(40);
     let conv = SpectralNorm::new(Conv2d::new(2, 3, 2)).power_iterations(40);
@@ -336,7 +340,8 @@ mod tests {
         Ok(())
     }
 
-    /// A use in training goes one step on, and a second one on the same tape goes on from there: as PyTorch has it, with two steps.
+    /// A use in training goes one step on, and a second one on the same tape goes on from there: as PyTorch has it,
+    /// with two steps.
     #[test]
     fn one_step_a_use() -> Result<()> {
         let mut layer = SpectralNorm::new(Dense::new(3, 2).without_bias()).with_dtype(DType::F64)?;

@@ -15,7 +15,8 @@ use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut};
 use crate::param::Param;
 
-/// A layer whose weight is w = g · v / ‖v‖, with a magnitude g for each output and a direction v that are learned apart.
+/// A layer whose weight is w = g · v / ‖v‖, with a magnitude g for each output and a direction v that are learned
+/// apart.
 ///
 /// | | shape |
 /// |---|---|
@@ -24,10 +25,11 @@ use crate::param::Param;
 /// | `parametrizations.weight.original1` v | that of the layer's weight |
 ///
 /// Any layer with a parameter of its own called `weight` will do (dense, convolution, embedding, one's own), and
-/// [`parameter`](WeightNorm::parameter) names another one; the other parameters keep their names. At first g = ‖v‖, so that the layer is as it was drawn. A
-/// row v of zeros has the weight 0.
+/// [`parameter`](WeightNorm::parameter) names another one; the other parameters keep their names. At first g = ‖v‖,
+/// so that the layer is as it was drawn. A row v of zeros has the weight 0.
 ///
-/// Names, shapes and defaults are those of PyTorch's `torch.nn.utils.parametrizations.weight_norm`. Norms of 16 bits are taken in f32. Salimans & Kingma 2016.
+/// Names, shapes and defaults are those of PyTorch's `torch.nn.utils.parametrizations.weight_norm`. Norms of 16 bits
+/// are taken in f32. Salimans & Kingma 2016.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::{dense::Dense, weight_norm::WeightNorm}, module::Module};
@@ -57,7 +59,8 @@ struct Magnitude {
 }
 
 impl<L: Layer> WeightNorm<L> {
-    /// Normalises the `weight` of `layer`, with a magnitude for each element of its first axis. What is wrong is reported by the first use.
+    /// Normalises the `weight` of `layer`, with a magnitude for each element of its first axis. What is wrong is
+    /// reported by the first use.
     #[track_caller]
     pub fn new(layer: L) -> WeightNorm<L> {
         WeightNorm::made(layer, "weight", Some(0))
