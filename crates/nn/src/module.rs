@@ -161,7 +161,7 @@ struct Moved {
     to: [&'static str; 3],
 }
 
-/// Where a parameter is reported that stands at `path`, unless it is there.
+/// Where a parameter is reported that stands at `path`, if not there.
 fn moved(moves: &Moves, path: &Path, id: LeafId) -> Option<Path> {
     let Moved { depth, to, .. } = moves.iter().rev().find(|moved| moved.id == id)?;
     let mut place = Path::root();

@@ -76,18 +76,52 @@ fn the_running_statistics_are_committed_by_one_plan() -> Result<()> {
 
 #[test]
 fn a_compiled_step_has_the_bits_of_the_plain_loop() -> Result<()> {
+    let net = || {
+        let body = (SpectralNorm::new(Dense::new(3, 8)), BatchNorm::new(8).cumulative_average(), Relu);
+        (body, WeightNorm::new(Dense::new(8, 1))).init(Seed(3))
+    };
     let [x, _] = data(1)?;
     let (mut plain, mut adam) = (net()?, Adam::new(0.01));
-    let (mut fast, mut step) = (net()?, Adam::new(0.01).compile(|net: &Net, _, [x]| net.forward(x).square().mean()));
+    let (mut fast, mut step) = (net()?, Adam::new(0.01).compile(|net, _, [x]| loss_of(net, x)));
     for _ in 0..5 {
         let tape = Tape::training(0u64);
-        let loss = plain.forward(tape.input(&x)).square().mean();
+        let loss = loss_of(&plain, tape.input(&x));
         adam.step(&mut plain, loss.backward())?;
         step.run(&mut fast, [&x])?;
     }
-    for ((name, a), (_, b)) in plain.state().into_iter().zip(fast.state()) {
+    let start = net()?;
+    for (((name, a), (_, b)), (_, start)) in plain.state().into_iter().zip(fast.state()).zip(start.state()) {
         assert!(a.value().equals(b.value()), "{name}");
+        assert!(!a.value().equals(start.value()), "{name} has not moved");
     }
+    Ok(())
+}
+
+type Deep = ((SpectralNorm<Dense>, BatchNorm, Relu), WeightNorm<Dense>);
+
+fn loss_of<'t>(net: &Deep, x: Var<'t>) -> Var<'t> {
+    (net.forward(x) - 1.0).square().mean()
+}
+
+#[test]
+fn a_computed_value_stands_in_for_a_parameter() -> Result<()> {
+    let dense = Dense::new(1, 1).without_bias().with_dtype(DType::F64)?;
+    let tape = Tape::new();
+    let x = tape.full([1, 1], 1.0, DType::F64);
+    let w = dense.weight.on(&tape);
+    let ask = || (dense.forward(x) / w).sum().item::<f64>();
+    let (two, three) = (tape.substitute(dense.weight.id(), w * 2.0), tape.substitute(dense.weight.id(), w * 3.0));
+    assert!((ask()? - 3.0).abs() < 1e-12);
+    let [y] = [dense.forward(x).sum()];
+    drop(two);
+    assert!((ask()? - 3.0).abs() < 1e-12);
+    drop(three);
+    assert!((ask()? - 1.0).abs() < 1e-12);
+    assert_eq!(y.backward().at(dense.weight.id()).value()?.to_f64_vec(), [3.0]);
+
+    let _wrong = tape.substitute(dense.weight.id(), w.sum());
+    let text = dense.forward(x).value().unwrap_err().to_string();
+    assert!(text.contains("[] f64 stands in for a parameter that is [1, 1] f64"), "{text}");
     Ok(())
 }
 
