@@ -333,9 +333,9 @@ pub(crate) fn trace_with<'t, R>(
         tape.record(Example { shape, dtype }, &[])
     };
     let examples: Vec<Var<'t>> = inputs.iter().map(record).collect();
-    let updates = tape.updates().len();
+    let updates = tape.pending();
     let (outputs, more) = f(&examples);
-    if tape.updates().len() > updates && !tape.failed.get() {
+    if tape.pending() != updates && !tape.failed.get() {
         let error =
             Error::state("a running value of the model cannot be updated inside of a closure that runs many times");
         tape.reject(op, &[], error.help("give the value back, and update it outside"));

@@ -495,6 +495,8 @@ pub struct Tape {
     pub(crate) key: Option<Key>,
     pub(crate) key_node: Cell<Option<NodeId>>,
     pub(crate) streams: Cell<u64>,
+    /// What stands in for parameters, the latest last.
+    pub(crate) substitutes: RefCell<Vec<(LeafId, NodeId)>>,
     /// Whether somebody asked for a value.
     pub(crate) asked: Cell<bool>,
 }

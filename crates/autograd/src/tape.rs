@@ -67,6 +67,7 @@ impl Tape {
             key,
             key_node: Cell::new(None),
             streams: Cell::new(0),
+            substitutes: RefCell::new(Vec::new()),
             asked: Cell::new(false),
         }
     }
@@ -161,6 +162,9 @@ impl Tape {
     /// A parameter that changed its value while the tape was recorded gets a new node, and later gradients are of that.
     #[track_caller]
     pub fn parameter(&self, id: LeafId, tensor: &Tensor) -> Var<'_> {
+        if let Some(value) = self.stand_in(id, tensor) {
+            return value;
+        }
         let location = Location::caller();
         let (known, place) = {
             let graph = self.graph.borrow();
@@ -465,6 +469,11 @@ impl Tape {
     /// All pending updates, in the order in which their targets were first updated.
     pub fn updates(&self) -> Vec<(LeafId, Var<'_>)> {
         self.graph.borrow().updates.iter().map(|&(target, id)| (target, Var { tape: self, id })).collect()
+    }
+
+    /// The pending updates as they stand: whether something was updated since is a comparison.
+    pub(crate) fn pending(&self) -> Vec<(LeafId, NodeId)> {
+        self.graph.borrow().updates.clone()
     }
 
     /// The parameters that were used, in the order of their first use.

@@ -3,6 +3,8 @@
 //! [`Module`] is what the derive writes: how to walk the tree. All else that is asked of a model (its names, its count,
 //! its seed, its file, its next step) is a walk. Walking allocates nothing.
 
+use smallvec::SmallVec;
+use wengert_autograd::LeafId;
 pub use wengert_derive::Module;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -212,12 +214,33 @@ impl<'a, F: FnMut(&Path, &'a Param)> Visitor<'a> for F {
 pub struct Visit<'a, 'v> {
     path: Path,
     visitor: &'v mut dyn Visitor<'a>,
+    moved: Moves,
+}
+
+/// Parameters that are reported under another name than their place.
+type Moves = SmallVec<[Moved; 1]>;
+
+#[derive(Clone, Copy)]
+struct Moved {
+    id: LeafId,
+    /// Below so many segments of the path.
+    depth: usize,
+    to: [&'static str; 3],
+}
+
+/// Where a parameter is reported that stands at `path`, if not there.
+fn moved(moves: &Moves, path: &Path, id: LeafId) -> Option<Path> {
+    let Moved { depth, to, .. } = moves.iter().rev().find(|moved| moved.id == id)?;
+    let mut place = Path::root();
+    path.segments().iter().take(*depth).for_each(|&segment| place.push(segment));
+    to.iter().for_each(|&name| place.push(Segment::Name(name)));
+    Some(place)
 }
 
 impl<'a, 'v> Visit<'a, 'v> {
     /// A walk that starts at the root and reports to `visitor`. Start it with `module.visit(&mut walk)`.
     pub fn new(visitor: &'v mut dyn Visitor<'a>) -> Visit<'a, 'v> {
-        Visit { path: Path::root(), visitor }
+        Visit { path: Path::root(), visitor, moved: Moves::new() }
     }
 
     /// Visits a part under its name.
@@ -238,9 +261,20 @@ impl<'a, 'v> Visit<'a, 'v> {
         self.path.pop();
     }
 
+    /// Visits the parts of `module` as parts of this one, and reports the parameter `id` among them as `to`.
+    pub(crate) fn parts(&mut self, module: &'a dyn Module, id: Option<LeafId>, to: [&'static str; 3]) {
+        let (depth, before) = (self.path.segments().len(), self.moved.len());
+        self.moved.extend(id.map(|id| Moved { id, depth, to }));
+        module.visit(self);
+        self.moved.truncate(before);
+    }
+
     /// Reports a parameter at the present place; only parameters themselves call this.
     pub fn param(&mut self, param: &'a Param) {
-        self.visitor.param(&self.path, param);
+        match moved(&self.moved, &self.path, param.id()) {
+            Some(path) => self.visitor.param(&path, param),
+            None => self.visitor.param(&self.path, param),
+        }
     }
 }
 
@@ -248,12 +282,13 @@ impl<'a, 'v> Visit<'a, 'v> {
 pub struct VisitMut<'v> {
     path: Path,
     visitor: &'v mut dyn FnMut(&Path, &mut Param),
+    moved: Moves,
 }
 
 impl<'v> VisitMut<'v> {
     /// A walk that starts at the root and reports to `visitor`. Start it with `module.visit_mut(&mut walk)`.
     pub fn new(visitor: &'v mut dyn FnMut(&Path, &mut Param)) -> VisitMut<'v> {
-        VisitMut { path: Path::root(), visitor }
+        VisitMut { path: Path::root(), visitor, moved: Moves::new() }
     }
 
     /// Visits a part under its name.
@@ -272,9 +307,20 @@ impl<'v> VisitMut<'v> {
         self.path.pop();
     }
 
+    /// Visits the parts of `module` as parts of this one, and reports the parameter `id` among them as `to`.
+    pub(crate) fn parts(&mut self, module: &mut dyn Module, id: Option<LeafId>, to: [&'static str; 3]) {
+        let (depth, before) = (self.path.segments().len(), self.moved.len());
+        self.moved.extend(id.map(|id| Moved { id, depth, to }));
+        module.visit_mut(self);
+        self.moved.truncate(before);
+    }
+
     /// Reports a parameter at the present place; only parameters themselves call this.
     pub fn param(&mut self, param: &mut Param) {
-        (self.visitor)(&self.path, param);
+        match moved(&self.moved, &self.path, param.id()) {
+            Some(path) => (self.visitor)(&path, param),
+            None => (self.visitor)(&self.path, param),
+        }
     }
 }
 

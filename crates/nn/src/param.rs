@@ -176,6 +176,11 @@ impl Param {
         }
     }
 
+    /// What the value is drawn with; nothing for a parameter that was given its value.
+    pub(crate) fn key(&self) -> Option<Key> {
+        self.draw.as_ref().map(|(_, key)| *key)
+    }
+
     /// Chooses another distribution and draws anew; that the old one failed is forgotten. The key stays.
     pub fn set_init(&mut self, init: Init) {
         if let Some((old, _)) = &mut self.draw {
@@ -308,6 +313,19 @@ impl Buffer {
     /// A buffer with this value.
     pub fn new(value: impl Into<Tensor>) -> Buffer {
         Buffer(Param::with(value.into(), Role::Buffer))
+    }
+
+    /// A buffer of this shape and dtype drawn from `init`. What is wrong is reported by the first use.
+    ///
+    /// [`Module::init`](crate::module::Module::init) draws it anew: a model that starts again has seen nothing.
+    pub fn draw(shape: impl IntoShape, dtype: DType, init: Init) -> Buffer {
+        Buffer(Param { dtype, role: Role::Buffer, ..Param::draw(shape, init) })
+    }
+
+    /// The value on the tape that is being recorded: the one that waits for the step to be committed, if there is one already.
+    #[track_caller]
+    pub(crate) fn now<'t>(&self, tape: &'t Tape) -> Var<'t> {
+        tape.updated(self.0.id).unwrap_or_else(|| self.0.on(tape))
     }
 
     /// Records on the tape of `next` that this buffer takes the value of `next` when the step is committed.

@@ -84,12 +84,12 @@ impl Vmap {
             }
             _ => var,
         });
-        let updates = tape.updates().len();
+        let updates = tape.pending();
         let outputs = call.outside(|| f(form));
         if tape.failed.get() {
             return outputs.map(|_| tape.poison());
         }
-        if tape.updates().len() > updates {
+        if tape.pending() != updates {
             let error = Error::state("a running value of the model cannot be updated by one example alone");
             tape.reject("vmap", &[], error.help("update it outside, from all examples"));
             return outputs.map(|_| tape.poison());

@@ -9,8 +9,10 @@ pub mod adaptive_avg_pool;
 pub mod adaptive_max_pool;
 pub mod additive_attention;
 pub mod alibi;
+pub mod alpha_dropout;
 pub mod attention;
 pub mod avg_pool;
+pub mod batch_norm;
 pub mod bidirectional;
 pub mod case;
 pub mod center_crop;
@@ -24,17 +26,24 @@ pub mod dense;
 pub mod depthwise_conv;
 pub mod dot;
 pub mod dot_attention;
+pub mod drop_path;
 pub mod dropout;
 pub mod flatten;
 pub mod fold;
 pub mod fractional_max_pool;
 pub mod gated_feed_forward;
+pub mod gaussian_dropout;
+pub mod gaussian_noise;
 pub mod global_avg_pool;
 pub mod global_max_pool;
+pub mod group_norm;
 pub mod gru;
+pub mod instance_norm;
 pub mod kv_cache;
 pub mod lambda;
+pub mod layer_norm;
 pub mod learned_positions;
+pub mod local_response_norm;
 pub mod lp_pool;
 pub mod lstm;
 pub mod max_pool;
@@ -46,20 +55,31 @@ pub mod pad;
 pub mod parallel;
 pub mod pixel_shuffle;
 pub mod pixel_unshuffle;
+pub mod random_apply;
 pub mod recurrent;
 pub mod relative_position_bias;
 pub mod residual;
+pub mod rms_norm;
 pub mod rnn;
 pub mod rotary_embedding;
 pub mod separable_conv;
 pub mod sinusoidal_positions;
+pub mod spatial_dropout;
+pub mod spectral_norm;
 pub mod stacked;
 pub mod standardize;
 pub mod time_distributed;
 pub mod transformer;
 pub mod unflatten;
 pub mod unfold;
+pub mod unit_normalization;
 pub mod upsample;
+pub mod weight_norm;
+
+mod mask;
+mod norm;
+mod parametrization;
+mod running;
 
 mod surround;
 
@@ -71,8 +91,10 @@ pub fn roll() -> Vec<Case> {
         adaptive_max_pool::cases,
         additive_attention::cases,
         alibi::cases,
+        alpha_dropout::cases,
         attention::cases,
         avg_pool::cases,
+        batch_norm::cases,
         bidirectional::cases,
         center_crop::cases,
         channel_shuffle::cases,
@@ -85,17 +107,24 @@ pub fn roll() -> Vec<Case> {
         depthwise_conv::cases,
         dot::cases,
         dot_attention::cases,
+        drop_path::cases,
         dropout::cases,
         flatten::cases,
         fold::cases,
         fractional_max_pool::cases,
         gated_feed_forward::cases,
+        gaussian_dropout::cases,
+        gaussian_noise::cases,
         global_avg_pool::cases,
         global_max_pool::cases,
+        group_norm::cases,
         gru::cases,
+        instance_norm::cases,
         kv_cache::cases,
         lambda::cases,
+        layer_norm::cases,
         learned_positions::cases,
+        local_response_norm::cases,
         lp_pool::cases,
         lstm::cases,
         max_pool::cases,
@@ -107,19 +136,25 @@ pub fn roll() -> Vec<Case> {
         parallel::cases,
         pixel_shuffle::cases,
         pixel_unshuffle::cases,
+        random_apply::cases,
         recurrent::cases,
         relative_position_bias::cases,
         residual::cases,
+        rms_norm::cases,
         rnn::cases,
         rotary_embedding::cases,
         separable_conv::cases,
         sinusoidal_positions::cases,
+        spatial_dropout::cases,
+        spectral_norm::cases,
         standardize::cases,
         time_distributed::cases,
         transformer::cases,
         unflatten::cases,
         unfold::cases,
+        unit_normalization::cases,
         upsample::cases,
+        weight_norm::cases,
     ]
     .iter()
     .flat_map(|cases| cases())
