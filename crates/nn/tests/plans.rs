@@ -24,7 +24,9 @@ fn ten_steps_compile_one_plan() -> Result<()> {
             let loss = net.forward(tape.input(&x)).tanh().square().mean();
             optimizer.step(&mut net, loss.backward())?;
         }
-        assert_eq!(plan_stats().compiled - before, 1, "{}", case.name);
+        // Sophia has another graph in the steps that look at the curvature.
+        let phases = if case.file == "sophia" { 2 } else { 1 };
+        assert_eq!(plan_stats().compiled - before, phases, "{}", case.name);
         assert_eq!(optimizer.steps(), 10);
     }
     Ok(())
