@@ -129,6 +129,34 @@ fn trajectories_of_matrices_are_those_of_the_reference() -> Result<()> {
     Ok(())
 }
 
+/// In every dtype a matrix and a vector go the same way, as far as the dtype can tell, and stay of their dtype.
+#[test]
+fn matrices_of_all_floats_are_moved() -> Result<()> {
+    for case in roll().into_iter().filter(|case| case.file != "sophia") {
+        let run = |dtype: DType| -> Result<Vec<f64>> {
+            let (mut model, mut optimizer) = (Matrix::new(), (case.optimizer)());
+            for param in [&mut model.m, &mut model.v] {
+                param.cast(dtype)?;
+            }
+            for _ in 0..4 {
+                let tape = Tape::training(0);
+                let [m, v] = [&model.m, &model.v].map(|param| param.on(&tape).cast(DType::F64));
+                let loss = (m - 0.25).square().sum() + (v + m.sum_axes(0)).square().sum();
+                optimizer.step(&mut model, loss.backward())?;
+            }
+            assert_eq!((model.m.dtype(), model.v.dtype()), (dtype, dtype));
+            Ok(model.numbers())
+        };
+        let exact = run(DType::F64)?;
+        for (dtype, tolerance) in [(DType::F32, 1e-3), (DType::BF16, 0.1)] {
+            for (ours, theirs) in run(dtype)?.iter().zip(&exact) {
+                assert_close(*ours, *theirs, tolerance, &format!("{} {dtype}", case.name));
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn averages_are_those_of_the_reference() -> Result<()> {
     let reference = reference("optimizers_average.txt");

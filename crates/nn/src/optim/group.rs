@@ -17,18 +17,14 @@ use crate::path::covers;
 ///
 /// # Errors
 /// A name that fits no weight, two groups that fit the same one.
-pub(super) fn assign<'s, M: Module + ?Sized>(
+pub(super) fn assign<M: Module + ?Sized>(
     model: &M,
-    groups: &[&'s dyn Select],
+    groups: &[&dyn Select],
     op: &'static str,
     what: &str,
 ) -> Result<Vec<(LeafId, Option<usize>)>> {
+    groups.iter().try_for_each(|group| known(model, &group.names(), op))?;
     let parameters = model.parameters();
-    for name in groups.iter().flat_map(|group| group.names()) {
-        if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
-            return Err(unknown(model, name, &parameters).op(op));
-        }
-    }
     let mut assigned = Vec::with_capacity(parameters.len());
     for (name, param) in &parameters {
         let mut fitting = groups.iter().enumerate().filter(|(_, group)| group.picks(name, param.shape()));
@@ -40,6 +36,16 @@ pub(super) fn assign<'s, M: Module + ?Sized>(
         assigned.push((param.id(), group.map(|(place, _)| place)));
     }
     Ok(assigned)
+}
+
+/// That each of these names fits a weight of the model.
+pub(super) fn known<M: Module + ?Sized>(model: &M, names: &[&str], op: &'static str) -> Result<()> {
+    let parameters = model.parameters();
+    let fits = |name: &str| parameters.iter().any(|(parameter, _)| covers(name, parameter));
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => Err(unknown(model, name, &parameters).op(op)),
+        None => Ok(()),
+    }
 }
 
 /// That a learning rate is a number, in the dtype that it is multiplied in, and leads downhill.

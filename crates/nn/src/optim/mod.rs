@@ -15,7 +15,7 @@
 //! | average weights | [`average`], [`lookahead`]; [`evaluate`](optimizer::Optimizer::evaluate) uses the averages |
 //! | survive NaN and 16 bits | [`skip_non_finite`](optimizer::Optimizer::skip_non_finite), [`scale::LossScale`] |
 //! | take gradients elsewhere | [`sam::Sam`] |
-//! | minimize to the last digit | [`lbfgs::Lbfgs`] |
+//! | minimize a loss of all the data | [`lbfgs::Lbfgs`] |
 
 use case::Case;
 

@@ -14,7 +14,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::group::{assign, sound};
+use super::group::{assign, known, sound};
 use super::rule::{Leaf, Numbers, Rule, Slot, those};
 use super::scale::{Guard, LossScale};
 use super::schedule::Schedule;
@@ -767,23 +767,15 @@ impl<R: Rule> Optimizer<R> {
         self.groups
             .iter()
             .try_for_each(|(group, rate)| sound(group.describe().trim_matches('`'), *rate, DType::F64))?;
-        let told: Vec<String> = self.rules().flat_map(Rule::names).map(str::to_string).collect();
-        assign(model, &told.iter().map(|name| name as &dyn Select).collect::<Vec<_>>()[..], "only", "rule")
-            .or_else(|error| if error.message().contains("two groups") { Ok(Vec::new()) } else { Err(error) })?;
-        let mut frozen: HashMap<LeafId, bool> = HashMap::new();
-        for select in &self.frozen {
-            for (id, group) in assign(model, &[select], "freeze", "")? {
-                *frozen.entry(id).or_default() |= group.is_some();
-            }
-        }
+        self.rules().try_for_each(|rule| known(model, &rule.names(), "only"))?;
+        self.frozen.iter().try_for_each(|select| known(model, &select.names(), "freeze"))?;
         let rates: Vec<&dyn Select> = self.groups.iter().map(|(select, _)| select as &dyn Select).collect();
         let rules: Vec<&dyn Select> = self.others.iter().map(|(select, _)| select as &dyn Select).collect();
         let rates = assign(model, &rates, "learning_rate_of", "learning rate")?;
         let rules = assign(model, &rules, "rule_of", "rule")?;
         for ((name, param), ((id, group), (_, own))) in model.parameters().into_iter().zip(rates.into_iter().zip(rules))
         {
-            let frozen = frozen.get(&id).copied().unwrap_or(false);
-            debug_assert_eq!(param.id(), id);
+            let frozen = self.frozen.iter().any(|select| select.picks(&name, param.shape()));
             let held = Held { group, own, frozen, name: name.into(), count: 0, pending: 0, slots: SmallVec::new() };
             self.held.entry(id).or_insert(held);
         }

@@ -13,11 +13,14 @@ use crate::path::covers;
 /// ```
 /// use wengert_nn::optim::select::{Select, ending, not, rank_below};
 /// use wengert_tensor::shape::Shape;
-/// let (matrix, vector) = (Shape::from([3, 2]), Shape::from([3]));
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let (matrix, vector) = (Shape::new([3, 2])?, Shape::new([3])?);
 /// assert!("head".picks("head.weight", &matrix) && !"head".picks("header.weight", &matrix));
 /// assert!(["body", "head"].picks("head.weight", &matrix));
 /// assert!(rank_below(2).picks("head.bias", &vector) && !rank_below(2).picks("head.weight", &matrix));
 /// assert!(not(ending("bias")).picks("head.weight", &matrix));
+/// # Ok(())
+/// # }
 /// ```
 pub trait Select: Send + Sync + 'static {
     /// Whether the parameter of this name and shape is meant.

@@ -27,7 +27,7 @@ use super::settings::{memory, not_negative, positive, settings, within, zeros};
 /// use wengert_tensor::tensor::Tensor;
 /// # fn main() -> wengert_tensor::error::Result<()> {
 /// let mut weight = Param::new(Tensor::from([1f32, -2.0]));
-/// let mut optimizer = Sophia::new(0.02);
+/// let mut optimizer = Sophia::new(0.1).gamma(1.0);
 /// for _ in 0..200 {
 ///     let tape = Tape::training(0);
 ///     let loss = weight.on(&tape).square().sum();
@@ -132,7 +132,7 @@ impl Rule for SophiaRule {
     }
 
     fn phase(&self, step: u64) -> u64 {
-        u64::from(step % self.interval.max(1) == 0)
+        u64::from(step.is_multiple_of(self.interval.max(1)))
     }
 }
 
