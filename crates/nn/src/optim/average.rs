@@ -102,7 +102,7 @@ pub(super) fn place<M: Module + ?Sized>(model: &mut M, values: Vec<(String, Tens
 /// A running mean of the weights: `a ← β a + (1 − β) w`, and `a ← w` in the first step. [`Optimizer::evaluate`] puts it in place of the
 /// weights.
 ///
-/// The same numbers as PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`, and as Keras's `use_ema`. Its state is `average`, in f32 for
+/// The same numbers as PyTorch's `AveragedModel` with `get_ema_multi_avg_fn`. Its state is `average`, in f32 for
 /// weights of 16 bits. It stands after all that change the update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ema {

@@ -1,7 +1,6 @@
 //! Muon: momentum made orthogonal, for the matrices of a network.
 
 use wengert_autograd::Var;
-
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 

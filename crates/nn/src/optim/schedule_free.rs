@@ -19,7 +19,7 @@ use super::settings::{memory, not_negative, number, settings, within, zeros};
 /// ```
 ///
 /// with rateₘ the largest rate so far. No schedule is needed but a warm-up: `ScheduleFree::new(2.5e-3).schedule(warmup(1000))`. Defazio et al.
-/// 2024; the same numbers as Optax's `schedule_free_adamw` and the paper's own `AdamWScheduleFree`. β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay
+/// 2024; the same numbers as Optax's `schedule_free_adamw`. β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay
 /// unless set.
 ///
 /// ```
