@@ -1,11 +1,12 @@
 //! Adam: a step of the size of the learning rate, whatever the size of the gradient.
 
-use wengert_tensor::error::{Error, Result};
+use wengert_tensor::error::Result;
 use wengert_tensor::tensor::Tensor;
 
 use super::case::Case;
 use super::optimizer::Optimizer;
 use super::rule::{Leaf, Rule};
+use super::settings::{memory, not_negative, settings, zeros};
 
 /// Adam. With g the gradient of a parameter and t the number of its step:
 ///
@@ -39,26 +40,23 @@ impl Adam {
     pub fn new(learning_rate: f64) -> Adam {
         Optimizer::of(AdamRule::default(), learning_rate)
     }
+}
 
+settings! { AdamRule {
     /// Sets β₁ and β₂, the memories of the mean and of the square, each in `0 ≤ β < 1`.
-    #[must_use]
-    pub fn betas(self, first: f64, second: f64) -> Adam {
-        self.configure(|rule| (rule.first, rule.second) = (first, second))
-    }
+    betas(first: f64, second: f64) |rule| (rule.first, rule.second) = (first, second);
 
     /// Sets ε, which bounds the step where the gradient is close to zero.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f64) -> Adam {
-        self.configure(|rule| rule.epsilon = epsilon)
-    }
+    epsilon(epsilon: f64) |rule| rule.epsilon = epsilon;
 
     /// Adds `decay` × parameter to the gradient: the L2 penalty. See [`AdamW`](super::adamw::AdamW) for decay that is
     /// not rescaled.
-    #[must_use]
-    pub fn weight_decay(self, decay: f64) -> Adam {
-        self.configure(|rule| rule.decay = decay)
-    }
-}
+    weight_decay(decay: f64) |rule| rule.decay = decay;
+
+    /// Divides by the largest v̂ so far, so that the step never grows again: AMSGrad (Reddi et al. 2018). The state has one more piece,
+    /// `largest`.
+    amsgrad() |rule| rule.amsgrad = true;
+}}
 
 /// The rule of [`Adam`]. Its state is `mean` (m) and `variance` (v).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,11 +65,12 @@ pub struct AdamRule {
     pub(crate) second: f64,
     pub(crate) epsilon: f64,
     pub(crate) decay: f64,
+    pub(crate) amsgrad: bool,
 }
 
 impl Default for AdamRule {
     fn default() -> AdamRule {
-        AdamRule { first: 0.9, second: 0.999, epsilon: 1e-8, decay: 0.0 }
+        AdamRule { first: 0.9, second: 0.999, epsilon: 1e-8, decay: 0.0, amsgrad: false }
     }
 }
 
@@ -81,31 +80,27 @@ impl Rule for AdamRule {
     }
 
     fn check(&self) -> Result<()> {
-        for (name, beta) in [("β₁", self.first), ("β₂", self.second)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(Error::value(format!("{name} is {beta}, and must lie in 0 ≤ β < 1")).op("Adam"));
-            }
-        }
-        if ![self.epsilon, self.decay].iter().all(|setting| (0.0..f64::INFINITY).contains(setting)) {
-            let message =
-                format!("ε = {} and weight decay = {} must be finite and not negative", self.epsilon, self.decay);
-            return Err(Error::value(message).op("Adam"));
-        }
-        Ok(())
+        memory("Adam", "β₁", self.first)?;
+        memory("Adam", "β₂", self.second)?;
+        not_negative("Adam", "ε", self.epsilon)?;
+        not_negative("Adam", "weight decay", self.decay)
     }
 
-    fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
-        let zeros = Tensor::zeros(parameter.shape(), parameter.dtype())?;
-        Ok(vec![("mean", zeros.clone()), ("variance", zeros)])
+    fn init(&self, _: &str, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+        zeros(parameter, if self.amsgrad { &["mean", "variance", "largest"] } else { &["mean", "variance"] })
     }
 
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         for leaf in leaves {
             let g = if self.decay == 0.0 { leaf.update } else { leaf.update + leaf.parameter * self.decay };
             let mean = leaf.state("mean") * self.first + g * (1.0 - self.first);
-            let variance = leaf.state("variance") * self.second + g.square() * (1.0 - self.second);
+            let mut variance = leaf.state("variance") * self.second + g.square() * (1.0 - self.second);
             leaf.set_state("mean", mean);
             leaf.set_state("variance", variance);
+            if self.amsgrad {
+                variance = leaf.state("largest").maximum(variance);
+                leaf.set_state("largest", variance);
+            }
             // (m / c₁) / (√v / √c₂ + ε), with both corrections taken once on the host.
             let (first, second) = (self.first, self.second);
             let c1 = leaf.number(move |now| 1.0 / (1.0 - first.powf(now.count as f64)));
@@ -121,5 +116,6 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case("adam", false, || Adam::new(0.1).boxed()),
         case("adam_betas_decay", true, || Adam::new(0.05).betas(0.8, 0.95).epsilon(1e-6).weight_decay(0.1).boxed()),
+        case("adam_amsgrad", false, || Adam::new(0.1).amsgrad().boxed()),
     ]
 }

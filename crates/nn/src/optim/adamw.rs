@@ -7,6 +7,7 @@ use super::adam::AdamRule;
 use super::case::Case;
 use super::optimizer::Optimizer;
 use super::rule::{Leaf, Rule};
+use super::settings::settings;
 
 /// AdamW: [`Adam`](super::adam::Adam) whose weight decay acts on the parameter itself,
 /// `w ← w − rate · (m̂ / (√v̂ + ε) + decay · w)`.
@@ -25,25 +26,21 @@ impl AdamW {
     pub fn new(learning_rate: f64) -> AdamW {
         Optimizer::of(AdamWRule::default(), learning_rate)
     }
+}
 
+settings! { AdamWRule {
     /// Sets β₁ and β₂, the memories of the mean and of the square, each in `0 ≤ β < 1`.
-    #[must_use]
-    pub fn betas(self, first: f64, second: f64) -> AdamW {
-        self.configure(|rule| (rule.adam.first, rule.adam.second) = (first, second))
-    }
+    betas(first: f64, second: f64) |rule| rule.adam = rule.adam.betas(first, second);
 
     /// Sets ε, which bounds the step where the gradient is close to zero.
-    #[must_use]
-    pub fn epsilon(self, epsilon: f64) -> AdamW {
-        self.configure(|rule| rule.adam.epsilon = epsilon)
-    }
+    epsilon(epsilon: f64) |rule| rule.adam.epsilon = epsilon;
 
     /// Sets the fraction of a parameter that a step of learning rate 1 would take away.
-    #[must_use]
-    pub fn weight_decay(self, decay: f64) -> AdamW {
-        self.configure(|rule| rule.decay = decay)
-    }
-}
+    weight_decay(decay: f64) |rule| rule.decay = decay;
+
+    /// Divides by the largest v̂ so far: see [`AdamRule::amsgrad`].
+    amsgrad() |rule| rule.adam.amsgrad = true;
+}}
 
 /// The rule of [`AdamW`]. Its state is that of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +64,8 @@ impl Rule for AdamWRule {
         AdamRule { decay: self.decay, ..self.adam }.check()
     }
 
-    fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
-        self.adam.init(parameter)
+    fn init(&self, name: &str, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+        self.adam.init(name, parameter)
     }
 
     fn update(&self, leaves: &mut [Leaf<'_>]) {
@@ -85,5 +82,6 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case("adamw", || AdamW::new(0.1).boxed()),
         case("adamw_betas_decay", || AdamW::new(0.05).betas(0.8, 0.95).epsilon(1e-6).weight_decay(0.3).boxed()),
+        case("adamw_amsgrad", || AdamW::new(0.1).amsgrad().boxed()),
     ]
 }

@@ -131,7 +131,7 @@ where
     /// Those of [`Optimizer::step`]; a closure that asks for values. After an error the model and the optimizer are as they were.
     #[track_caller]
     pub fn run(&mut self, model: &mut M, inputs: [&Tensor; N]) -> Result<f64> {
-        let key = self.seed.fold(self.optimizer.steps);
+        let key = self.seed.fold(self.optimizer.runs());
         self.run_with_key(model, key, inputs)
     }
 
@@ -142,8 +142,9 @@ where
     #[track_caller]
     pub fn run_with_key(&mut self, model: &mut M, key: impl Into<Key>, inputs: [&Tensor; N]) -> Result<f64> {
         let (here, key) = (Location::caller(), key.into());
+        let phases = self.optimizer.phases();
         for (place, recording) in self.recordings.iter_mut().enumerate() {
-            if !recording.takes(&inputs) {
+            if !recording.takes(&inputs) || recording.phases != phases {
                 continue;
             }
             if let Some(loss) = recording.run(&mut self.optimizer, model, key, &inputs, here)? {
@@ -166,7 +167,8 @@ where
         }
         let tape = Tape::training(key);
         let loss = (self.loss)(model, &tape, inputs.map(|input| tape.input(input)));
-        let outcome = self.optimizer.step(model, loss.backward());
+        let gradients = self.optimizer.backward(loss);
+        let outcome = self.optimizer.step(model, gradients);
         outcome.map_err(|error| blame(error, here))
     }
 
@@ -189,9 +191,9 @@ where
         let mut given = dense.iter();
         let vars = inputs.map(|input| tape.input(given.next().unwrap_or(input)));
         let named = |error| blame(explain(model, &tape, error), here);
-        let gradients = (self.loss)(model, &tape, vars).backward();
-        tape.check().map_err(named)?;
         let numbers = Rc::new(Numbers::default());
+        let gradients = self.optimizer.scaled((self.loss)(model, &tape, vars), Some(&numbers));
+        tape.check().map_err(named)?;
         let step = self.optimizer.record(model, &gradients, Some(&numbers)).map_err(named)?;
         if numbers.asked.get() {
             return Ok(None);
@@ -234,6 +236,7 @@ where
         let formulas = numbers.formulas.take();
         arguments.extend(formulas.iter().map(|(_, slot, _)| *slot));
         let outputs: Vec<NodeId> = step.wanted(&[]).iter().map(|var| var.id()).collect();
+        let judges = step.sound.is_some();
         // Their values stand on the tape, which is given away.
         drop((step, gradients, read));
         let compiled = tape.compile(&arguments, &outputs).map_err(|error| blame(error, here).at(here))?;
@@ -245,6 +248,9 @@ where
             leaves,
             gives,
             formulas: formulas.into_iter().map(|(place, _, formula)| (place, formula)).collect(),
+            phases: self.optimizer.phases(),
+            gathers: self.optimizer.gathers(),
+            judges,
             results: Vec::new(),
         }))
     }
@@ -265,6 +271,11 @@ struct Recording {
     gives: bool,
     /// Each with the place of its leaf.
     formulas: Vec<(usize, Formula)>,
+    phases: SmallVec<[u64; 8]>,
+    /// Whether gradients are only added up.
+    gathers: bool,
+    /// Whether the last result says that the step is sound.
+    judges: bool,
     /// The former values, whose memory the next results take.
     results: Vec<Tensor>,
 }
@@ -316,7 +327,7 @@ impl Recording {
             arguments.extend(state.into_iter().map(Argument::Given));
         }
         let given = before..arguments.len();
-        let factor = optimizer.factor();
+        let (factor, loss_scale) = (optimizer.factor(), optimizer.scale_now());
         let mut moments: SmallVec<[Moment; 16]> = SmallVec::new();
         let mut outcome = Ok(());
         for leaf in &self.leaves {
@@ -326,7 +337,7 @@ impl Recording {
             }
             let learning_rate = optimizer.rate_of(leaf.id) * factor;
             outcome = outcome.and_then(|()| sound(Named(&*model, leaf.id), learning_rate, leaf.dtype));
-            moments.push(Moment { count: held.count + 1, learning_rate });
+            moments.push(Moment { count: held.count + 1, learning_rate, loss_scale });
         }
         let numbers =
             self.formulas.iter().map(|(place, formula)| moments.get(*place).map_or(f64::NAN, |now| formula(*now)));
@@ -380,6 +391,7 @@ impl Recording {
         model: &mut M,
     ) -> Result<Option<f64>> {
         let loss = self.results.first().map(single);
+        let sound = !self.judges || self.results.last().is_none_or(|sound| single(sound) != 0.0);
         let (mut places, mut outcome) = (self.places.iter(), Ok(()));
         let results = &mut self.results;
         each_mut(model, &mut |_, param| {
@@ -390,14 +402,14 @@ impl Recording {
         });
         for leaf in &self.leaves {
             let Some(held) = optimizer.held.get_mut(&leaf.id) else { continue };
-            held.count += 1;
+            held.advance(sound, self.gathers);
             for (state, result) in held.slots.iter_mut().zip(&leaf.slots) {
                 if let Some(result) = result.and_then(|place| results.get_mut(place)) {
                     std::mem::swap(&mut state.value, result);
                 }
             }
         }
-        optimizer.steps += 1;
+        optimizer.advance(sound, self.gathers);
         outcome.map(|()| loss)
     }
 }

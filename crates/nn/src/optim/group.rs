@@ -1,4 +1,4 @@
-//! Learning rates of single layers: which parameter is in which group.
+//! Settings of single layers: which parameter is in which group.
 
 use std::fmt::Display;
 
@@ -6,35 +6,46 @@ use wengert_autograd::LeafId;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 
+use super::select::Select;
 use crate::module::Module;
 use crate::names::nearest;
 use crate::param::Param;
 use crate::path::covers;
 
-/// For each weight of the model the place of its group; `None` for the learning rate of the rest.
+/// For each weight of the model the place of its group; `None` for those that are in none. `op` is the method that makes such groups, `what`
+/// is what a parameter has one of.
 ///
 /// # Errors
-/// A group that fits no weight, two groups that fit the same one, a learning rate that is negative or not finite.
-pub(super) fn assign<M: Module + ?Sized>(model: &M, groups: &[(String, f64)]) -> Result<Vec<(LeafId, Option<usize>)>> {
+/// A name that fits no weight, two groups that fit the same one.
+pub(super) fn assign<M: Module + ?Sized>(
+    model: &M,
+    groups: &[&dyn Select],
+    op: &'static str,
+    what: &str,
+) -> Result<Vec<(LeafId, Option<usize>)>> {
+    groups.iter().try_for_each(|group| known(model, &group.names(), op))?;
     let parameters = model.parameters();
-    for (name, rate) in groups {
-        sound(name, *rate, DType::F64)?;
-        if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
-            return Err(unknown(model, name, &parameters));
-        }
-    }
     let mut assigned = Vec::with_capacity(parameters.len());
     for (name, param) in &parameters {
-        let mut fitting = groups.iter().enumerate().filter(|(_, (prefix, _))| covers(prefix, name));
+        let mut fitting = groups.iter().enumerate().filter(|(_, group)| group.picks(name, param.shape()));
         let group = fitting.next();
-        if let (Some((_, (first, _))), Some((_, (second, _)))) = (group, fitting.next()) {
-            return Err(Error::value(format!("`{name}` is in two groups: `{first}` and `{second}`"))
-                .op("learning_rate_of")
-                .help("give every parameter one learning rate"));
+        if let (Some((_, first)), Some((_, second))) = (group, fitting.next()) {
+            let message = format!("`{name}` is in two groups: {} and {}", first.describe(), second.describe());
+            return Err(Error::value(message).op(op).help(format!("give every parameter one {what}")));
         }
         assigned.push((param.id(), group.map(|(place, _)| place)));
     }
     Ok(assigned)
+}
+
+/// That each of these names fits a weight of the model.
+pub(super) fn known<M: Module + ?Sized>(model: &M, names: &[&str], op: &'static str) -> Result<()> {
+    let parameters = model.parameters();
+    let fits = |name: &str| parameters.iter().any(|(parameter, _)| covers(name, parameter));
+    match names.iter().find(|name| !fits(name)) {
+        Some(name) => Err(unknown(model, name, &parameters).op(op)),
+        None => Ok(()),
+    }
 }
 
 /// That a learning rate is a number, in the dtype that it is multiplied in, and leads downhill.
@@ -66,7 +77,5 @@ fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Pa
         Some(guess) => format!("did you mean `{guess}`? known are {list}"),
         None => format!("known are {list}"),
     };
-    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name()))
-        .op("learning_rate_of")
-        .help(help)
+    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name())).help(help)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 use wengert_autograd::hash::Mixer;
@@ -13,9 +14,11 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::group::{assign, sound};
-use super::rule::{Leaf, Numbers, Rule, Slot};
+use super::group::{assign, known, sound};
+use super::rule::{Leaf, Numbers, Rule, Slot, those};
+use super::scale::{Guard, LossScale};
 use super::schedule::Schedule;
+use super::select::Select;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each, each_mut};
 use crate::param::{Param, Role};
@@ -57,9 +60,20 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     rule: R,
     after: Vec<Box<dyn Rule>>,
     pub(super) rate: f64,
-    pub(super) groups: Vec<(String, f64)>,
+    pub(super) groups: Vec<(Box<dyn Select>, f64)>,
+    /// The rules of single layers, in place of `rule`.
+    others: Vec<(Box<dyn Select>, Box<dyn Rule>)>,
+    frozen: Vec<Box<dyn Select>>,
     schedule: Option<Box<dyn Schedule>>,
     pub(super) steps: u64,
+    /// How many gradients make a step, and how many of them are there.
+    pub(super) every: u64,
+    pub(super) gathered: u64,
+    pub(super) guard: Option<Guard>,
+    /// Settings of rules were changed since the state was made.
+    changed: bool,
+    /// Where parameters stand whose gradients were taken elsewhere.
+    pub(super) origins: HashMap<LeafId, Tensor>,
     pub(super) held: HashMap<LeafId, Held, BuildHasherDefault<Mixer>>,
     /// Room for the values of a step, empty between steps.
     fresh: Vec<(LeafId, Option<Tensor>)>,
@@ -73,11 +87,27 @@ const LARGE: usize = 8 << 20;
 pub(super) struct Held {
     /// The place of its group; `None` for the learning rate of the rest.
     pub(super) group: Option<usize>,
+    /// The place of its rule among those of single layers; `None` for the rule of the rest.
+    pub(super) own: Option<usize>,
+    pub(super) frozen: bool,
+    pub(super) name: Arc<str>,
     /// How often it was updated.
     pub(super) count: u64,
+    /// How many gradients were gathered for its next update.
+    pub(super) pending: u64,
     /// Empty until its first update.
     pub(super) slots: SmallVec<[State; 2]>,
 }
+
+impl Held {
+    /// Whether its state is that of a step.
+    pub(super) fn began(&self) -> bool {
+        self.count > 0 || self.pending > 0
+    }
+}
+
+/// The place of gathered gradients among the state: after those of all rules.
+pub(super) const GATHERED: usize = usize::MAX;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -95,23 +125,120 @@ impl<R: Rule> Optimizer<R> {
             after: Vec::new(),
             rate: learning_rate,
             groups: Vec::new(),
+            others: Vec::new(),
+            frozen: Vec::new(),
             schedule: None,
             steps: 0,
+            every: 1,
+            gathered: 0,
+            guard: None,
+            changed: false,
+            origins: HashMap::new(),
             held: HashMap::default(),
             fresh: Vec::new(),
         }
     }
 
-    /// Gives the parameters below `name` a learning rate of their own: `head` means `head.weight`, `head.bias` and
-    /// whatever else lies below `head`.
+    /// Gives some parameters a learning rate of their own: `"head"` means `head.weight`, `head.bias` and whatever else lies below
+    /// `head`; see [`Select`] for other choices.
     ///
     /// A name that no parameter of the model has, two groups with a parameter in common, or a learning rate that is
     /// negative or not finite are errors of the first step.
     #[must_use]
-    pub fn learning_rate_of(mut self, name: impl Into<String>, learning_rate: f64) -> Optimizer<R> {
-        self.groups.push((name.into(), learning_rate));
+    pub fn learning_rate_of(mut self, select: impl Select, learning_rate: f64) -> Optimizer<R> {
+        self.groups.push((Box::new(select), learning_rate));
         self.held.clear();
         self
+    }
+
+    /// Moves some parameters by another rule; what runs before and after runs for them too. With [`Optimizer::learning_rate_of`] a layer has
+    /// a rule and a learning rate of its own.
+    ///
+    /// ```
+    /// # extern crate wengert_nn as wengert;
+    /// use wengert_autograd::Tape;
+    /// use wengert_nn::{module::Module, optim::{adamw::AdamW, sgd::SgdRule}, param::Param};
+    /// use wengert_tensor::tensor::Tensor;
+    /// #[derive(Module)]
+    /// struct Net { body: Param, head: Param }
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let mut net = Net { body: Param::new(Tensor::from(1f32)), head: Param::new(Tensor::from(1f32)) };
+    /// let sgd = SgdRule::default().momentum(0.9);
+    /// let mut optimizer = AdamW::new(1e-3).rule_of("head", sgd).learning_rate_of("head", 0.25);
+    /// let tape = Tape::new();
+    /// let loss = (net.body.on(&tape) * net.head.on(&tape)).square();    // the gradient by both is 2
+    /// optimizer.step(&mut net, loss.backward())?;
+    /// assert_eq!(net.head.value().item::<f32>()?, 0.5);
+    /// assert!(net.body.value().item::<f32>()? > 0.998);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A name that no parameter of the model has, and two rules for one parameter, are errors of the first step.
+    #[must_use]
+    pub fn rule_of(mut self, select: impl Select, rule: impl Rule) -> Optimizer<R> {
+        self.others.push((Box::new(select), Box::new(rule)));
+        self.held.clear();
+        self
+    }
+
+    /// Leaves some parameters alone, and computes no gradient by them. See [`Param::freeze`] for what all optimizers leave alone.
+    ///
+    /// A name that no parameter of the model has is an error of the first step.
+    #[must_use]
+    pub fn freeze(mut self, select: impl Select) -> Optimizer<R> {
+        self.frozen.push(Box::new(select));
+        self.held.clear();
+        self
+    }
+
+    /// Moves the parameters only in every `count`-th step, by the mean of the gradients of those steps: a batch of `count` times the size in
+    /// the memory of one. The others only add their gradients up; they are no [`Optimizer::steps`]. Side results, such as running means, are
+    /// committed each time.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_nn::{optim::sgd::Sgd, param::Param};
+    /// use wengert_tensor::tensor::Tensor;
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let (mut weight, mut sgd) = (Param::new(Tensor::from(1f32)), Sgd::new(0.5).accumulate(2));
+    /// for gradient in [1f32, 2.0] {
+    ///     let tape = Tape::new();
+    ///     let loss = weight.on(&tape) * gradient;
+    ///     sgd.step(&mut weight, loss.backward())?;
+    /// }
+    /// assert_eq!((weight.value().item::<f32>()?, sgd.steps()), (0.25, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A count of 0 is an error of the first step.
+    #[must_use]
+    pub fn accumulate(mut self, count: u64) -> Optimizer<R> {
+        self.every = count;
+        self.held.clear();
+        self
+    }
+
+    /// Leaves parameters, state and side results as they were in a step whose loss or gradients are not finite. Such a step is counted by
+    /// [`Optimizer::skipped`], not by [`Optimizer::steps`].
+    #[must_use]
+    pub fn skip_non_finite(mut self) -> Optimizer<R> {
+        self.guard.get_or_insert_with(Guard::default);
+        self
+    }
+
+    /// Scales the loss while gradients are computed by [`Optimizer::backward`], for gradients that 16 bits cannot hold otherwise. Steps that
+    /// are not finite are skipped. See [`LossScale`].
+    #[must_use]
+    pub fn loss_scale(mut self, scale: LossScale) -> Optimizer<R> {
+        self.guard.get_or_insert_with(Guard::default).scale = Some(scale);
+        self
+    }
+
+    /// How many steps were skipped since their loss or gradients were not finite.
+    pub fn skipped(&self) -> u64 {
+        self.guard.as_ref().map_or(0, |guard| guard.skipped)
     }
 
     /// Multiplies every learning rate by a factor that depends on the step. A product that is negative or not finite is
@@ -140,15 +267,47 @@ impl<R: Rule> Optimizer<R> {
 
     /// The same optimizer without the type of its rule.
     pub fn boxed(self) -> Optimizer<Box<dyn Rule>> {
-        let Optimizer { before, rule, after, rate, groups, schedule, steps, held, fresh } = self;
-        Optimizer { before, rule: Box::new(rule), after, rate, groups, schedule, steps, held, fresh }
+        Optimizer {
+            before: self.before,
+            rule: Box::new(self.rule),
+            after: self.after,
+            rate: self.rate,
+            groups: self.groups,
+            others: self.others,
+            frozen: self.frozen,
+            schedule: self.schedule,
+            steps: self.steps,
+            every: self.every,
+            gathered: self.gathered,
+            guard: self.guard,
+            changed: self.changed,
+            origins: self.origins,
+            held: self.held,
+            fresh: self.fresh,
+        }
     }
 
     /// Changes the settings of the rule.
-    pub(crate) fn configure(mut self, change: impl FnOnce(&mut R)) -> Optimizer<R> {
-        change(&mut self.rule);
-        self.held.clear();
-        self
+    pub(crate) fn configure(self, change: impl FnOnce(R) -> R) -> Optimizer<R> {
+        Optimizer { rule: change(self.rule), held: HashMap::default(), ..self }
+    }
+
+    /// The rule, with its settings.
+    pub fn rule(&self) -> &R {
+        &self.rule
+    }
+
+    /// The rule, whose settings may be changed between steps: numbers are slots of the plan, so none is compiled anew. State that the
+    /// changed rule needs and that is not there starts anew; what it does not need is forgotten.
+    ///
+    /// ```
+    /// use wengert_nn::optim::adam::Adam;
+    /// let mut adam = Adam::new(1e-3);
+    /// *adam.rule_mut() = adam.rule().betas(0.8, 0.99);
+    /// ```
+    pub fn rule_mut(&mut self) -> &mut R {
+        self.changed = true;
+        &mut self.rule
     }
 
     /// The learning rate of the parameters that are in no group, without the factor of a schedule.
@@ -212,6 +371,7 @@ impl<R: Rule> Optimizer<R> {
             accept.take().map_or(Ok(()), |accept| accept(number(values.first())))?;
         }
         let step = self.record(model, &gradients, None).map_err(named)?;
+        let gathers = self.gathers();
         if large {
             self.donate(&step);
         }
@@ -220,6 +380,7 @@ impl<R: Rule> Optimizer<R> {
             named(error)
         })?;
         let mut values = values.into_iter();
+        let sound = step.sound.is_none() || values.next_back().is_none_or(|sound| sound.to_f64_vec() != [0.0]);
 
         let loss = number(values.next().as_ref());
         accept.take().map_or(Ok(()), |accept| accept(loss))?;
@@ -231,7 +392,7 @@ impl<R: Rule> Optimizer<R> {
         // Everything is at hand and fits: from here on nothing fails.
         for leaf in &step.leaves {
             let Some(held) = self.held.get_mut(&leaf.id) else { continue };
-            held.count = leaf.count;
+            held.advance(sound, gathers);
             for (slot, state) in leaf.slots.iter().zip(&mut held.slots) {
                 if slot.next.is_some()
                     && let Some(value) = values.next()
@@ -254,15 +415,43 @@ impl<R: Rule> Optimizer<R> {
         });
         fresh.clear();
         self.fresh = fresh;
-        self.steps += 1;
+        self.advance(sound, gathers);
         outcome.map(|()| (loss, others))
+    }
+
+    /// Whether the next step only adds its gradients up.
+    pub(super) fn gathers(&self) -> bool {
+        self.gathered + 1 < self.every
+    }
+
+    /// Counts a step that was taken, or skipped since it was not sound.
+    pub(super) fn advance(&mut self, sound: bool, gathers: bool) {
+        if let Some(guard) = &mut self.guard {
+            guard.judge(sound);
+        }
+        match (sound, gathers) {
+            (false, _) => {}
+            (true, true) => self.gathered += 1,
+            (true, false) => (self.gathered, self.steps) = (0, self.steps + 1),
+        }
+    }
+
+    /// How many steps were begun: with those that only gathered, and those that were skipped.
+    pub(super) fn runs(&self) -> u64 {
+        self.steps * self.every.max(1) + self.gathered + self.skipped()
+    }
+
+    /// What distinguishes the graphs of steps: whether gradients are only gathered, and the phase of each rule.
+    pub(super) fn phases(&self) -> SmallVec<[u64; 8]> {
+        let rules = self.rules().map(|rule| rule.phase(self.steps));
+        std::iter::once(u64::from(self.gathers())).chain(rules).collect()
     }
 
     /// The bytes of the state of all parameters that took part.
     fn state_bytes<M: Module + ?Sized>(&mut self, model: &M, gradients: &Gradients<'_>) -> Result<usize> {
         let (mut bytes, mut outcome) = (0, Ok(()));
         each(model, &mut |_, param| {
-            if param.is_trainable() && gradients.get(param.id()).is_some() && outcome.is_ok() {
+            if self.moves(param) && gradients.get(param.id()).is_some() && outcome.is_ok() {
                 outcome = self.prepare(param);
                 let slots = self.held.get(&param.id()).into_iter().flat_map(|held| &held.slots);
                 bytes += slots.map(|state| state.value.len() * state.value.dtype().size()).sum::<usize>();
@@ -341,15 +530,25 @@ impl<R: Rule> Optimizer<R> {
     ) -> Result<Step<'t>> {
         let tape = gradients.tape();
         let mut leaves = self.leaves(model, gradients, numbers)?;
-        for (place, rule) in self.rules().enumerate() {
-            for leaf in &mut leaves {
-                leaf.rule = place;
-            }
-            rule.update(&mut leaves);
+        let sound = self.guard.is_some().then(|| {
+            let each = leaves.iter().map(|leaf| leaf.update).chain([gradients.loss()]);
+            each.map(|x| x.reshape([x.len()]).is_finite().all(0))
+                .reduce(|all, one| all.and(one))
+                .unwrap_or_else(|| gradients.loss().is_finite())
+        });
+        match self.gathers() {
+            true => leaves.iter_mut().for_each(gather),
+            false => self.transform(&mut leaves),
         }
         for leaf in &mut leaves {
-            let rate = leaf.number(|now| now.learning_rate);
-            leaf.update = (leaf.parameter - leaf.update * rate).cast(leaf.dtype);
+            let mut next = leaf.next();
+            if let Some(sound) = sound {
+                next = next.select(sound, leaf.parameter);
+                for slot in &mut leaf.slots {
+                    slot.next = slot.next.map(|next| next.select(sound, slot.now));
+                }
+            }
+            leaf.update = next.cast(leaf.dtype);
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -358,8 +557,9 @@ impl<R: Rule> Optimizer<R> {
             let mut known: HashMap<LeafId, &Param> = HashMap::new();
             each(model, &mut |_, param| _ = known.insert(param.id(), param));
             updates.retain(|(id, _)| known.contains_key(id));
-            for (id, next) in &updates {
+            for (id, next) in &mut updates {
                 if let Some(param) = known.get(id) {
+                    *next = sound.map_or(*next, |sound| next.select(sound, param.on(tape)));
                     outcome = outcome.and(same(&Meta::new(param.shape().clone(), param.dtype()), *next, "buffer"));
                 }
             }
@@ -372,7 +572,39 @@ impl<R: Rule> Optimizer<R> {
                 slot.next.map_or(Ok(()), |next| same(&slot.now.meta(), next, slot.name))?;
             }
         }
-        Ok(Step { loss: gradients.loss(), leaves, updates })
+        let sound = sound.map(|sound| sound.cast(DType::F32));
+        Ok(Step { loss: gradients.loss(), leaves, updates, sound })
+    }
+
+    /// Runs the rules over the leaves.
+    fn transform(&self, leaves: &mut [Leaf<'_>]) {
+        if self.every > 1 {
+            let scale = 1.0 / self.every as f64;
+            for leaf in leaves.iter_mut() {
+                leaf.rule = GATHERED;
+                leaf.update = (leaf.state("gradient") + leaf.update) * scale;
+                leaf.set_state("gradient", leaf.update.zeros_like());
+            }
+        }
+        let (first, last) = (self.before.len(), self.before.len() + self.others.len());
+        for (place, rule) in self.rules().enumerate() {
+            for leaf in leaves.iter_mut() {
+                (leaf.rule, leaf.phase) = (place, rule.phase(self.steps));
+            }
+            let own = match place {
+                place if place < first || place > last => None,
+                place => Some((place - first).checked_sub(1)),
+            };
+            match own {
+                Some(own) if !self.others.is_empty() => those(leaves, |leaf| leaf.own == own, |own| rule.update(own)),
+                _ => rule.update(leaves),
+            }
+        }
+    }
+
+    /// Whether this optimizer moves a parameter.
+    fn moves(&self, param: &Param) -> bool {
+        param.is_trainable() && self.held.get(&param.id()).is_none_or(|held| !held.frozen)
     }
 
     /// The parameters that took part, in the order of the model, with their gradients and their state.
@@ -387,32 +619,20 @@ impl<R: Rule> Optimizer<R> {
         let mut leaves = Vec::new();
         let mut outcome = Ok(());
         each(model, &mut |path, param| {
-            let Some(update) = gradients.get(param.id()) else { return };
-            if outcome.is_err() || !param.is_trainable() {
+            // What was gathered is taken up by the step, also if this loss did not read the parameter.
+            let waits = || self.every > 1 && self.held.get(&param.id()).is_some_and(|held| held.pending > 0);
+            let Some(gradient) = gradients.get(param.id()).or_else(|| waits().then(|| param.on(tape).zeros_like()))
+            else {
+                return;
+            };
+            if outcome.is_err() || !self.moves(param) {
                 return;
             }
             let rate = self.rate_of(param.id()) * factor;
-            let dtype = working(param.dtype());
-            outcome = sound(path, rate, dtype).and_then(|()| self.prepare(param));
-            let Some(held) = self.held.get(&param.id()) else { return };
-            let slots = held.slots.iter().map(|state| Slot {
-                rule: state.rule,
-                name: state.name,
-                now: tape.input(&state.value),
-                next: None,
-            });
-            leaves.push(Leaf {
-                parameter: param.on(tape).cast(dtype),
-                update: update.cast(dtype),
-                dtype: param.dtype(),
-                id: param.id(),
-                count: held.count + 1,
-                rate,
-                rule: 0,
-                slots: slots.collect(),
-                place: leaves.len(),
-                numbers: numbers.cloned(),
-            });
+            outcome = sound(path, rate, working(param.dtype())).and_then(|()| self.prepare(param));
+            let place = leaves.len();
+            let leaf = self.leaf(param, [gradients.loss(), param.on(tape), gradient], rate);
+            leaves.extend(leaf.map(|leaf| Leaf { place, numbers: numbers.cloned(), ..leaf }));
         });
         outcome?;
         if leaves.is_empty() {
@@ -425,10 +645,37 @@ impl<R: Rule> Optimizer<R> {
         Ok(leaves)
     }
 
+    /// One parameter, its gradient and its state.
+    pub(super) fn leaf<'t>(&self, param: &Param, source: [Var<'t>; 3], rate: f64) -> Option<Leaf<'t>> {
+        let held = self.held.get(&param.id())?;
+        let ([_, parameter, gradient], dtype) = (source, working(param.dtype()));
+        let tape = parameter.tape();
+        let now =
+            |state: &State| Slot { rule: state.rule, name: state.name, now: tape.input(&state.value), next: None };
+        let parameter = self.origins.get(&param.id()).map_or(parameter, |origin| tape.input(origin));
+        Some(Leaf {
+            parameter: parameter.cast(dtype),
+            update: gradient.cast(dtype),
+            next: None,
+            source,
+            name: Arc::clone(&held.name),
+            own: held.own,
+            phase: 0,
+            dtype: param.dtype(),
+            id: param.id(),
+            count: held.count + 1,
+            rate,
+            rule: 0,
+            slots: held.slots.iter().map(now).collect(),
+            place: 0,
+            numbers: None,
+        })
+    }
+
     /// The learning rate of a parameter, without the factor of a schedule.
     pub(super) fn rate_of(&self, id: LeafId) -> f64 {
         let group = self.held.get(&id).and_then(|held| held.group);
-        group.and_then(|place| self.groups.get(place)).map_or(self.rate, |&(_, rate)| rate)
+        group.and_then(|place| self.groups.get(place)).map_or(self.rate, |(_, rate)| *rate)
     }
 
     /// Makes the acquaintance of the model, if it has weights that were not seen before.
@@ -437,25 +684,66 @@ impl<R: Rule> Optimizer<R> {
             agree(model)?;
             self.meet(model)?;
         }
+        if std::mem::take(&mut self.changed) {
+            self.refit(model).inspect_err(|_| self.changed = true)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the parameters the state that changed rules need.
+    fn refit<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
+        self.rules().try_for_each(Rule::check)?;
+        let mut fitted = Vec::new();
+        for (_, param) in model.parameters() {
+            let Some(held) = self.held.get(&param.id()).filter(|held| held.began()) else { continue };
+            let mut slots = self.initial_state(param)?;
+            for slot in &mut slots {
+                let kept = held.slots.iter().find(|state| state.rule == slot.rule && state.name == slot.name);
+                if let Some(kept) = kept.filter(|kept| kept.value.shape() == slot.value.shape()) {
+                    slot.value = kept.value.clone();
+                }
+            }
+            fitted.push((param.id(), slots));
+        }
+        for (id, slots) in fitted {
+            self.held.entry(id).and_modify(|held| held.slots = slots);
+        }
         Ok(())
     }
 
     /// Gives a parameter the state that it starts from, before its first update.
     pub(super) fn prepare(&mut self, param: &Param) -> Result<()> {
-        if self.held.get(&param.id()).is_some_and(|held| held.count > 0) {
+        if self.held.get(&param.id()).is_some_and(Held::began) {
             return Ok(());
         }
-        let mut slots = SmallVec::new();
-        for (place, rule) in self.rules().enumerate() {
-            let state = rule.init(&param.value().cast(working(param.dtype()))?)?;
-            for (name, value) in state {
-                slots.push(State { rule: place, name, value: value.contiguous()? });
-            }
-        }
+        let slots = self.initial_state(param)?;
         if let Some(held) = self.held.get_mut(&param.id()) {
             held.slots = slots;
         }
         Ok(())
+    }
+
+    /// The state that a parameter starts from.
+    pub(super) fn initial_state(&self, param: &Param) -> Result<SmallVec<[State; 2]>> {
+        let mut slots = SmallVec::new();
+        let Some(held) = self.held.get(&param.id()) else { return Ok(slots) };
+        let value = param.value().cast(working(param.dtype()))?;
+        for (place, rule) in self.rules().enumerate().filter(|(place, _)| self.applies(*place, held.own)) {
+            for (name, value) in rule.init(&held.name, &value)? {
+                slots.push(State { rule: place, name, value: value.contiguous()? });
+            }
+        }
+        if self.every > 1 {
+            let value = Tensor::zeros(value.shape(), value.dtype())?;
+            slots.push(State { rule: GATHERED, name: "gradient", value });
+        }
+        Ok(slots)
+    }
+
+    /// Whether the rule at a place moves a parameter whose own rule is this.
+    pub(super) fn applies(&self, place: usize, own: Option<usize>) -> bool {
+        let (first, last) = (self.before.len(), self.before.len() + self.others.len());
+        place < first || place > last || place == first + own.map_or(0, |own| own + 1)
     }
 
     /// True if the model has weights that were not seen before.
@@ -469,9 +757,28 @@ impl<R: Rule> Optimizer<R> {
     pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
         self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
+        if let Some(guard) = &self.guard {
+            guard.check()?;
+        }
+        if self.every == 0 {
+            let error = Error::value("a step of 0 gradients moves nothing").op("accumulate");
+            return Err(error.help("accumulate at least 1, which is every gradient for itself"));
+        }
         sound(model.type_name(), self.rate, DType::F64)?;
-        for (id, group) in assign(model, &self.groups)? {
-            self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });
+        self.groups
+            .iter()
+            .try_for_each(|(group, rate)| sound(group.describe().trim_matches('`'), *rate, DType::F64))?;
+        self.rules().try_for_each(|rule| known(model, &rule.names(), "only"))?;
+        self.frozen.iter().try_for_each(|select| known(model, &select.names(), "freeze"))?;
+        let rates: Vec<&dyn Select> = self.groups.iter().map(|(select, _)| select as &dyn Select).collect();
+        let rules: Vec<&dyn Select> = self.others.iter().map(|(select, _)| select as &dyn Select).collect();
+        let rates = assign(model, &rates, "learning_rate_of", "learning rate")?;
+        let rules = assign(model, &rules, "rule_of", "rule")?;
+        for ((name, param), ((id, group), (_, own))) in model.parameters().into_iter().zip(rates.into_iter().zip(rules))
+        {
+            let frozen = self.frozen.iter().any(|select| select.picks(&name, param.shape()));
+            let held = Held { group, own, frozen, name: name.into(), count: 0, pending: 0, slots: SmallVec::new() };
+            self.held.entry(id).or_insert(held);
         }
         Ok(())
     }
@@ -479,8 +786,27 @@ impl<R: Rule> Optimizer<R> {
     /// The rules in the order in which they run.
     pub(super) fn rules(&self) -> impl Iterator<Item = &dyn Rule> {
         let (before, after) = (self.before.iter().map(|rule| &**rule), self.after.iter().map(|rule| &**rule));
-        before.chain([&self.rule as &dyn Rule]).chain(after)
+        let others = self.others.iter().map(|(_, rule)| &**rule);
+        before.chain([&self.rule as &dyn Rule]).chain(others).chain(after)
     }
+}
+
+impl Held {
+    /// Counts a step that was taken, or skipped since it was not sound.
+    pub(super) fn advance(&mut self, sound: bool, gathers: bool) {
+        match (sound, gathers) {
+            (false, _) => {}
+            (true, true) => self.pending += 1,
+            (true, false) => (self.pending, self.count) = (0, self.count + 1),
+        }
+    }
+}
+
+/// Adds a gradient to those that were gathered; the parameter stays.
+fn gather(leaf: &mut Leaf<'_>) {
+    leaf.rule = GATHERED;
+    leaf.set_state("gradient", leaf.state("gradient") + leaf.update);
+    leaf.set_next(leaf.parameter);
 }
 
 /// What is computed before a step is accepted: the loss first, what else was asked for, the gradients, and the side results.
@@ -523,15 +849,17 @@ pub(super) struct Step<'t> {
     /// Each with its new value as its update.
     pub(super) leaves: Vec<Leaf<'t>>,
     pub(super) updates: Vec<(LeafId, Var<'t>)>,
+    /// Whether loss and gradients are finite, as 1 or 0, if anybody asks.
+    pub(super) sound: Option<Var<'t>>,
 }
 
 impl<'t> Step<'t> {
-    /// The loss, what else was asked for, the parameters, the buffers, the state: the last three as they are committed.
+    /// The loss, what else was asked for, the parameters, the buffers, the state, as they are committed; whether the step is sound.
     pub(super) fn wanted(&self, also: &[Var<'t>]) -> Vec<Var<'t>> {
         let state = self.leaves.iter().flat_map(|leaf| leaf.slots.iter().filter_map(|slot| slot.next));
         let values =
             std::iter::once(self.loss).chain(also.iter().copied()).chain(self.leaves.iter().map(|leaf| leaf.update));
-        values.chain(self.updates.iter().map(|&(_, next)| next)).chain(state).collect()
+        values.chain(self.updates.iter().map(|&(_, next)| next)).chain(state).chain(self.sound).collect()
     }
 }
 
@@ -547,6 +875,7 @@ impl<R: Rule> fmt::Debug for Optimizer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("Optimizer");
         text.field("rules", &self.rules().collect::<Vec<_>>()).field("learning_rate", &self.rate);
-        text.field("groups", &self.groups).field("steps", &self.steps).finish_non_exhaustive()
+        let groups = self.groups.iter().map(|(select, rate)| (select.describe(), rate));
+        text.field("groups", &groups.collect::<Vec<_>>()).field("steps", &self.steps).finish_non_exhaustive()
     }
 }

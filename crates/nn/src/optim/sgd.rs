@@ -6,12 +6,13 @@ use wengert_tensor::tensor::Tensor;
 use super::case::Case;
 use super::optimizer::Optimizer;
 use super::rule::{Leaf, Rule};
+use super::settings::{memory, not_negative, settings, within, zeros};
 
 /// Gradient descent. With g the gradient of a parameter w:
 ///
 /// ```text
 /// g ← g + decay · w
-/// v ← momentum · v + g
+/// v ← momentum · v + (1 − dampening) · g   v ← g in the first step
 /// w ← w − rate · g                        without momentum
 /// w ← w − rate · v                        with momentum (Polyak 1964)
 /// w ← w − rate · (g + momentum · v)       with Nesterov's (Sutskever et al. 2013)
@@ -40,30 +41,27 @@ impl Sgd {
     pub fn new(learning_rate: f64) -> Sgd {
         Optimizer::of(SgdRule::default(), learning_rate)
     }
+}
 
+settings! { SgdRule {
     /// Keeps this fraction of the velocity from step to step, in `0 ≤ momentum < 1`.
-    #[must_use]
-    pub fn momentum(self, momentum: f64) -> Sgd {
-        self.configure(|rule| rule.momentum = momentum)
-    }
+    momentum(momentum: f64) |rule| rule.momentum = momentum;
 
-    /// Looks ahead along the velocity. Needs a momentum.
-    #[must_use]
-    pub fn nesterov(self) -> Sgd {
-        self.configure(|rule| rule.nesterov = true)
-    }
+    /// Takes only 1 − `dampening` of each gradient but the first into the velocity, in `0 ≤ dampening ≤ 1`. Needs a momentum.
+    dampening(dampening: f64) |rule| rule.dampening = dampening;
+
+    /// Looks ahead along the velocity. Needs a momentum, and no dampening.
+    nesterov() |rule| rule.nesterov = true;
 
     /// Adds `decay` × parameter to the gradient: the L2 penalty.
-    #[must_use]
-    pub fn weight_decay(self, decay: f64) -> Sgd {
-        self.configure(|rule| rule.decay = decay)
-    }
-}
+    weight_decay(decay: f64) |rule| rule.decay = decay;
+}}
 
 /// The rule of [`Sgd`]. Its state is `velocity` (v), with momentum only.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SgdRule {
     momentum: f64,
+    dampening: f64,
     nesterov: bool,
     decay: f64,
 }
@@ -74,25 +72,26 @@ impl Rule for SgdRule {
     }
 
     fn check(&self) -> Result<()> {
-        if !(0.0..1.0).contains(&self.momentum) {
-            return Err(Error::value(format!("momentum is {}, and must lie in 0 ≤ m < 1", self.momentum)).op("Sgd"));
+        memory("Sgd", "momentum", self.momentum)?;
+        within(
+            "Sgd",
+            "dampening",
+            self.dampening,
+            (0.0..=1.0).contains(&self.dampening),
+            "must lie in 0 ≤ dampening ≤ 1",
+        )?;
+        if (self.nesterov || self.dampening > 0.0) && self.momentum == 0.0 {
+            let what = if self.nesterov { "Nesterov's step needs a momentum" } else { "dampening needs a momentum" };
+            return Err(Error::value(what).op("Sgd").help("Sgd::new(rate).momentum(0.9).nesterov()"));
         }
-        if self.nesterov && self.momentum == 0.0 {
-            let error = Error::value("Nesterov's step needs a momentum").op("Sgd");
-            return Err(error.help("Sgd::new(rate).momentum(0.9).nesterov()"));
+        if self.nesterov && self.dampening > 0.0 {
+            return Err(Error::value("Nesterov's step takes no dampening").op("Sgd").help("leave one of them out"));
         }
-        if !(0.0..f64::INFINITY).contains(&self.decay) {
-            let message = format!("weight decay is {}, and must be finite and not negative", self.decay);
-            return Err(Error::value(message).op("Sgd"));
-        }
-        Ok(())
+        not_negative("Sgd", "weight decay", self.decay)
     }
 
-    fn init(&self, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
-        match self.momentum == 0.0 {
-            true => Ok(Vec::new()),
-            false => Ok(vec![("velocity", Tensor::zeros(parameter.shape(), parameter.dtype())?)]),
-        }
+    fn init(&self, _: &str, parameter: &Tensor) -> Result<Vec<(&'static str, Tensor)>> {
+        zeros(parameter, if self.momentum == 0.0 { &[] } else { &["velocity"] })
     }
 
     fn update(&self, leaves: &mut [Leaf<'_>]) {
@@ -102,7 +101,13 @@ impl Rule for SgdRule {
             if self.momentum == 0.0 {
                 continue;
             }
-            let velocity = leaf.state("velocity") * self.momentum + g;
+            let dampening = self.dampening;
+            let part = if dampening == 0.0 {
+                g
+            } else {
+                g * leaf.number(move |now| if now.count == 1 { 1.0 } else { 1.0 - dampening })
+            };
+            let velocity = leaf.state("velocity") * self.momentum + part;
             leaf.set_state("velocity", velocity);
             leaf.update = if self.nesterov { g + velocity * self.momentum } else { velocity };
         }
@@ -115,6 +120,7 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         case("sgd", false, || Sgd::new(0.1).boxed()),
         case("sgd_momentum_decay", true, || Sgd::new(0.05).momentum(0.9).weight_decay(0.1).boxed()),
+        case("sgd_dampening", false, || Sgd::new(0.05).momentum(0.9).dampening(0.5).boxed()),
         case("sgd_nesterov", false, || Sgd::new(0.05).momentum(0.8).nesterov().boxed()),
     ]
 }

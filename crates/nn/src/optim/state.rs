@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::optimizer::{Optimizer, State, working};
+use super::optimizer::{GATHERED, Held, Optimizer, State};
 use super::rule::Rule;
 use crate::module::{Module, each};
 
@@ -15,14 +15,21 @@ impl<R: Rule> Optimizer<R> {
     /// `head.weight/adam.mean`, and `steps` for all.
     pub fn state<M: Module + ?Sized>(&self, model: &M) -> Vec<(String, Tensor)> {
         let mut state = vec![("steps".to_string(), Tensor::from(self.steps as i64))];
+        if self.every > 1 {
+            state.push(("gathered".to_string(), Tensor::from(self.gathered as i64)));
+        }
+        if let Some(guard) = &self.guard {
+            guard.state(&mut state);
+        }
         let rules = self.rule_names();
         each(model, &mut |path, param| {
-            let Some(held) = self.held.get(&param.id()).filter(|held| held.count > 0) else { return };
+            let Some(held) = self.held.get(&param.id()).filter(|held| held.began()) else { return };
             state.push((format!("{path}/count"), Tensor::from(held.count as i64)));
+            if self.every > 1 {
+                state.push((format!("{path}/gathered"), Tensor::from(held.pending as i64)));
+            }
             for slot in &held.slots {
-                if let Some(rule) = rules.get(slot.rule) {
-                    state.push((format!("{path}/{rule}.{}", slot.name), slot.value.clone()));
-                }
+                state.push((format!("{path}/{}.{}", rule_name(&rules, slot.rule), slot.name), slot.value.clone()));
             }
         });
         state
@@ -39,39 +46,40 @@ impl<R: Rule> Optimizer<R> {
         self.meet(model)?;
         let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, value)| (&**name, value)).collect();
         let steps = count(given.remove("steps"), "steps")?;
+        let gathered = if self.every > 1 { count(given.remove("gathered"), "gathered")? } else { 0 };
+        let guard = self.guard.as_ref().map(|guard| guard.loaded(&mut given)).transpose()?;
         let rules = self.rule_names();
         let mut loaded = Vec::new();
         for (name, param) in model.parameters() {
             let key = format!("{name}/count");
-            let mut slots = SmallVec::new();
             let Some(updates) = given.remove(&*key) else {
-                loaded.push((param.id(), 0, slots));
+                loaded.push((param.id(), 0, 0, SmallVec::new()));
                 continue;
             };
             let updates = count(Some(updates), &key)?;
-            for (place, rule) in self.rules().enumerate() {
-                for (slot, start) in rule.init(&param.value().cast(working(param.dtype()))?)? {
-                    let rule = rules.get(place).map_or("", |rule| &**rule);
-                    let key = format!("{name}/{rule}.{slot}");
-                    let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
-                    if value.shape() != start.shape() || value.dtype() != start.dtype() {
-                        let (there, here) = (described(value), described(&start));
-                        return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
-                    }
-                    slots.push(State { rule: place, name: slot, value: value.contiguous()? });
+            let key = format!("{name}/gathered");
+            let pending = if self.every > 1 { count(given.remove(&*key), &key)? } else { 0 };
+            let mut slots: SmallVec<[State; 2]> = self.initial_state(param)?;
+            for State { rule, name: slot, value: start } in &mut slots {
+                let key = format!("{name}/{}.{slot}", rule_name(&rules, *rule));
+                let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
+                if value.shape() != start.shape() || value.dtype() != start.dtype() {
+                    let (there, here) = (described(value), described(start));
+                    return Err(Error::format(format!("`{key}` is {there} and should be {here}")).op("load_state"));
                 }
+                *start = value.contiguous()?;
             }
-            loaded.push((param.id(), updates, slots));
+            loaded.push((param.id(), updates, pending, slots));
         }
         if let Some(name) = given.keys().min() {
             return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
         }
-        for (id, updates, slots) in loaded {
-            if let Some(held) = self.held.get_mut(&id) {
-                (held.count, held.slots) = (updates, slots);
-            }
+        for (id, count, pending, slots) in loaded {
+            self.held
+                .entry(id)
+                .and_modify(|held: &mut Held| (held.count, held.pending, held.slots) = (count, pending, slots));
         }
-        self.steps = steps;
+        (self.steps, self.gathered, self.guard) = (steps, gathered, guard);
         Ok(())
     }
 
@@ -89,7 +97,15 @@ impl<R: Rule> Optimizer<R> {
     }
 }
 
-fn missing(name: &str) -> Error {
+/// The name of the rule at a place, or of what is gathered for all.
+fn rule_name(rules: &[String], place: usize) -> &str {
+    match place {
+        GATHERED => "gathered",
+        place => rules.get(place).map_or("", |rule| rule),
+    }
+}
+
+pub(super) fn missing(name: &str) -> Error {
     Error::format(format!("`{name}` is missing")).op("load_state")
 }
 
@@ -97,7 +113,7 @@ fn described(tensor: &Tensor) -> String {
     format!("{} {}", tensor.shape(), tensor.dtype())
 }
 
-fn count(value: Option<&Tensor>, name: &str) -> Result<u64> {
+pub(super) fn count(value: Option<&Tensor>, name: &str) -> Result<u64> {
     let value = value.ok_or_else(|| missing(name))?.item::<i64>()?;
     u64::try_from(value)
         .map_err(|_| Error::format(format!("`{name}` is {value}, which counts nothing")).op("load_state"))
