@@ -1,4 +1,36 @@
-//! Guesses which name was meant when one does not exist.
+//! Names of parameters that a user writes out: whether they exist, and which one was meant when one does not.
+
+use wengert_tensor::error::Error;
+
+use crate::module::Module;
+use crate::path::covers;
+
+/// Whether `name` is that of a weight of the model, or of a part with weights below it.
+pub(crate) fn fits<M: Module + ?Sized>(model: &M, name: &str) -> bool {
+    model.parameters().iter().any(|(parameter, _)| covers(name, parameter))
+}
+
+/// That no weight has this name and none lies below it, with those that there are.
+pub(crate) fn unknown<M: Module + ?Sized>(model: &M, name: &str) -> Error {
+    const SHOWN: usize = 12;
+    let parameters = model.parameters();
+    // Every prefix of a name that ends at a dot is a name too.
+    let mut known: Vec<&str> = Vec::new();
+    for (parameter, _) in &parameters {
+        for end in parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]) {
+            known.extend(parameter.get(..end).filter(|prefix| !known.contains(prefix)));
+        }
+    }
+    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if known.len() > SHOWN {
+        list.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    let help = match nearest(name, known.iter().copied()) {
+        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
+        None => format!("known are {list}"),
+    };
+    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name())).help(help)
+}
 
 /// The candidate that is most like `wanted`, when one is like it at all.
 ///

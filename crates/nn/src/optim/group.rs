@@ -7,8 +7,7 @@ use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 
 use crate::module::Module;
-use crate::names::nearest;
-use crate::param::Param;
+use crate::names::unknown;
 use crate::path::covers;
 
 /// For each weight of the model the place of its group; `None` for the learning rate of the rest.
@@ -20,7 +19,7 @@ pub(super) fn assign<M: Module + ?Sized>(model: &M, groups: &[(String, f64)]) ->
     for (name, rate) in groups {
         sound(name, *rate, DType::F64)?;
         if !parameters.iter().any(|(parameter, _)| covers(name, parameter)) {
-            return Err(unknown(model, name, &parameters));
+            return Err(unknown(model, name).op("learning_rate_of"));
         }
     }
     let mut assigned = Vec::with_capacity(parameters.len());
@@ -45,28 +44,4 @@ pub(super) fn sound(name: impl Display, rate: f64, dtype: DType) -> Result<()> {
             .op("step")
             .help(format!("it is at least 0 and no more than {dtype} can hold"))),
     }
-}
-
-fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Param)]) -> Error {
-    const SHOWN: usize = 12;
-    // Every prefix of a name that ends at a dot is a name of a group too.
-    let mut known: Vec<&str> = Vec::new();
-    for (parameter, _) in parameters {
-        let ends = parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]);
-        known.extend(
-            ends.filter_map(|end| parameter.get(..end)).filter(|prefix| !known.contains(prefix)).collect::<Vec<_>>(),
-        );
-    }
-    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if known.len() > SHOWN {
-        list.push_str(&format!(" and {} more", known.len() - SHOWN));
-    }
-    let guess = nearest(name, known.iter().copied());
-    let help = match guess {
-        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
-        None => format!("known are {list}"),
-    };
-    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name()))
-        .op("learning_rate_of")
-        .help(help)
 }

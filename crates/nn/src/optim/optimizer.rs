@@ -18,6 +18,7 @@ use super::rule::{Leaf, Numbers, Rule, Slot};
 use super::schedule::Schedule;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each, each_mut};
+use crate::names::{fits, unknown};
 use crate::param::{Param, Role};
 
 /// Moves the parameters of a model against their gradients by a [`Rule`]: see [`Adam`](super::adam::Adam),
@@ -348,8 +349,7 @@ impl<R: Rule> Optimizer<R> {
             rule.update(&mut leaves);
         }
         for leaf in &mut leaves {
-            let rate = leaf.number(|now| now.learning_rate);
-            leaf.update = (leaf.parameter - leaf.update * rate).cast(leaf.dtype);
+            leaf.update = leaf.next().cast(leaf.dtype);
         }
         // Side results for parts that are not of this model are another step's.
         let mut updates = tape.updates();
@@ -404,6 +404,8 @@ impl<R: Rule> Optimizer<R> {
             leaves.push(Leaf {
                 parameter: param.on(tape).cast(dtype),
                 update: update.cast(dtype),
+                next: None,
+                name: path.name(),
                 dtype: param.dtype(),
                 id: param.id(),
                 count: held.count + 1,
@@ -468,6 +470,11 @@ impl<R: Rule> Optimizer<R> {
     /// Makes the acquaintance of parameters that were not seen before: which group they are in.
     pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
+        for rule in self.rules() {
+            if let Some(name) = rule.names().into_iter().find(|name| !fits(model, name)) {
+                return Err(unknown(model, name).op(rule.name()));
+            }
+        }
         sound(model.type_name(), self.rate, DType::F64)?;
         for (id, group) in assign(model, &self.groups)? {
             self.held.entry(id).or_insert(Held { group, count: 0, slots: SmallVec::new() });

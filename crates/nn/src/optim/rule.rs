@@ -13,8 +13,8 @@ use wengert_tensor::tensor::Tensor;
 /// A rewriting of updates, as graph.
 ///
 /// The update of every parameter starts as its gradient, passes through the rules of the optimizer one after another,
-/// and at the end the parameter becomes `parameter − learning rate × update`. State is what the rule remembers from
-/// step to step, a tensor under a name for each parameter.
+/// and at the end the parameter becomes `parameter − learning rate × update`, or what a rule chose by [`Leaf::set_next`]. State is what the
+/// rule remembers from step to step, a tensor under a name for each parameter.
 ///
 /// Of a parameter in 16 bits a rule sees everything in f32: the parameter, its gradient, its state.
 ///
@@ -72,6 +72,11 @@ pub trait Rule: fmt::Debug + Send + Sync + 'static {
 
     /// Rewrites [`Leaf::update`] of every parameter, and its state.
     fn update(&self, leaves: &mut [Leaf<'_>]);
+
+    /// The names of parameters that it is told of, each of which must fit the model.
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 impl Rule for Box<dyn Rule> {
@@ -87,6 +92,9 @@ impl Rule for Box<dyn Rule> {
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         (**self).update(leaves);
     }
+    fn names(&self) -> Vec<&str> {
+        (**self).names()
+    }
 }
 
 /// One parameter on its way through the rules.
@@ -97,6 +105,9 @@ pub struct Leaf<'t> {
     /// The update so far: at first the gradient, at the end what is scaled by the learning rate and subtracted. Of the
     /// dtype of `parameter`.
     pub update: Var<'t>,
+    /// What the parameter becomes, if a rule has chosen it.
+    pub(crate) next: Option<Var<'t>>,
+    pub(crate) name: String,
     /// The dtype of the parameter itself.
     pub(crate) dtype: DType,
     pub(crate) id: LeafId,
@@ -148,6 +159,11 @@ pub(crate) struct Slot<'t> {
 }
 
 impl<'t> Leaf<'t> {
+    /// The name of the parameter in its model: `head.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The identity of the parameter.
     pub fn id(&self) -> LeafId {
         self.id
@@ -197,6 +213,18 @@ impl<'t> Leaf<'t> {
             numbers.formulas.borrow_mut().push((self.place, slot.id(), Box::new(formula)));
         }
         slot
+    }
+
+    /// What the parameter becomes by what was done so far: `parameter − learning rate × update`, unless a rule chose otherwise.
+    #[track_caller]
+    pub fn next(&self) -> Var<'t> {
+        self.next.unwrap_or_else(|| self.parameter - self.update * self.number(|now| now.learning_rate))
+    }
+
+    /// Chooses what the parameter becomes, whatever the update and the learning rate are. A rule that does so stands last, or before others
+    /// that do so too: what later rules make of the update is not looked at.
+    pub fn set_next(&mut self, next: Var<'t>) {
+        self.next = Some(next);
     }
 
     fn asked(&self) {
