@@ -475,7 +475,7 @@ convolutions! {
 macro_rules! activations {
     ($($method:ident => $layer:ident),+ $(,)?) => {
         impl Builder {$(
-            #[doc = concat!("[`", stringify!($layer), "`].")]
+            #[doc = concat!("[`struct@", stringify!($layer), "`].")]
             #[must_use]
             #[track_caller]
             pub fn $method(self) -> Builder {

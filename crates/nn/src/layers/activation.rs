@@ -74,7 +74,7 @@ activations! {
     SparsePlus => |x| x.select(x.ge(1.0), (x.clamp(-1.0, 1.0) + 1.0).square() * 0.25);
     /// min(max((x + 1) / 2, 0), 1), the derivative of [`SparsePlus`]. Its own at ±1 is 0. Keras's.
     SparseSigmoid => |x| (x.hardtanh(-1.0, 1.0) + 1.0) * 0.5;
-    /// [`Softmax`] over the channels of an image `[batch, channels, height, width]` or `[channels, height, width]`. PyTorch's.
+    /// [`struct@Softmax`] over the channels of an image `[batch, channels, height, width]` or `[channels, height, width]`. PyTorch's.
     Softmax2d => |x| match x.rank() {
         3 | 4 => x.softmax(-3),
         _ => {
@@ -118,7 +118,8 @@ macro_rules! adjustable {
             fn forward<'t>(&self, $x: Var<'t>) -> Var<'t> {
                 let $name { $($field),+ } = *self;
                 let _scope = $x.tape().scope(stringify!($name));
-                if !($sound) || ![$($field),+].iter().all(|setting| setting.is_finite()) {
+                let sound = $sound && [$($field),+].iter().all(|setting| setting.is_finite());
+                if !sound {
                     let settings = [$(format!("{} = {}", stringify!($field), $field)),+].join(", ");
                     return refused(stringify!($name), $x, settings, $help);
                 }
@@ -169,7 +170,7 @@ adjustable! {
     /// # }
     /// ```
     Threshold(threshold, value), needs true, "both are numbers" => |x| x.masked_fill(x.le(threshold), value);
-    /// (x + √(x² + b)) / 2, with b = 4 unless set: a smooth [`Relu`] without an exponential. Barron 2021; Keras's.
+    /// (x + √(x² + b)) / 2, with b = 4 unless set: a smooth [`struct@Relu`] without an exponential. Barron 2021; Keras's.
     Squareplus(b) = (4.0), needs b >= 0.0, "b is at least 0" => |x| {
         let root = x.hypot(b.sqrt());
         // Below zero the sum of the two would cancel.

@@ -178,7 +178,7 @@ fn build(cutoffs: &[usize], made: Made) -> AdaptiveLogSoftmax {
         )
     } else if made.inputs == 0 {
         Some(Error::value("0 inputs").help("at least 1"))
-    } else if !(made.divisor >= 1.0 && made.divisor.is_finite()) {
+    } else if !(1.0..f64::INFINITY).contains(&made.divisor) {
         Some(
             Error::value(format!("a divisor of {}", made.divisor))
                 .help("features shrink by a number that is at least 1"),

@@ -91,10 +91,10 @@ impl Options {
             let error = Error::value(format!("the padding entry {padding} is not in a table of {entries}"));
             return Err(error.help(format!("it is one of 0..{entries}")));
         }
-        if let Some(bound) = self.max_norm.filter(|bound| !(*bound > 0.0)) {
+        if let Some(bound) = self.max_norm.filter(|bound| bound.is_nan() || *bound <= 0.0) {
             return Err(Error::value(format!("a largest norm of {bound}")).help("it is a positive number"));
         }
-        if !(self.norm_type > 0.0) {
+        if self.norm_type.is_nan() || self.norm_type <= 0.0 {
             let error = Error::value(format!("a norm of order {}", self.norm_type));
             return Err(error.help("the order is a positive number, 2 for the Euclidean norm"));
         }

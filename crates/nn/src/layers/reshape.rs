@@ -65,7 +65,7 @@ impl Reshape {
         let elements = replaced.iter().product::<usize>();
         let known = self.sizes.iter().filter_map(|size| usize::try_from(*size).ok());
         let known = known.fold(1usize, |product, size| product.saturating_mul(size));
-        let rest = if known == 0 { 0 } else { elements / known };
+        let rest = elements.checked_div(known).unwrap_or(0);
         let sizes: Vec<usize> = self.sizes.iter().map(|size| usize::try_from(*size).unwrap_or(rest)).collect();
         match sizes.iter().fold(1usize, |product, size| product.saturating_mul(*size)) == elements {
             true => Ok([before, &sizes, after].concat()),
