@@ -254,6 +254,30 @@ fn not_single(y: Var<'_>) -> Error {
 }
 
 impl<'t> Var<'t> {
+    /// This loss and the terms that layers added to it on the way ([`Tape::add_loss`]), each of which counts once. Without any it is this
+    /// loss itself.
+    ///
+    /// ```
+    /// # use wengert_autograd::Tape;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([1.0f32, -3.0]));
+    /// tape.add_loss(x.abs().sum() * 0.5); // what a layer does that has a price
+    /// let loss = x.square().sum().with_added_losses();
+    /// assert_eq!(loss.item::<f32>()?, 12.0);
+    /// assert!(tape.added_losses().is_empty());
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn with_added_losses(self) -> Var<'t> {
+        let _call = self.tape.call("with_added_losses");
+        let terms = std::mem::take(&mut self.tape.graph_mut().added_losses);
+        terms.into_iter().fold(self, |loss, id| {
+            let term = Var { tape: self.tape, id }.reshape(loss.shape());
+            loss + if term.dtype() == loss.dtype() { term } else { term.cast(loss.dtype()) }
+        })
+    }
+
     /// The gradients of this number by every parameter of the tape. Nothing is computed.
     ///
     /// ```

@@ -429,6 +429,8 @@ pub(crate) struct Graph {
     /// What was called, of which nodes are parts.
     pub(crate) calls: Vec<&'static str>,
     pub(crate) updates: Vec<(LeafId, NodeId)>,
+    /// Terms of the loss that no loss has taken up yet.
+    pub(crate) added_losses: Vec<NodeId>,
     pub(crate) scopes: Scopes,
     /// The last few constants: rules ask for the same ones again and again.
     pub(crate) constants: [Option<(Scalar, NodeId)>; 4],

@@ -34,6 +34,12 @@ thread_local! {
     static SPARE: RefCell<Vec<Graph>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What is wrong with a term of the loss that was added in a closure that runs many times, and was not taken up there.
+pub(crate) const LEFT_OVER: &str =
+    "a term of the loss was added in a closure that runs many times, and stays behind in it";
+/// How to mend it.
+pub(crate) const TAKE_UP: &str = "give it back and add it outside, or take it up inside: loss.with_added_losses()";
+
 impl Tape {
     /// An empty tape, for evaluation: dropout does nothing, and there is no randomness.
     pub fn new() -> Tape {
@@ -476,6 +482,31 @@ impl Tape {
         self.graph.borrow().updates.clone()
     }
 
+    /// Adds a term to the loss of this tape, a single number: the price of an activity, the balance of experts. It counts when a loss takes
+    /// it up, by [`Var::with_added_losses`].
+    #[track_caller]
+    pub fn add_loss<'t>(&'t self, term: Var<'t>) {
+        if self.failed.get() {
+            return;
+        }
+        if !self.owns(term) {
+            self.reject("add_loss", &[], foreign());
+            return;
+        }
+        let meta = term.meta();
+        if meta.shape.len() != 1 || !meta.dtype.is_float() {
+            let error = Error::shape(format!("a term of a loss is a single float, not {meta}"));
+            self.reject("add_loss", &[("term", term)], error.help("take .sum() or .mean() of it"));
+            return;
+        }
+        self.graph.borrow_mut().added_losses.push(term.id);
+    }
+
+    /// The terms that [`Tape::add_loss`] added and no loss has taken up yet.
+    pub fn added_losses(&self) -> Vec<Var<'_>> {
+        self.graph.borrow().added_losses.iter().map(|&id| Var { tape: self, id }).collect()
+    }
+
     /// The parameters that were used, in the order of their first use.
     pub fn parameters(&self) -> Vec<(LeafId, Var<'_>)> {
         self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()
@@ -532,6 +563,7 @@ impl Drop for Tape {
         graph.labels.clear();
         graph.calls.clear();
         graph.updates.clear();
+        graph.added_losses.clear();
         graph.scopes.clear();
         graph.constants = [None; 4];
         // A thread that ends has no spare list any more; the graph is then simply freed.

@@ -330,3 +330,34 @@ fn edges_of_reductions_views_and_numbers() -> Result<()> {
     assert!(tape.check().is_err());
     Ok(())
 }
+
+#[test]
+fn terms_that_were_added_count_once() -> Result<()> {
+    let tape = Tape::new();
+    let x = tape.input(&Tensor::from([1.0f64, 2.0]));
+    let sum = x.sum();
+    assert_eq!(sum.with_added_losses().id(), sum.id());
+    tape.add_loss(x.sum().cast(DType::F32));
+    tape.add_loss(x.square().sum().reshape([1]));
+    let loss = x.prod().with_added_losses();
+    assert_eq!((loss.item::<f64>()?, loss.rank()), (10.0, 0));
+    assert_eq!(x.prod().with_added_losses().item::<f64>()?, 2.0);
+
+    // A closure for one example takes its own terms up, or says that they would be lost.
+    let each = |taken: bool| {
+        tape.vmap(x, |x| {
+            tape.add_loss(x.square());
+            if taken { x.with_added_losses() } else { x }
+        })
+    };
+    assert_eq!(each(true).value()?.to_vec::<f64>()?, [2.0, 6.0]);
+    each(false);
+    let text = tape.check().unwrap_err().to_string();
+    assert!(text.contains("stays behind in it") && text.contains("loss.with_added_losses()"), "{text}");
+
+    let tape = Tape::new();
+    tape.add_loss(tape.input(&Tensor::from([1.0f64, 2.0])));
+    let text = tape.check().unwrap_err().to_string();
+    assert!(text.contains("a term of a loss is a single float, not [2] f64"), "{text}");
+    Ok(())
+}

@@ -29,6 +29,7 @@
 // The derive names this crate as its users do.
 extern crate self as wengert;
 
+pub mod constraints;
 pub mod containers;
 pub mod data;
 pub mod explain;
@@ -49,6 +50,7 @@ pub mod param;
 pub mod path;
 #[cfg(feature = "plot")]
 pub mod plot;
+pub mod regularizers;
 pub mod sequential;
 pub mod summary;
 pub mod train;

@@ -10,9 +10,9 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Seed;
 
-use crate::names::unknown_part;
+use crate::names::known;
 use crate::param::{Param, Role};
-use crate::path::{Path, Segment, covers};
+use crate::path::{Path, Segment};
 
 /// A tree of named parameters.
 ///
@@ -347,15 +347,6 @@ pub fn check<M: Module + ?Sized>(model: &M) -> Result<()> {
         }
     });
     outcome
-}
-
-/// That each name is that of a part with weights, or of a weight.
-fn known<M: Module + ?Sized>(model: &M, op: &'static str, names: &[&str]) -> Result<()> {
-    let weights: Vec<String> = model.parameters().into_iter().map(|(weight, _)| weight).collect();
-    match names.iter().find(|name| !weights.iter().any(|weight| covers(name, weight))) {
-        Some(name) => Err(unknown_part(model.type_name(), name, &weights).op(op)),
-        None => Ok(()),
-    }
 }
 
 /// What must not compile.

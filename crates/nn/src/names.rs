@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use wengert_tensor::error::Error;
+use wengert_tensor::error::{Error, Result};
+
+use crate::module::Module;
+use crate::path::covers;
 
 /// A name as paths and scopes hold it. One that was made while running is kept, once, until the process ends.
 pub(crate) fn interned(name: Cow<'static, str>) -> &'static str {
@@ -23,17 +26,28 @@ pub(crate) fn interned(name: Cow<'static, str>) -> &'static str {
     }
 }
 
-/// That a model has no weight of this name and none below it, with the name that was probably meant and those that there are.
-pub(crate) fn unknown_part(model: &str, name: &str, weights: &[String]) -> Error {
+/// Whether `name` is that of a weight of the model, or of a part with weights below it.
+pub(crate) fn fits<M: Module + ?Sized>(model: &M, name: &str) -> bool {
+    model.parameters().iter().any(|(parameter, _)| covers(name, parameter))
+}
+
+/// That each name is that of a weight, or of a part with weights; `op` is the method that was given them.
+pub(crate) fn known<M: Module + ?Sized>(model: &M, op: &'static str, names: &[&str]) -> Result<()> {
+    match names.iter().find(|name| !fits(model, name)) {
+        Some(name) => Err(unknown(model, name).op(op)),
+        None => Ok(()),
+    }
+}
+
+/// That no weight has this name and none lies below it, with the name that was probably meant and those that there are.
+pub(crate) fn unknown<M: Module + ?Sized>(model: &M, name: &str) -> Error {
     const SHOWN: usize = 12;
-    // Every prefix of a weight's name that ends at a dot is the name of a part.
+    let parameters = model.parameters();
+    // Every prefix of a name that ends at a dot is a name too.
     let mut known: Vec<&str> = Vec::new();
-    for weight in weights {
-        for end in weight.match_indices('.').map(|(at, _)| at).chain([weight.len()]) {
-            match weight.get(..end) {
-                Some(part) if !known.contains(&part) => known.push(part),
-                _ => {}
-            }
+    for (parameter, _) in &parameters {
+        for end in parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]) {
+            known.extend(parameter.get(..end).filter(|prefix| !known.contains(prefix)));
         }
     }
     let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
@@ -42,10 +56,10 @@ pub(crate) fn unknown_part(model: &str, name: &str, weights: &[String]) -> Error
     }
     let help = match nearest(name, known.iter().copied()) {
         Some(guess) => format!("did you mean `{guess}`? known are {list}"),
-        None if known.is_empty() => "the model has no weights".to_string(),
+        None if known.is_empty() => "the model has no parameters".to_string(),
         None => format!("known are {list}"),
     };
-    Error::value(format!("`{model}` has no weight `{name}` and none below it")).help(help)
+    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name())).help(help)
 }
 
 /// The candidate that is most like `wanted`, when one is like it at all.

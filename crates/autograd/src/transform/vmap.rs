@@ -9,6 +9,7 @@ use crate::class::Class;
 use crate::graph::{NodeId, OpRef, Tape, Var};
 use crate::ops::broadcast::Broadcast;
 use crate::ops::leaf::Example;
+use crate::tape::{LEFT_OVER, TAKE_UP};
 use crate::vars::Vars;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::Scalar;
@@ -84,7 +85,7 @@ impl Vmap {
             }
             _ => var,
         });
-        let updates = tape.pending();
+        let (updates, added) = (tape.pending(), tape.added_losses().len());
         let outputs = call.outside(|| f(form));
         if tape.failed.get() {
             return outputs.map(|_| tape.poison());
@@ -92,6 +93,10 @@ impl Vmap {
         if tape.pending() != updates {
             let error = Error::state("a running value of the model cannot be updated by one example alone");
             tape.reject("vmap", &[], error.help("update it outside, from all examples"));
+            return outputs.map(|_| tape.poison());
+        }
+        if tape.added_losses().len() > added {
+            tape.reject("vmap", &[], Error::state(LEFT_OVER).help(TAKE_UP));
             return outputs.map(|_| tape.poison());
         }
         let mut batcher = Batcher { tape, start, size, randomness: self.randomness, mapped: Vec::new() };

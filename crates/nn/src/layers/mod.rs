@@ -5,7 +5,9 @@
 use case::Case;
 
 pub mod activation;
+pub mod activity_regularization;
 pub mod adaptive_avg_pool;
+pub mod adaptive_log_softmax;
 pub mod adaptive_max_pool;
 pub mod additive_attention;
 pub mod alibi;
@@ -14,7 +16,9 @@ pub mod attention;
 pub mod avg_pool;
 pub mod batch_norm;
 pub mod bidirectional;
+pub mod bilinear;
 pub mod case;
+pub mod category_encoding;
 pub mod center_crop;
 pub mod channel_shuffle;
 pub mod concat;
@@ -24,10 +28,14 @@ pub mod conv_transpose;
 pub mod cropping;
 pub mod dense;
 pub mod depthwise_conv;
+pub mod discretization;
 pub mod dot;
 pub mod dot_attention;
 pub mod drop_path;
 pub mod dropout;
+pub mod einsum_dense;
+pub mod embedding;
+pub mod embedding_bag;
 pub mod flatten;
 pub mod fold;
 pub mod fractional_max_pool;
@@ -48,16 +56,23 @@ pub mod lp_pool;
 pub mod lstm;
 pub mod max_pool;
 pub mod max_unpool;
+pub mod maxout;
 pub mod merge;
 pub mod mixture_of_experts;
 pub mod multi_head_attention;
 pub mod pad;
 pub mod parallel;
+pub mod permute;
 pub mod pixel_shuffle;
 pub mod pixel_unshuffle;
+pub mod prelu;
 pub mod random_apply;
 pub mod recurrent;
+pub mod regularized;
 pub mod relative_position_bias;
+pub mod repeat_vector;
+pub mod rescaling;
+pub mod reshape;
 pub mod residual;
 pub mod rms_norm;
 pub mod rnn;
@@ -87,7 +102,9 @@ mod surround;
 pub fn roll() -> Vec<Case> {
     [
         activation::cases as fn() -> Vec<Case>,
+        activity_regularization::cases,
         adaptive_avg_pool::cases,
+        adaptive_log_softmax::cases,
         adaptive_max_pool::cases,
         additive_attention::cases,
         alibi::cases,
@@ -96,6 +113,8 @@ pub fn roll() -> Vec<Case> {
         avg_pool::cases,
         batch_norm::cases,
         bidirectional::cases,
+        bilinear::cases,
+        category_encoding::cases,
         center_crop::cases,
         channel_shuffle::cases,
         concat::cases,
@@ -105,10 +124,14 @@ pub fn roll() -> Vec<Case> {
         cropping::cases,
         dense::cases,
         depthwise_conv::cases,
+        discretization::cases,
         dot::cases,
         dot_attention::cases,
         drop_path::cases,
         dropout::cases,
+        einsum_dense::cases,
+        embedding::cases,
+        embedding_bag::cases,
         flatten::cases,
         fold::cases,
         fractional_max_pool::cases,
@@ -129,16 +152,23 @@ pub fn roll() -> Vec<Case> {
         lstm::cases,
         max_pool::cases,
         max_unpool::cases,
+        maxout::cases,
         merge::cases,
         mixture_of_experts::cases,
         multi_head_attention::cases,
         pad::cases,
         parallel::cases,
+        permute::cases,
         pixel_shuffle::cases,
         pixel_unshuffle::cases,
+        prelu::cases,
         random_apply::cases,
         recurrent::cases,
+        regularized::cases,
         relative_position_bias::cases,
+        repeat_vector::cases,
+        rescaling::cases,
+        reshape::cases,
         residual::cases,
         rms_norm::cases,
         rnn::cases,

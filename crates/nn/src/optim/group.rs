@@ -8,9 +8,7 @@ use wengert_tensor::error::{Error, Result};
 
 use super::select::Select;
 use crate::module::Module;
-use crate::names::nearest;
-use crate::param::Param;
-use crate::path::covers;
+use crate::names::known;
 
 /// For each weight of the model the place of its group; `None` for those that are in none. `op` is the method that makes such groups, `what`
 /// is what a parameter has one of.
@@ -23,7 +21,7 @@ pub(super) fn assign<M: Module + ?Sized>(
     op: &'static str,
     what: &str,
 ) -> Result<Vec<(LeafId, Option<usize>)>> {
-    groups.iter().try_for_each(|group| known(model, &group.names(), op))?;
+    groups.iter().try_for_each(|group| known(model, op, &group.names()))?;
     let parameters = model.parameters();
     let mut assigned = Vec::with_capacity(parameters.len());
     for (name, param) in &parameters {
@@ -38,16 +36,6 @@ pub(super) fn assign<M: Module + ?Sized>(
     Ok(assigned)
 }
 
-/// That each of these names fits a weight of the model.
-pub(super) fn known<M: Module + ?Sized>(model: &M, names: &[&str], op: &'static str) -> Result<()> {
-    let parameters = model.parameters();
-    let fits = |name: &str| parameters.iter().any(|(parameter, _)| covers(name, parameter));
-    match names.iter().find(|name| !fits(name)) {
-        Some(name) => Err(unknown(model, name, &parameters).op(op)),
-        None => Ok(()),
-    }
-}
-
 /// That a learning rate is a number, in the dtype that it is multiplied in, and leads downhill.
 pub(super) fn sound(name: impl Display, rate: f64, dtype: DType) -> Result<()> {
     match rate >= 0.0 && Scalar::new(dtype, rate).to_f64().is_finite() {
@@ -56,26 +44,4 @@ pub(super) fn sound(name: impl Display, rate: f64, dtype: DType) -> Result<()> {
             .op("step")
             .help(format!("it is at least 0 and no more than {dtype} can hold"))),
     }
-}
-
-fn unknown<M: Module + ?Sized>(model: &M, name: &str, parameters: &[(String, &Param)]) -> Error {
-    const SHOWN: usize = 12;
-    // Every prefix of a name that ends at a dot is a name of a group too.
-    let mut known: Vec<&str> = Vec::new();
-    for (parameter, _) in parameters {
-        let ends = parameter.match_indices('.').map(|(at, _)| at).chain([parameter.len()]);
-        known.extend(
-            ends.filter_map(|end| parameter.get(..end)).filter(|prefix| !known.contains(prefix)).collect::<Vec<_>>(),
-        );
-    }
-    let mut list = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if known.len() > SHOWN {
-        list.push_str(&format!(" and {} more", known.len() - SHOWN));
-    }
-    let guess = nearest(name, known.iter().copied());
-    let help = match guess {
-        Some(guess) => format!("did you mean `{guess}`? known are {list}"),
-        None => format!("known are {list}"),
-    };
-    Error::value(format!("`{}` has no parameter `{name}` and none below it", model.type_name())).help(help)
 }

@@ -14,13 +14,14 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use super::group::{assign, known, sound};
+use super::group::{assign, sound};
 use super::rule::{Leaf, Numbers, Rule, Slot, those};
 use super::scale::{Guard, LossScale};
 use super::schedule::Schedule;
 use super::select::Select;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each, each_mut};
+use crate::names::known;
 use crate::param::{Param, Role};
 
 /// Moves the parameters of a model against their gradients by a [`Rule`]: see [`Adam`](super::adam::Adam),
@@ -768,8 +769,8 @@ impl<R: Rule> Optimizer<R> {
         self.groups
             .iter()
             .try_for_each(|(group, rate)| sound(group.describe().trim_matches('`'), *rate, DType::F64))?;
-        self.rules().try_for_each(|rule| known(model, &rule.names(), "only"))?;
-        self.frozen.iter().try_for_each(|select| known(model, &select.names(), "freeze"))?;
+        self.rules().try_for_each(|rule| known(model, rule.name(), &rule.names()))?;
+        self.frozen.iter().try_for_each(|select| known(model, "freeze", &select.names()))?;
         let rates: Vec<&dyn Select> = self.groups.iter().map(|(select, _)| select as &dyn Select).collect();
         let rules: Vec<&dyn Select> = self.others.iter().map(|(select, _)| select as &dyn Select).collect();
         let rates = assign(model, &rates, "learning_rate_of", "learning rate")?;

@@ -60,7 +60,8 @@ type Hook<'a> = Box<dyn FnMut(usize, &Logs) -> Flow + 'a>;
 /// # Ok(()) }
 /// ```
 ///
-/// Every step is one plan: forward, loss, metrics, gradients and update together. The loss of an epoch is the mean over
+/// Every step is one plan: forward, loss, metrics, gradients and update together. What layers add to the loss
+/// ([`Var::with_added_losses`](wengert_autograd::Var::with_added_losses)) is part of it. The loss of an epoch is the mean over
 /// its samples, whatever the size of the last batch. The metrics of the training data are those that the model had
 /// while it learned; those of the validation data, with `val_` before their names, those at the end of the epoch.
 pub struct Trainer<'a, R, L> {
@@ -235,7 +236,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
                 let tape = Tape::training(key);
                 let (input, target) = (tape.input(&x), tape.input(&y));
                 let prediction = model.forward(input);
-                let loss = descended(self.loss.loss(prediction, target));
+                let loss = descended(self.loss.loss(prediction, target).with_added_losses());
                 let sums = totals.observe(prediction, target);
                 let (loss, sums) = self.optimizer.step_with(model, loss.backward(), &sums, finite).map_err(placed)?;
                 totals.add(indices.len(), loss, &sums, y.shape());
@@ -287,7 +288,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
             let tape = Tape::new();
             let (input, target) = (tape.input(&x), tape.input(&y));
             let prediction = model.forward(input);
-            let mut wanted = vec![descended(self.loss.loss(prediction, target))];
+            let mut wanted = vec![descended(self.loss.loss(prediction, target).with_added_losses())];
             wanted.extend(totals.observe(prediction, target));
             let values = tape.eval(wanted).map_err(|error| placed(explain(model, &tape, error)))?;
             if let Some((loss, sums)) = values.split_first() {
@@ -314,7 +315,7 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
         let tape = Tape::new();
         let (input, target) = (tape.input(&x), tape.input(&y));
         let prediction = model.forward(input);
-        descended(self.loss.loss(prediction, target));
+        descended(self.loss.loss(prediction, target).with_added_losses());
         Totals::new(&self.metrics).observe(prediction, target);
         tape.check().map_err(|error| explain(model, &tape, error))
     }
