@@ -77,6 +77,13 @@ impl Example {
         }
     }
 
+    /// The size of the first axis: the channels, of an image with any number of spatial axes or of a plain list of features.
+    pub(crate) fn channel(&self) -> Result<usize> {
+        self.shape.first().copied().ok_or_else(|| {
+            Error::shape("needs an axis of channels, and an example is a scalar here").help("start with `.input([1])`")
+        })
+    }
+
     /// Whether a value is one of these, without the axis that counts them.
     pub(crate) fn is_one(&self, x: Var<'_>) -> bool {
         x.shape() == self.shape

@@ -12,11 +12,16 @@ use crate::example::Example;
 use crate::graph::Node;
 use crate::layer::Layer;
 use crate::layers::activation::{
-    Elu, Gelu, Identity, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Celu, Elu, Exponential, Gelu, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyRelu, LogSigmoid,
+    LogSoftmax, Mish, RRelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softmax2d, Softmin, Softplus, Softshrink,
+    Softsign, SparsePlus, SparseSigmoid, Sparsemax, Squareplus, Tanh, Tanhshrink, Threshold,
 };
+use crate::layers::activity_regularization::ActivityRegularization;
 use crate::layers::adaptive_avg_pool::AdaptiveAvgPool;
 use crate::layers::adaptive_max_pool::AdaptiveMaxPool;
+use crate::layers::alpha_dropout::AlphaDropout;
 use crate::layers::avg_pool::AvgPool;
+use crate::layers::batch_norm::BatchNorm;
 use crate::layers::center_crop::CenterCrop;
 use crate::layers::channel_shuffle::ChannelShuffle;
 use crate::layers::conv::{Conv1d, Conv2d, Conv3d};
@@ -25,21 +30,44 @@ use crate::layers::cropping::Cropping;
 use crate::layers::dense::Dense;
 use crate::layers::depthwise_conv::{DepthwiseConv1d, DepthwiseConv2d};
 use crate::layers::dropout::Dropout;
+use crate::layers::embedding::Embedding;
 use crate::layers::flatten::Flatten;
 use crate::layers::fold::Fold;
+use crate::layers::gated_feed_forward::GatedFeedForward;
+use crate::layers::gaussian_dropout::GaussianDropout;
+use crate::layers::gaussian_noise::GaussianNoise;
 use crate::layers::global_avg_pool::GlobalAvgPool;
 use crate::layers::global_max_pool::GlobalMaxPool;
+use crate::layers::group_norm::GroupNorm;
+use crate::layers::gru::Gru;
+use crate::layers::instance_norm::InstanceNorm;
 use crate::layers::lambda::Lambda;
+use crate::layers::layer_norm::LayerNorm;
+use crate::layers::learned_positions::LearnedPositions;
+use crate::layers::local_response_norm::LocalResponseNorm;
 use crate::layers::lp_pool::LpPool;
+use crate::layers::lstm::Lstm;
 use crate::layers::max_pool::MaxPool;
+use crate::layers::maxout::Maxout;
 use crate::layers::merge::Merge;
+use crate::layers::multi_head_attention::MultiHeadAttention;
 use crate::layers::pad::{CircularPad, ConstantPad, ReflectPad, ReplicatePad, ZeroPad};
 use crate::layers::parallel::Parallel;
+use crate::layers::permute::Permute;
 use crate::layers::pixel_shuffle::PixelShuffle;
 use crate::layers::pixel_unshuffle::PixelUnshuffle;
+use crate::layers::prelu::PRelu;
+use crate::layers::repeat_vector::RepeatVector;
+use crate::layers::rescaling::Rescaling;
+use crate::layers::reshape::Reshape;
 use crate::layers::residual::Residual;
+use crate::layers::rms_norm::RmsNorm;
+use crate::layers::rnn::Rnn;
 use crate::layers::separable_conv::{SeparableConv1d, SeparableConv2d};
+use crate::layers::sinusoidal_positions::SinusoidalPositions;
+use crate::layers::spatial_dropout::SpatialDropout;
 use crate::layers::standardize::Standardize;
+use crate::layers::transformer::TransformerEncoderLayer;
 use crate::layers::unflatten::Unflatten;
 use crate::layers::unfold::Unfold;
 use crate::layers::upsample::Upsample;
@@ -193,28 +221,127 @@ both! {
     lambda(name: &'static str, function: impl for<'t> Fn(Var<'t>) -> Var<'t> + Send + Sync + 'static)
         => Lambda::new(name, function);
 
-    /// [`Relu`].
+    /// [`Embedding`]: whole numbers below `entries` as `features` floats each; the examples are of dtype i64.
+    embedding(entries: usize, features: usize) => Embedding::new(entries, features);
+    /// [`Maxout`]: the largest of so many dense layers, element by element.
+    maxout(outputs: usize, pieces: usize) from at => Maxout::new(at.features()?, outputs, pieces);
+    /// [`Reshape`]: examples of another shape, in which one size may be −1.
+    reshape(sizes: impl AsRef<[isize]>) => Reshape::new(sizes);
+    /// [`Permute`]: the axes of an example, from 1, in another order.
+    permute(axes: impl AsRef<[usize]>) => Permute::new(axes);
+    /// [`RepeatVector`]: an example so many times along a new axis.
+    repeat_vector(times: usize) => RepeatVector::new(times);
+    /// [`Rescaling`]: every number times this one.
+    rescaling(scale: f64) => Rescaling::new(scale);
+    /// [`ActivityRegularization`]: what comes by costs l1 · Σ|x| + l2 · Σx² in the loss.
+    activity_regularization(l1: f64, l2: f64) => ActivityRegularization::new(l1, l2);
+
+    /// [`BatchNorm`] of the channels, which are axis 1.
+    batch_norm() from at => BatchNorm::new(at.channel()?);
+    /// [`LayerNorm`] of the last axis.
+    layer_norm() from at => LayerNorm::new(at.features()?);
+    /// [`RmsNorm`] of the last axis.
+    rms_norm() from at => RmsNorm::new(at.features()?);
+    /// [`GroupNorm`] of the channels in so many groups.
+    group_norm(groups: usize) from at => GroupNorm::new(groups, at.channel()?);
+    /// [`InstanceNorm`] of the channels.
+    instance_norm() from at => InstanceNorm::new(at.channel()?);
+    /// [`LocalResponseNorm`] over so many channels.
+    local_response_norm(size: usize) => LocalResponseNorm::new(size);
+    /// [`SpatialDropout`] of whole channels with this probability.
+    spatial_dropout(probability: f64) => SpatialDropout::new(probability);
+    /// [`AlphaDropout`] with this probability, for networks of [`Selu`].
+    alpha_dropout(probability: f64) => AlphaDropout::new(probability);
+    /// [`GaussianDropout`] with this probability.
+    gaussian_dropout(probability: f64) => GaussianDropout::new(probability);
+    /// [`GaussianNoise`] with this standard deviation.
+    gaussian_noise(std: f64) => GaussianNoise::new(std);
+
+    /// A [`Rnn`] over `[time, features]`. `.layer(…)` takes one with settings.
+    rnn(hidden: usize) from at => Rnn::new(at.features()?, hidden);
+    /// A [`Lstm`] over `[time, features]`. `.layer(…)` takes one with settings.
+    lstm(hidden: usize) from at => Lstm::new(at.features()?, hidden);
+    /// A [`Gru`] over `[time, features]`. `.layer(…)` takes one with settings.
+    gru(hidden: usize) from at => Gru::new(at.features()?, hidden);
+    /// [`MultiHeadAttention`] of an example's tokens to each other.
+    multi_head_attention(heads: usize) from at => MultiHeadAttention::new(at.features()?, heads);
+    /// A [`TransformerEncoderLayer`]. `.layer(…)` takes one with settings.
+    transformer_encoder_layer(heads: usize) from at => TransformerEncoderLayer::new(at.features()?, heads);
+    /// [`SinusoidalPositions`], added to the tokens.
+    sinusoidal_positions() => SinusoidalPositions::new();
+    /// [`LearnedPositions`] for up to so many tokens, added to them.
+    learned_positions(capacity: usize) from at => LearnedPositions::new(capacity, at.features()?);
+    /// [`GatedFeedForward`] with so many features inside.
+    gated_feed_forward(hidden: usize) from at => GatedFeedForward::new(at.features()?, hidden);
+
+    /// [`Relu`](struct@Relu).
     relu() => Relu;
     /// [`Tanh`].
     tanh() => Tanh;
     /// [`Sigmoid`].
     sigmoid() => Sigmoid;
-    /// [`Gelu`].
+    /// [`Gelu`](struct@Gelu).
     gelu() => Gelu;
     /// [`Silu`].
     silu() => Silu;
-    /// [`Softplus`].
+    /// [`Softplus`](struct@Softplus).
     softplus() => Softplus;
-    /// [`Softmax`].
+    /// [`Softmax`](struct@Softmax).
     softmax() => Softmax;
-    /// [`LogSoftmax`].
+    /// [`LogSoftmax`](struct@LogSoftmax).
     log_softmax() => LogSoftmax;
     /// [`Identity`].
     identity() => Identity;
+    /// [`Exponential`].
+    exponential() => Exponential;
+    /// [`Relu6`].
+    relu6() => Relu6;
+    /// [`Selu`].
+    selu() => Selu;
+    /// [`Mish`].
+    mish() => Mish;
+    /// [`Softsign`].
+    softsign() => Softsign;
+    /// [`LogSigmoid`].
+    log_sigmoid() => LogSigmoid;
+    /// [`Hardsigmoid`].
+    hardsigmoid() => Hardsigmoid;
+    /// [`Hardswish`].
+    hardswish() => Hardswish;
+    /// [`Tanhshrink`].
+    tanhshrink() => Tanhshrink;
+    /// [`SparsePlus`].
+    sparse_plus() => SparsePlus;
+    /// [`SparseSigmoid`].
+    sparse_sigmoid() => SparseSigmoid;
+    /// [`Softmax2d`].
+    softmax2d() => Softmax2d;
+    /// [`Softmin`](struct@Softmin).
+    softmin() => Softmin;
+    /// [`Sparsemax`](struct@Sparsemax).
+    sparsemax() => Sparsemax;
+    /// [`Glu`](struct@Glu).
+    glu() => Glu;
+    /// [`PRelu`] with one slope for all channels.
+    prelu() => PRelu::new();
     /// [`LeakyRelu`] with this slope below zero.
     leaky_relu(slope: f64) => LeakyRelu::new(slope);
     /// [`Elu`] with this α.
     elu(alpha: f64) => Elu::new(alpha);
+    /// [`Celu`] with this α.
+    celu(alpha: f64) => Celu::new(alpha);
+    /// [`Hardtanh`] between these bounds.
+    hardtanh(low: f64, high: f64) => Hardtanh::new(low, high);
+    /// [`Hardshrink`] with this λ.
+    hardshrink(lambda: f64) => Hardshrink::new(lambda);
+    /// [`Softshrink`] with this λ.
+    softshrink(lambda: f64) => Softshrink::new(lambda);
+    /// [`Threshold`]: another value where x is not above the threshold.
+    threshold(threshold: f64, value: f64) => Threshold::new(threshold, value);
+    /// [`Squareplus`] with this b.
+    squareplus(b: f64) => Squareplus::new(b);
+    /// [`RRelu`] with a slope between these, drawn while training.
+    rrelu(low: f64, high: f64) => RRelu::new(low, high);
 }
 
 /// From data of the shape that was reached.

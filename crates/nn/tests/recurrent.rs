@@ -10,7 +10,7 @@ use wengert_autograd::{Tape, Var, plan_clear, plan_stats};
 use wengert_nn::grad_of::GradOf;
 use wengert_nn::init::Init;
 use wengert_nn::layer::Layer;
-use wengert_nn::layers::bidirectional::{Bidirectional, Merge};
+use wengert_nn::layers::bidirectional::{Bidirectional, MergeMode};
 use wengert_nn::layers::conv_lstm::{ConvLstm1d, ConvLstm2d};
 use wengert_nn::layers::dense::Dense;
 use wengert_nn::layers::gru::{Gru, GruCell};
@@ -166,7 +166,7 @@ fn a_batch_of_single_sequences_is_a_batch() -> Result<()> {
     let each = tape.vmap((x, lengths), |(x, length)| gru.run_with_lengths(x, length, None).0);
     let [each, all] = tape.eval([each, gru.run_with_lengths(x, lengths, None).0])?;
     assert_eq!(each.to_f64_vec(), all.to_f64_vec());
-    check(&Bidirectional::new(RnnCell::new(2, 3), GruCell::new(2, 3)).merge(Merge::Sum).with_dtype(DType::F64)?)
+    check(&Bidirectional::new(RnnCell::new(2, 3), GruCell::new(2, 3)).merge(MergeMode::Sum).with_dtype(DType::F64)?)
 }
 
 #[test]
@@ -455,7 +455,7 @@ fn inputs_that_do_not_fit_are_refused() -> Result<()> {
     says(&refusal(&lstm, &zeros(&[2, 0, 3])), &["without a step"]);
     says(&refusal(&lstm, &draw(&[2, 5, 3], 1)), &["f32", "f64"]);
     says(&refusal(&ConvLstm2d::new(3, 2, 3), &zeros(&[2, 5, 3])), &["[batch, time, …] with 5 axes"]);
-    let uneven = Bidirectional::new(GruCell::new(3, 4), GruCell::new(3, 5)).merge(Merge::Average);
+    let uneven = Bidirectional::new(GruCell::new(3, 4), GruCell::new(3, 5)).merge(MergeMode::Average);
     says(&refusal(&uneven, &zeros(&[2, 5, 3])), &["two cells", "same number of outputs"]);
     Ok(())
 }
@@ -562,7 +562,7 @@ fn cells_of_ones_own() -> Result<()> {
     let (y, slope) = (y.at(2, 0).value()?, tape.grad(y.sum(), x).at(2, 0).value()?);
     assert_eq!(y.to_vec::<f32>()?, [1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 1.0, 0.0, 0.0, 0.0]);
     assert_eq!(slope.to_vec::<f32>()?, [2.0, 1.0, 0.0, 0.0, 4.0, 3.0, 2.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
-    let both = Bidirectional::new(Counting, RnnCell::new(2, 2)).merge(Merge::Multiply);
+    let both = Bidirectional::new(Counting, RnnCell::new(2, 2)).merge(MergeMode::Multiply);
     assert_eq!(both.predict(&zeros(&[3, 4, 2]))?.shape().dims(), [3, 4, 2]);
     Ok(())
 }

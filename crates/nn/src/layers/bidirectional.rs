@@ -26,11 +26,11 @@ use crate::module::Module;
 /// merged. For layers of PyTorch's cells with PyTorch's names see [`Lstm`](super::lstm::Lstm) and its kin.
 ///
 /// ```
-/// use wengert_nn::layers::{bidirectional::{Bidirectional, Merge}, gru::GruCell, rnn::RnnCell};
+/// use wengert_nn::layers::{bidirectional::{Bidirectional, MergeMode}, gru::GruCell, rnn::RnnCell};
 /// use wengert_nn::{layer::Layer, module::Module};
 /// use wengert_tensor::{dtype::DType, random::Seed, tensor::Tensor};
 /// # fn main() -> wengert_tensor::error::Result<()> {
-/// let layer = Bidirectional::new(GruCell::new(3, 4), RnnCell::new(3, 4)).merge(Merge::Sum).init(Seed(1))?;
+/// let layer = Bidirectional::new(GruCell::new(3, 4), RnnCell::new(3, 4)).merge(MergeMode::Sum).init(Seed(1))?;
 /// let x = Tensor::zeros([2, 5, 3], DType::F32)?;
 /// assert_eq!(layer.predict(&x)?.shape().dims(), [2, 5, 4]);
 /// # Ok(())
@@ -43,7 +43,7 @@ pub struct Bidirectional<F, B = F> {
     /// Runs from the end to the start.
     pub backward: B,
     #[module(skip)]
-    merge: Merge,
+    merge: MergeMode,
     last_only: bool,
     time_first: bool,
 }
@@ -51,7 +51,7 @@ pub struct Bidirectional<F, B = F> {
 /// How the outputs of both directions become one: Keras's `merge_mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Merge {
+pub enum MergeMode {
     /// Side by side: the features of both.
     #[default]
     Concat,
@@ -66,12 +66,12 @@ pub enum Merge {
 impl<F: Cell, B: Cell> Bidirectional<F, B> {
     /// One cell from the start, another from the end, side by side. Both are made anew: a clone has the same weights.
     pub fn new(forward: F, backward: B) -> Bidirectional<F, B> {
-        Bidirectional { forward, backward, merge: Merge::Concat, last_only: false, time_first: false }
+        Bidirectional { forward, backward, merge: MergeMode::Concat, last_only: false, time_first: false }
     }
 
     /// How the outputs become one.
     #[must_use]
-    pub fn merge(self, merge: Merge) -> Bidirectional<F, B> {
+    pub fn merge(self, merge: MergeMode) -> Bidirectional<F, B> {
         Bidirectional { merge, ..self }
     }
 
@@ -139,18 +139,18 @@ impl<F: Cell, B: Cell> Bidirectional<F, B> {
     #[track_caller]
     fn merged<'t>(&self, a: Var<'t>, b: Var<'t>) -> Var<'t> {
         let tape = a.tape();
-        if self.merge != Merge::Concat && tape.error().is_none() && a.shape() != b.shape() {
+        if self.merge != MergeMode::Concat && tape.error().is_none() && a.shape() != b.shape() {
             let error = Error::shape(format!("outputs {} and {} of the two cells", a.shape(), b.shape()));
             let error =
-                error.help("both cells have the same number of outputs, or Merge::Concat takes them side by side");
+                error.help("both cells have the same number of outputs, or MergeMode::Concat takes them side by side");
             return tape.reject("Bidirectional", &[("forward", a), ("backward", b)], error);
         }
         match self.merge {
             // The features of F::AXES axes: the first of them is that of channels.
-            Merge::Concat => tape.concat(&[a, b], -(F::AXES as isize)),
-            Merge::Sum => a + b,
-            Merge::Multiply => a * b,
-            Merge::Average => (a + b) * 0.5,
+            MergeMode::Concat => tape.concat(&[a, b], -(F::AXES as isize)),
+            MergeMode::Sum => a + b,
+            MergeMode::Multiply => a * b,
+            MergeMode::Average => (a + b) * 0.5,
         }
     }
 }
@@ -184,9 +184,9 @@ pub(super) fn cases() -> Vec<Case> {
     }
     vec![
         case("concat", layer(), &[2, 4, 4]),
-        case("sum", layer().merge(Merge::Sum), &[2, 4, 2]),
-        case("multiply", layer().merge(Merge::Multiply), &[2, 4, 2]),
-        case("average", layer().merge(Merge::Average), &[2, 4, 2]),
+        case("sum", layer().merge(MergeMode::Sum), &[2, 4, 2]),
+        case("multiply", layer().merge(MergeMode::Multiply), &[2, 4, 2]),
+        case("average", layer().merge(MergeMode::Average), &[2, 4, 2]),
         case("last_only", layer().last_only(), &[2, 4]),
         Case::new("bidirectional", "lengths", Applied::new(layer(), lengths), [&[2, 4, 3], &[40]], names),
     ]

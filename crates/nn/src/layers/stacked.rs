@@ -1,8 +1,6 @@
 //! What PyTorch's three recurrent layers have in common: their weights, and layers and directions of them.
 
-use std::collections::BTreeSet;
 use std::panic::Location;
-use std::sync::{Mutex, PoisonError};
 
 use wengert_autograd::{Operand, Tape, Var, Vars};
 use wengert_tensor::error::Error;
@@ -14,6 +12,7 @@ use crate::explain::blame;
 use crate::init::Init;
 use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut, each};
+use crate::names::interned;
 use crate::param::Param;
 
 /// The weights of one cell, for so many gates that stand one behind another along the first axis.
@@ -103,7 +102,7 @@ impl Weights {
             weight_hr: projection.map(|size| Param::draw([size, hidden], hh)),
             inputs,
             settings,
-            names: names.map(|name| interned(format!("{name}{suffix}"))),
+            names: names.map(|name| interned(format!("{name}{suffix}").into())),
         }
     }
 
@@ -253,18 +252,6 @@ fn with_last(shape: &Shape, size: usize) -> Vec<usize> {
         *last = size;
     }
     dims
-}
-
-/// A name that lives as long as the process. There are as many as the deepest model has layers.
-fn interned(name: String) -> &'static str {
-    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = names.get(&*name) {
-        return known;
-    }
-    let name: &'static str = Box::leak(name.into_boxed_str());
-    names.insert(name);
-    name
 }
 
 /// A cell that [`Stacked`] makes for every layer and direction: those of this library.

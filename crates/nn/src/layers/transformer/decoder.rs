@@ -9,9 +9,10 @@ use super::super::dense::Dense;
 use super::super::dropout::Dropout;
 use super::super::gated_feed_forward::Pointwise;
 use super::super::kv_cache::KvCache;
+use super::super::layer_norm::LayerNorm;
 use super::super::mixture_of_experts::copies;
 use super::super::multi_head_attention::MultiHeadAttention;
-use super::{LayerNorm, caches, empty, settings, steps};
+use super::{caches, empty, settings, steps};
 use crate::layer::Layer;
 use crate::module::Module;
 
@@ -55,9 +56,12 @@ pub struct TransformerDecoderLayer {
     pub linear1: Dense,
     /// The second.
     pub linear2: Dense,
-    norm1: LayerNorm,
-    norm2: LayerNorm,
-    norm3: LayerNorm,
+    /// The norm of the self-attention.
+    pub norm1: LayerNorm,
+    /// The norm of the attention to the memory.
+    pub norm2: LayerNorm,
+    /// The norm of the feed-forward network.
+    pub norm3: LayerNorm,
     drop: Dropout,
     #[module(skip)]
     activation: Pointwise,

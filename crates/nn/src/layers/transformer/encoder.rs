@@ -9,9 +9,10 @@ use super::super::dense::Dense;
 use super::super::dropout::Dropout;
 use super::super::gated_feed_forward::Pointwise;
 use super::super::kv_cache::KvCache;
+use super::super::layer_norm::LayerNorm;
 use super::super::mixture_of_experts::copies;
 use super::super::multi_head_attention::MultiHeadAttention;
-use super::{LayerNorm, caches, empty, settings, steps};
+use super::{caches, empty, settings, steps};
 use crate::layer::Layer;
 use crate::module::Module;
 
@@ -52,8 +53,10 @@ pub struct TransformerEncoderLayer {
     pub linear1: Dense,
     /// The second.
     pub linear2: Dense,
-    norm1: LayerNorm,
-    norm2: LayerNorm,
+    /// The norm of the attention.
+    pub norm1: LayerNorm,
+    /// The norm of the feed-forward network.
+    pub norm2: LayerNorm,
     drop: Dropout,
     #[module(skip)]
     activation: Pointwise,

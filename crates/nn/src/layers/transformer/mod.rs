@@ -11,7 +11,6 @@
 
 mod decoder;
 mod encoder;
-mod norm;
 mod whole;
 
 pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
@@ -23,9 +22,6 @@ use wengert_tensor::error::{Error, Result};
 
 use super::case::Case;
 use super::kv_cache::KvCache;
-
-/// The layer norm of the blocks.
-pub(crate) use norm::LayerNorm;
 
 /// The settings that both kinds of layer have.
 macro_rules! settings {
