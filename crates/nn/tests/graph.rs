@@ -415,7 +415,7 @@ fn parts_are_frozen_by_name() -> Result<()> {
     model.freeze_only(&["eye", "dense", "size"])?;
     assert_eq!(trainable(&model), ["class.weight", "class.bias"]);
     let error = model.freeze_part("clas").unwrap_err().to_string();
-    assert!(error.contains("`Graph` has no weight `clas`") && error.contains("did you mean `class`?"), "{error}");
+    assert!(error.contains("`Graph` has no parameter `clas`") && error.contains("did you mean `class`?"), "{error}");
     assert!(model.train_only(&["dense", "ey"]).unwrap_err().to_string().contains("train_only"));
     assert_eq!(trainable(&model).len(), 2, "nothing has changed");
 

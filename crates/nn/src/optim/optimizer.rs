@@ -237,6 +237,11 @@ impl<R: Rule> Optimizer<R> {
         self
     }
 
+    /// Whether a step whose gradients are not finite moves nothing.
+    pub(crate) fn skips(&self) -> bool {
+        self.guard.is_some()
+    }
+
     /// How many steps were skipped since their loss or gradients were not finite.
     pub fn skipped(&self) -> u64 {
         self.guard.as_ref().map_or(0, |guard| guard.skipped)

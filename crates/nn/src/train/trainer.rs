@@ -238,8 +238,14 @@ impl<'a, R: Rule, L: Loss> Trainer<'a, R, L> {
                 let prediction = model.forward(input);
                 let loss = descended(self.loss.loss(prediction, target).with_added_losses());
                 let sums = totals.observe(prediction, target);
-                let (loss, sums) = self.optimizer.step_with(model, loss.backward(), &sums, finite).map_err(placed)?;
-                totals.add(indices.len(), loss, &sums, y.shape());
+                let gradients = self.optimizer.backward(loss);
+                // An optimizer that skips what is not finite goes on without this batch.
+                let skips = self.optimizer.skips();
+                let accept = |loss: f64| if skips { Ok(()) } else { finite(loss) };
+                let (loss, sums) = self.optimizer.step_with(model, gradients, &sums, accept).map_err(placed)?;
+                if loss.is_finite() {
+                    totals.add(indices.len(), loss, &sums, y.shape());
+                }
                 reporter.step();
             }
             let mut logs = totals.logs();

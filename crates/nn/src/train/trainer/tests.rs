@@ -206,3 +206,21 @@ fn a_loss_that_is_no_number_stops_before_the_weights_are_lost() {
     assert!(error.contains("the loss became") && error.contains("epoch") && error.contains("batch"), "{error}");
     assert!(weights(&model).iter().all(|weight| !weight.has_nan()));
 }
+
+/// A batch whose loss is not finite stops a run, unless the optimizer skips it.
+#[test]
+fn what_is_not_finite_is_skipped_on_request() -> Result<()> {
+    let x = Tensor::from([[1f32], [2.0], [f32::MAX], [3.0]]);
+    let data = (x, Tensor::from([[1f32], [2.0], [0.0], [3.0]]));
+    let run = |sgd: Sgd| {
+        let mut model = Dense::new(1, 1).init(Seed(1))?;
+        let mut trainer = Trainer::new(sgd, MeanSquaredError::new()).epochs(3).batch_size(1).verbose(false);
+        trainer.fit(&mut model, &data).map(|history| (history, trainer.optimizer().skipped(), model))
+    };
+    assert!(run(Sgd::new(1e-2)).is_err());
+    let (history, skipped, model) = run(Sgd::new(1e-2).skip_non_finite())?;
+    assert_eq!(skipped, 3);
+    assert!(history.last("loss").is_some_and(f64::is_finite));
+    assert!(model.weight.value().to_f64_vec()[0].is_finite());
+    Ok(())
+}
