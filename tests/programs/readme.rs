@@ -47,7 +47,7 @@ mod a_program {
 
 #[test]
 fn how_learning_looks() -> Result<()> {
-    let (x, y) = (Tensor::from([[1f32, 2.0], [3.0, 4.0]]), Tensor::from([[1f32], [2.0]]));
+    let (x, y) = (Tensor::from([[0.1f32, 0.2], [0.3, 0.4]]), Tensor::from([[1f32], [2.0]]));
     let (weight, bias) = (Tensor::from([[0.1f32], [0.2]]), Tensor::from([0f32]));
 
     let tape = Tape::new();

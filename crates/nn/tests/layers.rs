@@ -10,6 +10,7 @@ use wengert_autograd::{Tape, Var};
 use wengert_nn::layers::case::Case;
 use wengert_nn::layers::roll;
 use wengert_nn::module::{Module, each, each_mut};
+use wengert_nn::param::Role;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::random::{Key, normal_f64};
@@ -115,6 +116,66 @@ fn gradients_reach_every_parameter_and_are_right() -> Result<()> {
         let differences = (at(1e-5)? - at(-1e-5)?) / 2e-5;
         assert_close(along, differences, 1e-7, name);
     }
+    Ok(())
+}
+
+/// Weights and inputs of 64, 32 and 16 bits: the output is of the same dtype in training and out of it, and close to that of f64. (While
+/// training, each dtype draws numbers of its own.)
+#[test]
+fn every_float_dtype_is_taken() -> Result<()> {
+    let mut wrong = Vec::new();
+    for index in 0..roll().len() {
+        let mut exact: Option<Tensor> = None;
+        let mut buffers: Vec<Tensor> = Vec::new();
+        for (dtype, tolerance) in [(DType::F64, 0.0), (DType::F32, 1e-4), (DType::BF16, 0.2), (DType::F16, 0.05)] {
+            let mut case = roll().swap_remove(index);
+            let key = format!("{} in {dtype}", case.key());
+            let mut place = 0;
+            each_mut(&mut *case.layer, &mut |path, param| {
+                if !param.dtype().is_float() {
+                    return;
+                }
+                param.cast(dtype).unwrap();
+                let value = match param.role() {
+                    Role::Weight => {
+                        let seed = path.name().bytes().map(u64::from).sum();
+                        Tensor::from_fn(param.shape(), |i| 0.2 + 0.3 * normal_f64(Key::new(seed), i as u64)).unwrap()
+                    }
+                    // What a buffer starts from may be drawn: the same for all dtypes.
+                    Role::Buffer => {
+                        place += 1;
+                        if buffers.len() < place {
+                            buffers.push(param.value().clone());
+                        }
+                        buffers[place - 1].clone()
+                    }
+                };
+                param.set(value.cast(dtype).unwrap()).unwrap();
+            });
+            let x = sample(&case, DType::F64)?;
+            let x = if case.below.is_none() { x.cast(dtype)? } else { x };
+            let run = |tape: Tape| case.layer.forward(tape.input(&x)).value();
+            let (y, trained) = match (run(Tape::new()), run(Tape::training(5u64))) {
+                (Ok(y), Ok(trained)) => (y, trained),
+                (Err(error), _) | (_, Err(error)) => {
+                    wrong.push(format!("{key}: {error}"));
+                    continue;
+                }
+            };
+            let exact = exact.get_or_insert_with(|| y.clone());
+            // A layer that makes categories, or takes them, has a dtype of its own for what goes out.
+            let chosen = case.names.is_empty() && (case.below.is_some() || case.file == "discretization");
+            if exact.dtype() == DType::F64 && !chosen && [&y, &trained].iter().any(|y| y.dtype() != dtype) {
+                wrong.push(format!("{key}: the output is {}, {}", y.dtype(), trained.dtype()));
+            }
+            let scale = exact.to_f64_vec().iter().fold(1.0, |scale: f64, value| scale.max(value.abs()));
+            let far = y.to_f64_vec().iter().zip(exact.to_f64_vec()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            if far > tolerance * scale || y.has_nan() || trained.has_nan() {
+                wrong.push(format!("{key}: off by {far} of {scale}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
 
