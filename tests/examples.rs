@@ -173,3 +173,13 @@ fn vae_draws_digits() {
     assert!(number_after(&text, "drawing ") < 24.0 && number_after(&text, "distance ") > 1.0, "{text}");
     drawn("vae/plane.svg");
 }
+
+#[test]
+fn addition_is_learned() {
+    let text = output_of("addition", &["--short"]);
+    assert!(number_after(&text, "step  360  loss ") < 0.05, "{text}");
+    let right =
+        text.split(" % of 1000 sums").next().unwrap().split_whitespace().last().unwrap().parse::<f64>().unwrap();
+    assert!(right > 40.0, "{text}");
+    drawn("addition/loss.svg");
+}

@@ -189,6 +189,11 @@ impl Param {
         }
     }
 
+    /// The distribution that it is drawn from, if it was not given its value.
+    pub(crate) fn drawn_from(&self) -> Option<&Init> {
+        self.draw.as_ref().map(|(init, _)| init)
+    }
+
     /// Casts the value, and all later draws, to another dtype.
     ///
     /// # Errors

@@ -142,7 +142,7 @@ fn groups_must_fit() {
     let error = fault(Adam::new(0.1).freeze("heat"));
     assert!(error.starts_with("freeze:") && error.contains("did you mean `head`?"), "{error}");
     let error = fault(Adam::new(0.1).after(WeightDecay::new(0.1).only(not("tail"))));
-    assert!(error.starts_with("only:") && error.contains("`tail`"), "{error}");
+    assert!(error.starts_with("weight_decay:") && error.contains("`tail`"), "{error}");
     let error = fault(Adam::new(0.1).rule_of("head", SgdRule::default().nesterov()));
     assert!(error.contains("Nesterov's step needs a momentum"), "{error}");
 }

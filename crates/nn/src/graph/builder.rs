@@ -133,7 +133,7 @@ impl GraphBuilder {
         std::array::from_fn(|i| Node { graph: self, value: first + i })
     }
 
-    /// The model with these outputs, and with weights drawn from `seed`. The builder is empty afterwards.
+    /// The model with these outputs, and with weights drawn from `seed`. The builder cannot be used again.
     ///
     /// # Errors
     /// The first thing that was wrong with a node; two layers with one name; no output; an input or a layer that leads to none.

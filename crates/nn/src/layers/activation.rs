@@ -10,6 +10,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
 
 use super::case::Case;
+use super::norm::wide;
 use crate::layer::Layer;
 use crate::module::Module;
 
@@ -130,7 +131,7 @@ macro_rules! adjustable {
 }
 
 adjustable! {
-    /// x where x > 0, else slope · x. The derivative at 0 is the slope; 0.01 unless set. (Keras's is 0.2.) Maas et al. 2013.
+    /// x where x > 0, else slope · x. The derivative at 0 is the slope; 0.01 unless set. (Keras's layer has 0.3, its function 0.2.) Maas et al. 2013.
     ///
     /// ```
     /// use wengert_nn::{layer::Layer, layers::activation::LeakyRelu};
@@ -181,7 +182,10 @@ adjustable! {
     #[doc(alias = "RReLU")]
     RRelu(low, high) = (0.125, 1.0 / 3.0), needs low <= high, "`low` is at most `high`" => |x| {
         match x.tape().is_training() {
-            true => x.leaky_relu(x.tape().uniform(x.shape(), x.dtype()) * (high - low) + low),
+            true => {
+                let slopes = x.tape().uniform(x.shape(), wide(x.dtype())) * (high - low) + low;
+                x.leaky_relu(slopes.cast(x.dtype()))
+            }
             false => x.leaky_relu(0.5 * (low + high)),
         }
     };

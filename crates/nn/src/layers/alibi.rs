@@ -19,12 +19,16 @@ use super::case::{Applied, Case};
 /// assert_eq!(alibi_slopes(3), [0.0625, 0.00390625, 0.25]);
 /// ```
 pub fn alibi_slopes(heads: usize) -> Vec<f64> {
+    let heads = heads.min(MOST_HEADS);
     // The largest power of two that is not above the number of heads.
     let below = if heads == 0 { 1 } else { 1usize << heads.ilog2() };
     let slope = |h: usize, heads: usize| (-8.0 * h as f64 / heads as f64).exp2();
     let between = (0..).map(|i| slope(2 * i + 1, 2 * below));
     (1..=below).map(|h| slope(h, below)).chain(between).take(heads).collect()
 }
+
+/// More heads than any model has; of more there are no slopes.
+const MOST_HEADS: usize = 1 << 16;
 
 /// −slope · |query − key| for each head: what ALiBi adds to the scores of attention. Press et al. 2021.
 ///
@@ -57,6 +61,9 @@ pub fn alibi_bias<'t>(heads: usize, queries: Var<'t>, keys: Var<'t>, dtype: DTyp
     }
     if heads == 0 {
         return refused(Error::value("no heads").help("there is a slope for each head"));
+    }
+    if heads > MOST_HEADS {
+        return refused(Error::value(format!("{heads} heads")).help(format!("at most {MOST_HEADS}")));
     }
     if !dtype.is_float() {
         return refused(Error::dtype(format!("a bias is a float, not {dtype}")));

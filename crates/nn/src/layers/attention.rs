@@ -8,6 +8,7 @@ use wengert_tensor::shape::Shape;
 
 use super::alibi;
 use super::case::{Applied, Case};
+use super::norm::wide;
 
 const NAME: &str = "Attention";
 
@@ -316,14 +317,6 @@ fn softmax_of_seen(scores: Var<'_>) -> Var<'_> {
     let e = (scores - most).exp();
     let sum = e.sum_keep(-1);
     e * sum.select(sum.ne(0.0), 1.0).recip()
-}
-
-/// The dtype in which 16 bits are summed up.
-pub(super) fn wide(dtype: DType) -> DType {
-    match dtype {
-        DType::BF16 | DType::F16 => DType::F32,
-        other => other,
-    }
 }
 
 /// `[…, heads, rows, n]` with another number of heads, and as many rows more or fewer.

@@ -5,6 +5,7 @@ use wengert_tensor::error::{Error, Result};
 
 use super::case::{Applied, Case};
 use super::merge::{Merge, Takes, labelled, sliced};
+use super::norm::wide;
 use crate::module::Module;
 
 /// The sum of products of two inputs along one axis of each, for every example: `[n, 8]` and `[n, 8]` become `[n, 1]`; `[n, 5, 8]` and
@@ -77,7 +78,10 @@ impl Dot {
         };
         let (rows, columns) = (others(&left, i), others(&right, j));
         let unit = |x: Var<'t>, axis: usize| match self.normalize {
-            true => x / x.square().sum_keep(axis as isize).maximum(LEAST).sqrt(),
+            true => {
+                let w = x.cast(wide(x.dtype()));
+                (w / w.square().sum_keep(axis as isize).maximum(LEAST).sqrt()).cast(x.dtype())
+            }
             false => x,
         };
         // As matrices [rows, n] and [columns, n] of every example.

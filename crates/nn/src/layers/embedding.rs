@@ -156,7 +156,10 @@ impl Embedding {
     #[must_use]
     pub fn padding_idx(mut self, entry: usize) -> Embedding {
         self.options.padding = Some(entry);
-        self.weight_init(Init::Normal { mean: 0.0, std: 1.0 })
+        match self.weight.drawn_from().cloned() {
+            Some(init) => self.weight_init(init),
+            None => self,
+        }
     }
 
     /// Rows that are longer are looked up with this norm.

@@ -97,7 +97,10 @@ impl EmbeddingBag {
     #[must_use]
     pub fn padding_idx(mut self, entry: usize) -> EmbeddingBag {
         self.options.padding = Some(entry);
-        self.weight_init(Init::Normal { mean: 0.0, std: 1.0 })
+        match self.weight.drawn_from().cloned() {
+            Some(init) => self.weight_init(init),
+            None => self,
+        }
     }
 
     /// Rows that are longer are looked up with this norm: see [`Embedding::max_norm`](super::embedding::Embedding::max_norm).

@@ -132,6 +132,10 @@ impl Layer for InstanceNorm {
                     let error = error.help("an instance norm wants inputs of at least two places");
                     return refuse("InstanceNorm", x, self.weight.as_ref(), error);
                 }
+                if running.is_some() && x.dim(0) == 0 {
+                    let error = Error::value("running statistics of 0 examples");
+                    return refuse("InstanceNorm", x, self.weight.as_ref(), error.help("at least one"));
+                }
                 let axes: Vec<isize> = (2..shape.rank() as isize).collect();
                 let [mean, var] = moments(values, &axes);
                 if let Some(running) = running {

@@ -2,7 +2,7 @@
 
 use wengert_autograd::{Pool, PoolAxis, Var};
 use wengert_tensor::dtype::DType;
-use wengert_tensor::error::Result;
+use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
 use super::case::{Applied, Case};
@@ -66,6 +66,9 @@ impl MaxPool {
 fn winners<'t>(x: Var<'t>, axes: &[PoolAxis]) -> Result<(Var<'t>, Var<'t>)> {
     let (shape, tape) = (x.shape(), x.tape());
     let &[examples, channels, ..] = shape.dims() else { return Ok((x, x)) };
+    if axes.iter().any(|of| of.n == 0) {
+        return Err(Error::shape(format!("an image {shape} has no places")));
+    }
     let least = if x.dtype() == DType::Bool { 0.0 } else { f64::NEG_INFINITY };
     // Every axis becomes that of the places of its windows; the elements of the windows are axes behind all of them.
     let mut windows = x;

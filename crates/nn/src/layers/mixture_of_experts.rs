@@ -4,10 +4,10 @@ use wengert_autograd::Var;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
 
-use super::attention::wide;
 use super::case::{Applied, Case};
 use super::dense::Dense;
 use super::gated_feed_forward::GatedFeedForward;
+use super::norm::wide;
 use crate::layer::Layer;
 use crate::module::{Module, each_mut};
 

@@ -77,7 +77,7 @@ pub(super) fn sound(x: Var<'_>, epsilon: f64) -> Result<()> {
     }
     if !(epsilon.is_finite() && epsilon >= 0.0) {
         let error = Error::value(format!("ε = {epsilon}"));
-        return Err(error.help("ε is a small positive number, as 1e-5"));
+        return Err(error.help("ε is at least 0, as 1e-5"));
     }
     Ok(())
 }

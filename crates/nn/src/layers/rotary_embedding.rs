@@ -6,8 +6,8 @@ use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
-use super::attention::wide;
 use super::case::{Applied, Case};
+use super::norm::wide;
 use crate::layer::Layer;
 use crate::module::Module;
 

@@ -209,7 +209,7 @@ impl Ctc {
         let end = |place: Var<'t>| alpha.take_along(1, place.unsqueeze(1)).squeeze(1);
         let ends = [end(last), end((last - 1).maximum(0)).select(lengths.gt(0), NEVER)];
         let each = -tape.stack(&ends, 0).logsumexp(0);
-        let each = if self.zero_infinity { each.select(each.is_finite(), 0.0) } else { each };
+        let each = if self.zero_infinity { each.select(each.ne(f64::INFINITY), 0.0) } else { each };
         each.cast(logits.dtype())
     }
 

@@ -67,7 +67,7 @@ impl Loss for GeneralizedCrossEntropy {
         let each = match self.probabilities {
             true => {
                 let p = classes.scores.select(marks, 0.0).sum_axes(axis);
-                (1.0 - p.pow(self.q)) / self.q
+                (1.0 - p.maximum(1e-7).pow(self.q)) / self.q
             }
             // 1 − p^q = 1 − exp(q ln p)
             false => (classes.log_softmax().select(marks, 0.0).sum_axes(axis) * self.q).expm1() / -self.q,

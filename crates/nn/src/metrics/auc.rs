@@ -85,7 +85,7 @@ impl Auc {
     /// Tries so many thresholds, at least 2.
     #[must_use]
     pub fn thresholds(mut self, count: usize) -> Auc {
-        self.curve.thresholds = if count < 2 { Vec::new() } else { evenly(count, OUTSIDE) };
+        self.curve.thresholds = if !(2..=1 << 24).contains(&count) { Vec::new() } else { evenly(count, OUTSIDE) };
         self
     }
 

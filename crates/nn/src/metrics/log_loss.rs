@@ -57,7 +57,11 @@ impl LogLoss {
         let classes = self.reader.read(metric, prediction, target, weights);
         let log = log_probabilities(classes.scores, self.probabilities);
         let loss = match target.dtype().is_float() {
-            true => -(last(target, self.reader.axis).cast(log.dtype()) * log).sum_axes(-1),
+            true => {
+                // A class that is impossible, and not the case, costs nothing.
+                let shares = last(target, self.reader.axis).cast(log.dtype());
+                -(shares * log).select(shares.ne(0.0), 0.0).sum_axes(-1)
+            }
             false => -log.take_along(-1, classes.actual.unsqueeze(-1)).reshape(classes.actual.shape()),
         };
         (loss, classes.weights)

@@ -120,7 +120,7 @@ impl Rule for AdafactorRule {
                 leaf.set_state("column", column);
                 row * column / row.mean_keep([-2]).maximum(least)
             };
-            let scaled = g * variance.maximum(least * least).rsqrt();
+            let scaled = g * variance.maximum((least * least).max(f64::from(f32::MIN_POSITIVE))).rsqrt();
             let scaled = scaled / (size(scaled) / self.threshold).maximum(1.0);
             let ratio = leaf.scalar(|now| match now.learning_rate {
                 0.0 => 0.0,

@@ -33,10 +33,13 @@ impl<R: Rule> Optimizer<R> {
         let tape = Tape::new();
         let (mut names, mut values) = (Vec::new(), Vec::new());
         for (name, param) in model.parameters() {
-            let own = self.held.get(&param.id()).filter(|held| held.began()).and_then(|held| held.own);
+            // What was never moved has no average, whatever state was prepared for it.
+            let held = self.held.get(&param.id()).filter(|held| held.began());
+            let own = held.and_then(|held| held.own);
             let now = param.on(&tape);
             let mut value = now;
-            if let Some(mut leaf) = self.leaf(param, [now; 3], 0.0).filter(|leaf| !leaf.slots.is_empty()) {
+            let leaf = held.and_then(|_| self.leaf(param, [now; 3], 0.0)).filter(|leaf| !leaf.slots.is_empty());
+            if let Some(mut leaf) = leaf {
                 for (place, rule) in self.rules().enumerate().filter(|(place, _)| self.applies(*place, own)) {
                     leaf.rule = place;
                     value = rule.evaluation(&leaf).map_or(value, |average| average.cast(param.dtype()));
@@ -189,7 +192,7 @@ impl Rule for Swa {
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         let (start, interval) = (self.start, self.interval.max(1));
         for leaf in leaves {
-            mix(leaf, move |count| match count.checked_sub(start + 1) {
+            mix(leaf, move |count| match count.checked_sub(1).and_then(|before| before.checked_sub(start)) {
                 None => 1.0,
                 Some(since) if since % interval == 0 => 1.0 / (since / interval + 1) as f64,
                 Some(_) => 0.0,

@@ -348,8 +348,9 @@ where
         let gradient = tape.concat(&parts.collect::<Vec<_>>()[..], 0);
         let [loss, gradient] = tape.eval([gradients.loss(), gradient]).map_err(named)?;
         let loss = loss.to_f64_vec().first().copied().unwrap_or(f64::NAN);
-        // What is no number is too much.
-        Ok(Value { loss: if loss.is_nan() { f64::INFINITY } else { loss }, gradient })
+        // What is no number is too much; so is a place without a direction.
+        let sound = !loss.is_nan() && gradient.to_f64_vec().iter().all(|slope| slope.is_finite());
+        Ok(Value { loss: if sound { loss } else { f64::INFINITY }, gradient })
     }
 
     fn nothing(&self) -> Error {

@@ -444,7 +444,8 @@ impl<R: Rule> Optimizer<R> {
 
     /// How many steps were begun: with those that only gathered, and those that were skipped.
     pub(super) fn runs(&self) -> u64 {
-        self.steps * self.every.max(1) + self.gathered + self.skipped()
+        let steps = self.steps.wrapping_mul(self.every.max(1));
+        steps.wrapping_add(self.gathered).wrapping_add(self.skipped())
     }
 
     /// What distinguishes the graphs of steps: whether gradients are only gathered, and the phase of each rule.
@@ -609,7 +610,7 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Whether this optimizer moves a parameter.
-    fn moves(&self, param: &Param) -> bool {
+    pub(super) fn moves(&self, param: &Param) -> bool {
         param.is_trainable() && self.held.get(&param.id()).is_none_or(|held| !held.frozen)
     }
 

@@ -166,7 +166,7 @@ impl<R: Rule> Rule for Only<R> {
         own.then(|| self.rule.evaluation(leaf)).flatten()
     }
     fn names(&self) -> Vec<&str> {
-        self.select.names()
+        [self.select.names(), self.rule.names()].concat()
     }
 }
 

@@ -75,10 +75,11 @@ impl Sam {
             let error = Error::value(format!("the radius is {}, and must be finite and positive", self.radius));
             return Err(blame(error.op("Sam"), here));
         }
+        optimizer.know(model).map_err(|error| blame(error, here))?;
         let tape = Tape::training(key);
         let gradients = optimizer.backward(loss(model, &tape));
         let (before, climbed) =
-            self.climb(model, &gradients).map_err(|error| blame(explain(model, &tape, error), here))?;
+            self.climb(optimizer, model, &gradients).map_err(|error| blame(explain(model, &tape, error), here))?;
         let origins: Vec<(String, Tensor)> =
             model.parameters().into_iter().map(|(name, param)| (name, param.value().clone())).collect();
         let ids: Vec<LeafId> = model.parameters().into_iter().map(|(_, param)| param.id()).collect();
@@ -91,7 +92,7 @@ impl Sam {
         optimizer.origins.clear();
         match outcome {
             // The step has moved some of them, and what it left alone goes back.
-            Ok(_) => back(model, &origins, &tape).map(|()| before),
+            Ok(_) => back(optimizer, model, &origins, &tape).map(|()| before),
             Err(error) => {
                 place(model, origins)?;
                 Err(blame(error, here))
@@ -100,14 +101,19 @@ impl Sam {
     }
 
     /// The loss, and the weights at the worst place.
-    fn climb<M: Module + ?Sized>(&self, model: &M, gradients: &Gradients<'_>) -> Result<(f64, Vec<(String, Tensor)>)> {
+    fn climb<M: Module + ?Sized, R: Rule>(
+        &self,
+        optimizer: &Optimizer<R>,
+        model: &M,
+        gradients: &Gradients<'_>,
+    ) -> Result<(f64, Vec<(String, Tensor)>)> {
         let tape = gradients.tape();
         let parameters = model.parameters();
         let found: Vec<_> = parameters
             .iter()
             .map(|(_, param)| {
                 let (now, dtype) = (param.on(tape), working(param.dtype()));
-                let gradient = gradients.get(param.id()).filter(|_| param.is_trainable()).map(|g| g.cast(dtype));
+                let gradient = gradients.get(param.id()).filter(|_| optimizer.moves(param)).map(|g| g.cast(dtype));
                 (now, now.cast(dtype), gradient)
             })
             .collect();
@@ -136,10 +142,15 @@ impl Sam {
 }
 
 /// Puts weights that the step did not move back to where they were.
-fn back<M: Module + ?Sized>(model: &mut M, origins: &[(String, Tensor)], tape: &Tape) -> Result<()> {
+fn back<M: Module + ?Sized, R: Rule>(
+    optimizer: &Optimizer<R>,
+    model: &mut M,
+    origins: &[(String, Tensor)],
+    tape: &Tape,
+) -> Result<()> {
     let read: Vec<LeafId> = tape.parameters().into_iter().map(|(id, _)| id).collect();
     let values = model.parameters().into_iter().zip(origins).map(|((name, param), (_, origin))| {
-        let moved = read.contains(&param.id()) && param.is_trainable();
+        let moved = read.contains(&param.id()) && optimizer.moves(param);
         (name, if moved { param.value().clone() } else { origin.clone() })
     });
     let values = values.collect();

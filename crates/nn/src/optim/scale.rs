@@ -145,10 +145,12 @@ impl Guard {
         self.skipped += u64::from(!sound);
         let Some(scale) = &mut self.scale else { return };
         scale.since = if sound { scale.since + 1 } else { 0 };
+        // Within what f32 and its reciprocal can hold, so that it finds its way back.
+        let (floor, ceiling) = (2f64.powi(-100).min(scale.scale), 2f64.powi(126).max(scale.scale));
         if !sound {
-            scale.scale *= scale.backoff;
+            scale.scale = (scale.scale * scale.backoff).max(floor);
         } else if scale.since >= scale.interval {
-            (scale.scale, scale.since) = (scale.scale * scale.growth, 0);
+            (scale.scale, scale.since) = ((scale.scale * scale.growth).min(ceiling), 0);
         }
     }
 

@@ -30,7 +30,7 @@ impl Schedule for Join {
     fn factor(&self, step: u64) -> f64 {
         let piece = self.boundaries.iter().filter(|&&boundary| step >= boundary).count();
         let start = piece.checked_sub(1).and_then(|before| self.boundaries.get(before)).copied().unwrap_or(0);
-        self.schedules.get(piece).map_or(f64::NAN, |schedule| schedule.factor(step - start))
+        self.schedules.get(piece).map_or(f64::NAN, |schedule| schedule.factor(step.saturating_sub(start)))
     }
     fn length(&self) -> Option<u64> {
         Some(self.boundaries.last().copied().unwrap_or(0).saturating_add(self.schedules.last()?.length()?))

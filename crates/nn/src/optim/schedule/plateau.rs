@@ -127,11 +127,11 @@ impl Plateau {
     /// Takes a figure in, and gives the factor of the learning rate from now on.
     pub fn observe(&self, figure: f64) -> f64 {
         let mut state = self.lock();
-        if state.best.is_none_or(|best| self.is_better(figure, best)) && !figure.is_nan() {
+        if state.best.is_none_or(|best| self.is_better(figure, best)) && figure.is_finite() {
             state.best = Some(figure);
             state.waited = 0;
         } else {
-            state.waited += 1;
+            state.waited = state.waited.saturating_add(1);
         }
         if state.cooling > 0 {
             state.cooling -= 1;
@@ -184,6 +184,7 @@ impl Schedule for Plateau {
             _ if !(self.threshold >= 0.0 && self.threshold.is_finite()) => {
                 refuse(format!("the threshold is {}, and must not be negative", self.threshold))
             }
+            _ if self.least > 1.0 => refuse(format!("the least factor is {}, and must not be above 1", self.least)),
             _ => super::sound("Plateau", "the least factor", self.least),
         }
     }
