@@ -334,15 +334,17 @@ pub(crate) fn trace_with<'t, R>(
         tape.record(Example { shape, dtype }, &[])
     };
     let examples: Vec<Var<'t>> = inputs.iter().map(record).collect();
-    let (updates, added) = (tape.pending(), tape.added_losses().len());
+    let updates = tape.pending();
     let (outputs, more) = f(&examples);
     if tape.pending() != updates && !tape.failed.get() {
         let error =
             Error::state("a running value of the model cannot be updated inside of a closure that runs many times");
         tape.reject(op, &[], error.help("give the value back, and update it outside"));
     }
-    if tape.added_losses().len() > added && !tape.failed.get() {
-        tape.reject(op, &[], Error::state(LEFT_OVER).help(TAKE_UP));
+    if !tape.failed.get()
+        && let Some(term) = tape.left_over(start)
+    {
+        tape.reject(op, &[("term", term)], Error::state(LEFT_OVER).help(TAKE_UP));
     }
     if let Some(stranger) = outputs.iter().find(|var| !tape.owns(**var))
         && !tape.failed.get()

@@ -507,6 +507,13 @@ impl Tape {
         self.graph.borrow().added_losses.iter().map(|&id| Var { tape: self, id }).collect()
     }
 
+    /// A term of the loss that was recorded from a node on, and that no loss has taken up yet.
+    pub(crate) fn left_over(&self, start: usize) -> Option<Var<'_>> {
+        let graph = self.graph.borrow();
+        let term = graph.added_losses.iter().find(|id| id.index() >= start);
+        term.map(|&id| Var { tape: self, id })
+    }
+
     /// The parameters that were used, in the order of their first use.
     pub fn parameters(&self) -> Vec<(LeafId, Var<'_>)> {
         self.graph.borrow().parameters.iter().map(|&(leaf, id)| (leaf, Var { tape: self, id })).collect()

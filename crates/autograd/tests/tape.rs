@@ -355,6 +355,18 @@ fn terms_that_were_added_count_once() -> Result<()> {
     let text = tape.check().unwrap_err().to_string();
     assert!(text.contains("stays behind in it") && text.contains("loss.with_added_losses()"), "{text}");
 
+    // Also where it took up another one before.
+    let tape = Tape::new();
+    let x = tape.input(&Tensor::from([1.0f64, 2.0]));
+    tape.add_loss(x.sum());
+    tape.vmap(x, |x| {
+        let taken = x.with_added_losses();
+        tape.add_loss(x.square());
+        taken
+    });
+    let text = tape.check().unwrap_err().to_string();
+    assert!(text.contains("stays behind in it"), "{text}");
+
     let tape = Tape::new();
     tape.add_loss(tape.input(&Tensor::from([1.0f64, 2.0])));
     let text = tape.check().unwrap_err().to_string();

@@ -85,7 +85,7 @@ impl Vmap {
             }
             _ => var,
         });
-        let (updates, added) = (tape.pending(), tape.added_losses().len());
+        let updates = tape.pending();
         let outputs = call.outside(|| f(form));
         if tape.failed.get() {
             return outputs.map(|_| tape.poison());
@@ -95,8 +95,8 @@ impl Vmap {
             tape.reject("vmap", &[], error.help("update it outside, from all examples"));
             return outputs.map(|_| tape.poison());
         }
-        if tape.added_losses().len() > added {
-            tape.reject("vmap", &[], Error::state(LEFT_OVER).help(TAKE_UP));
+        if let Some(term) = tape.left_over(start) {
+            tape.reject("vmap", &[("term", term)], Error::state(LEFT_OVER).help(TAKE_UP));
             return outputs.map(|_| tape.poison());
         }
         let mut batcher = Batcher { tape, start, size, randomness: self.randomness, mapped: Vec::new() };
@@ -115,7 +115,7 @@ impl Vmap {
                 Some(id) => Var { tape, id },
                 None => match stacked(size, &output.shape()) {
                     Some(shape) => output.then(Broadcast { shape }),
-                    None => tape.poison(),
+                    None => tape.reject("vmap", &[("output", output)], too_many(size)),
                 },
             };
             all.moved_axis(0, self.out)
@@ -193,6 +193,11 @@ impl Tape {
     ) -> W::Of<Var<'t>> {
         Vmap::new().call(self, inputs, f)
     }
+}
+
+/// A batch whose elements, or axes, cannot be counted.
+fn too_many(size: usize) -> Error {
+    Error::shape(format!("{size} examples of it are more elements, or axes, than a tensor has"))
 }
 
 struct Batcher<'t> {
@@ -283,7 +288,7 @@ impl<'t> Batcher<'t> {
         if self.size == 0 {
             return match stacked(0, &meta.shape) {
                 Some(shape) => tape.constant(shape, Scalar::new(meta.dtype, 0.0)),
-                None => tape.poison(),
+                None => tape.reject(op.name(), &[], too_many(self.size)),
             };
         }
         let one = |example: usize| {
