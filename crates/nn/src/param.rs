@@ -42,6 +42,8 @@ pub struct Param {
     dtype: DType,
     role: Role,
     frozen: bool,
+    /// A cast to 16 bits makes it f32.
+    wide: bool,
     draw: Option<(Init, Key)>,
     /// The value, or why it could not be drawn; empty until it is needed.
     value: OnceLock<Drawn>,
@@ -87,7 +89,17 @@ impl Param {
             Err(error) => (Shape::scalar(), Some(error)),
         };
         let draw = Some((init, Key::new(UNSEEDED).fold(id.0)));
-        Param { id, shape, dtype: DType::F32, role: Role::Weight, frozen: false, draw, value: OnceLock::new(), fault }
+        Param {
+            id,
+            shape,
+            dtype: DType::F32,
+            role: Role::Weight,
+            frozen: false,
+            wide: false,
+            draw,
+            value: OnceLock::new(),
+            fault,
+        }
     }
 
     /// A parameter that carries an error to its first use: how a layer's constructor reports bad arguments without `?`.
@@ -102,6 +114,7 @@ impl Param {
             dtype: value.dtype(),
             role,
             frozen: false,
+            wide: false,
             draw: None,
             value: OnceLock::from(Drawn::from(value)),
             fault: None,
@@ -194,12 +207,16 @@ impl Param {
         self.draw.as_ref().map(|(init, _)| init)
     }
 
-    /// Casts the value, and all later draws, to another dtype.
+    /// Casts the value, and all later draws, to another dtype; a [wide](Buffer::wide) buffer to f32 where it has 16 bits.
     ///
     /// # Errors
     /// A parameter that was made with bad arguments; the memory cannot be had. The old value then stays.
     pub fn cast(&mut self, dtype: DType) -> Result<()> {
         self.made()?;
+        let dtype = match dtype {
+            DType::BF16 | DType::F16 if self.wide => DType::F32,
+            dtype => dtype,
+        };
         // What could not be drawn in the old dtype is tried in the new one.
         self.value = match self.value.get() {
             Some(Drawn { tensor, fault: None }) => OnceLock::from(Drawn::from(tensor.cast(dtype)?)),
@@ -282,6 +299,7 @@ impl Clone for Param {
             dtype: self.dtype,
             role: self.role,
             frozen: self.frozen,
+            wide: self.wide,
             draw: self.draw.clone(),
             value: self.value.clone(),
             fault: self.fault.clone(),
@@ -325,6 +343,14 @@ impl Buffer {
     /// [`Module::init`](crate::module::Module::init) draws it anew: a model that starts again has seen nothing.
     pub fn draw(shape: impl IntoShape, dtype: DType, init: Init) -> Buffer {
         Buffer(Param { dtype, role: Role::Buffer, ..Param::draw(shape, init) })
+    }
+
+    /// Keeps it in f32 when the model is cast to 16 bits: a running mean that goes a tenth of a small way stands still in these. The
+    /// layer casts what it reads.
+    #[must_use]
+    pub fn wide(mut self) -> Buffer {
+        self.0.wide = true;
+        self
     }
 
     /// The value on the tape that is being recorded: the one that waits for the step to be committed, if there is one already.

@@ -100,6 +100,16 @@ impl DType {
         matches!(self, DType::I64 | DType::I32 | DType::U8)
     }
 
+    /// What no element is below: −∞, the smallest whole number, false.
+    pub const fn least(self) -> f64 {
+        match self {
+            DType::F32 | DType::F64 | DType::BF16 | DType::F16 => f64::NEG_INFINITY,
+            DType::I64 => i64::MIN as f64,
+            DType::I32 => i32::MIN as f64,
+            DType::U8 | DType::Bool => 0.0,
+        }
+    }
+
     /// The name as it is printed: `f32`, `bool`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -261,7 +261,9 @@ impl<'t> Var<'t> {
     pub fn max_pool(self, options: impl Into<Pool>) -> Var<'t> {
         let _call = self.tape.call("max_pool");
         match options.into().along(&self.shape()) {
-            Ok(all) => self.named("max_pool", self.all_windows(&all, self.least()).max_axes(elements(all.len()))),
+            Ok(all) => {
+                self.named("max_pool", self.all_windows(&all, self.dtype().least()).max_axes(elements(all.len())))
+            }
             Err(error) => self.reject("max_pool", error),
         }
     }
@@ -327,7 +329,7 @@ impl<'t> Var<'t> {
     #[track_caller]
     pub fn adaptive_max_pool(self, parts: impl Into<PerAxis>) -> Var<'t> {
         let _call = self.tape.call("adaptive_max_pool");
-        match Parts::all(&self.shape(), &parts.into()).and_then(|all| self.parted(&all, self.least())) {
+        match Parts::all(&self.shape(), &parts.into()).and_then(|all| self.parted(&all, self.dtype().least())) {
             Ok(windows) => self.named("adaptive_max_pool", windows.max_axes(elements(self.rank() - FRONT))),
             Err(error) => self.reject("adaptive_max_pool", error),
         }
@@ -356,14 +358,6 @@ impl<'t> Var<'t> {
                 self.named("adaptive_avg_pool", widened(windows, |x| x.sum_axes(elements(all.len())).shared(&counts)))
             }
             Err(error) => self.reject("adaptive_avg_pool", error),
-        }
-    }
-
-    /// What is no larger than any element.
-    fn least(self) -> f64 {
-        match self.dtype() {
-            DType::Bool => 0.0,
-            _ => f64::NEG_INFINITY,
         }
     }
 

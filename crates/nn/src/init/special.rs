@@ -19,13 +19,13 @@ pub(super) fn orthogonal(key: Key, shape: &Shape, dtype: DType, gain: f64) -> Re
     }
     let columns = shape.len() / rows;
     let (count, length) = (rows.min(columns), rows.max(columns));
-    let mut vectors: Vec<Vec<f64>> =
-        (0..count).map(|i| (0..length).map(|j| normal_f64(key, (i * length + j) as u64)).collect()).collect();
+    let mut vectors: Vec<f64> = room(shape.len())?;
+    vectors.extend((0..shape.len()).map(|i| normal_f64(key, i as u64)));
     for place in 0..count {
-        let (done, rest) = vectors.split_at_mut(place);
-        let Some(vector) = rest.first_mut() else { continue };
+        let (done, rest) = vectors.split_at_mut(place * length);
+        let Some(vector) = rest.get_mut(..length) else { continue };
         // Once leaves what rounding brings back; twice is enough (Kahan and Parlett).
-        for earlier in done.iter().chain(done.iter()) {
+        for earlier in done.chunks_exact(length).chain(done.chunks_exact(length)) {
             let along: f64 = vector.iter().zip(earlier).map(|(x, q)| x * q).sum();
             vector.iter_mut().zip(earlier).for_each(|(x, q)| *x -= along * q);
         }
@@ -37,9 +37,18 @@ pub(super) fn orthogonal(key: Key, shape: &Shape, dtype: DType, gain: f64) -> Re
     }
     let at = |row: usize, column: usize| {
         let (vector, element) = if rows <= columns { (row, column) } else { (column, row) };
-        vectors.get(vector).and_then(|vector| vector.get(element)).copied().unwrap_or(0.0)
+        vectors.get(vector * length + element).copied().unwrap_or(0.0)
     };
     Tensor::from_fn(shape, |i| gain * at(i / columns, i % columns))?.cast(dtype)
+}
+
+/// Room for so many numbers: a shape may ask for more than there is.
+fn room<T>(count: usize) -> Result<Vec<T>> {
+    let mut room = Vec::new();
+    match room.try_reserve_exact(count) {
+        Ok(()) => Ok(room),
+        Err(error) => Err(Error::memory(format!("no room for {count} numbers")).caused_by(error)),
+    }
 }
 
 pub(super) fn identity(shape: &Shape, dtype: DType, gain: f64) -> Result<Tensor> {
@@ -79,10 +88,12 @@ pub(super) fn sparse(key: Key, shape: &Shape, dtype: DType, sparsity: f64, std: 
     };
     let zeros = (sparsity * rows as f64).ceil() as usize;
     let places = key.fold(1);
-    let mut silent = vec![false; shape.len()];
+    let mut silent = room(shape.len())?;
+    silent.resize(shape.len(), false);
     for column in 0..columns {
         let number = |row: usize| uniform_f64(places, (column * rows + row) as u64);
-        let mut order: Vec<usize> = (0..rows).collect();
+        let mut order: Vec<usize> = room(rows)?;
+        order.extend(0..rows);
         order.sort_by(|&a, &b| number(a).total_cmp(&number(b)));
         for row in order.into_iter().take(zeros) {
             if let Some(silent) = silent.get_mut(row * columns + column) {

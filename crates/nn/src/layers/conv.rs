@@ -65,9 +65,12 @@ impl<const AXES: usize> ConvNd<AXES> {
     #[must_use]
     #[track_caller]
     pub fn options(mut self, options: impl Into<Conv>) -> ConvNd<AXES> {
+        let groups = self.options.group_count();
         self.options = options.into();
         // The number of groups is in the shape of the weight.
-        self.weight = self.made.weight(named(false, AXES), AXES, self.options.group_count());
+        if self.options.group_count() != groups {
+            self.weight = self.made.weight(named(false, AXES), AXES, self.options.group_count());
+        }
         self
     }
 

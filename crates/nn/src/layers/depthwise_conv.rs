@@ -62,14 +62,16 @@ impl<const AXES: usize> DepthwiseConvNd<AXES> {
     #[track_caller]
     pub fn multiplier(mut self, multiplier: usize) -> DepthwiseConvNd<AXES> {
         let outputs = self.channels.saturating_mul(multiplier);
-        let has_bias = self.conv.bias.is_some();
+        let bias = self.conv.bias.as_ref().map(|bias| bias.drawn_from().cloned());
         self.conv = ConvNd::new(self.channels, outputs, self.kernel.clone()).options(&self.options);
         if let Some(init) = &self.init {
             self.conv = self.conv.weight_init(init.clone());
         }
-        if !has_bias {
-            self.conv = self.conv.without_bias();
-        }
+        self.conv = match bias {
+            None => self.conv.without_bias(),
+            Some(None) => self.conv,
+            Some(Some(init)) => self.conv.bias_init(init),
+        };
         self
     }
 

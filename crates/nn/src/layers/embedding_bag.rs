@@ -92,8 +92,8 @@ impl EmbeddingBag {
         self
     }
 
-    /// The entry that is in no bag, though the bag names it: how bags of several sizes become the rows of one tensor. It starts as zeros
-    /// and gets no gradient.
+    /// The entry that is in no bag, though the bag names it: how bags of several sizes become the rows of one tensor. It gets no gradient.
+    /// In a table that is drawn it is zeros; one that was [given](EmbeddingBag::of) stays as it is.
     #[must_use]
     pub fn padding_idx(mut self, entry: usize) -> EmbeddingBag {
         self.options.padding = Some(entry);
@@ -181,9 +181,10 @@ impl EmbeddingBag {
         };
         let rows = self.rows(index, weights);
         let (n, bags) = (x.len(), offsets.len());
+        let offsets = ordered(offsets.cast(DType::I64), n);
         // Which bag each place is in: how many bags start up to there.
         let places = tape.iota([n], 0, DType::I64);
-        let bag = offsets.cast(DType::I64).searchsorted_right(places) - 1;
+        let bag = offsets.searchsorted_right(places) - 1;
         let features = rows.rows.dim(-1);
         let zeros = |shape: &[usize]| tape.constant(shape, wengert_tensor::dtype::Scalar::new(rows.rows.dtype(), 0.0));
         let summed = |values: Var<'t>, shape: &[usize]| zeros(shape).index_add(0, bag, values);
@@ -254,6 +255,20 @@ impl EmbeddingBag {
         let [(_, x), _] = operands;
         x.tape().reject("EmbeddingBag", operands, error)
     }
+}
+
+/// The offsets, checked when they are computed: the first is 0, none is below the one before it, and none is beyond `n`.
+#[track_caller]
+fn ordered(offsets: Var<'_>, n: usize) -> Var<'_> {
+    let bags = offsets.len();
+    if bags == 0 {
+        return offsets;
+    }
+    let tape = offsets.tape();
+    let first = offsets.slice(0, ..1).check_index(1, "first offset");
+    let ends = tape.concat(&[offsets.slice(0, 1..), tape.full([1], n as f64, DType::I64)], 0);
+    let sizes = (ends - offsets).check_index(n + 1, "size of a bag, as its offset and the next one say:");
+    tape.concat(&[first, (ends - sizes).slice(0, 1..)], 0)
 }
 
 impl<'t> Rows<'t> {
@@ -342,7 +357,7 @@ mod tests {
         for (mode, x, offsets, weights, words) in [
             (BagMode::Mean, vec![1i64], vec![0i64], Some(vec![1f32]), "weights for a bag whose mode is Mean"),
             (BagMode::Sum, vec![1], vec![0], Some(vec![1.0, 2.0]), "takes weights [1] f32, not [2] f32"),
-            (BagMode::Sum, vec![1, 2], vec![1, 2], None, "-1"),
+            (BagMode::Sum, vec![1, 2], vec![1, 2], None, "first offset 1"),
             (BagMode::Sum, vec![9], vec![0], None, "9"),
         ] {
             let (layer, tape) = (EmbeddingBag::new(7, 2).mode(mode), tape());

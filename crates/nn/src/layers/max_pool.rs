@@ -69,13 +69,12 @@ fn winners<'t>(x: Var<'t>, axes: &[PoolAxis]) -> Result<(Var<'t>, Var<'t>)> {
     if axes.iter().any(|of| of.n == 0) {
         return Err(Error::shape(format!("an image {shape} has no places")));
     }
-    let least = if x.dtype() == DType::Bool { 0.0 } else { f64::NEG_INFINITY };
     // Every axis becomes that of the places of its windows; the elements of the windows are axes behind all of them.
     let mut windows = x;
     for (axis, of) in (2..).zip(axes) {
         let covered = (of.count - 1) * of.step + (of.size - 1) * of.dilation + 1;
         let after = covered.saturating_sub(of.before + of.n);
-        windows = windows.pad(axis, of.before, after, least).windows(axis, of.size, of.step, of.dilation);
+        windows = windows.pad(axis, of.before, after, x.dtype().least()).windows(axis, of.size, of.step, of.dilation);
     }
     let counts: Vec<usize> = axes.iter().map(|of| of.count).collect();
     let elements = axes.iter().map(|of| of.size).product();

@@ -10,6 +10,7 @@ use super::gated_feed_forward::GatedFeedForward;
 use super::norm::wide;
 use crate::layer::Layer;
 use crate::module::{Module, each_mut};
+use crate::param::Param;
 
 const NAME: &str = "MixtureOfExperts";
 
@@ -31,7 +32,9 @@ const NAME: &str = "MixtureOfExperts";
 /// takes the time of all experts. The softmax of 16 bits is taken in f32.
 ///
 /// The balance loss is that of the Switch Transformer, experts · Σ fᵢ · Pᵢ, with fᵢ the share of the choices that fell on
-/// expert i and Pᵢ its mean probability: 1 where all are chosen alike. Add about 0.01 of it to the loss.
+/// expert i and Pᵢ its mean probability: 1 where all are chosen alike. Add about 0.01 of it to the loss: by hand with what
+/// [`route`](MixtureOfExperts::route) gives, or by [`balance`](MixtureOfExperts::balance), for a
+/// loss [with what layers add](Var::with_added_losses), such as that of a trainer.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -57,6 +60,8 @@ pub struct MixtureOfExperts<E> {
     chosen: usize,
     #[module(skip)]
     divided: Option<bool>,
+    /// How much of the balance loss [`Layer::forward`] adds to the loss.
+    balance: f64,
 }
 
 impl<E: Layer + Clone> MixtureOfExperts<E> {
@@ -73,7 +78,7 @@ impl<E: Layer> MixtureOfExperts<E> {
     pub fn of(features: usize, experts: Vec<E>) -> MixtureOfExperts<E> {
         let gate = Dense::new(features, experts.len()).without_bias();
         let chosen = experts.len().clamp(1, 2);
-        MixtureOfExperts { gate, noise: None, experts, chosen, divided: None }
+        MixtureOfExperts { gate, noise: None, experts, chosen, divided: None, balance: 0.0 }
     }
 
     /// How many experts are used for a token.
@@ -86,6 +91,24 @@ impl<E: Layer> MixtureOfExperts<E> {
     #[must_use]
     pub fn normalized(self, normalized: bool) -> MixtureOfExperts<E> {
         MixtureOfExperts { divided: Some(normalized), ..self }
+    }
+
+    /// [`Layer::forward`] adds so much of the balance loss to the loss of the tape; none unless set.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_nn::{layer::Layer, layers::{dense::Dense, mixture_of_experts::MixtureOfExperts}};
+    /// use wengert_tensor::dtype::DType;
+    /// let experts = MixtureOfExperts::new(8, 4, Dense::new(8, 8)).balance(0.01);
+    /// let tape = Tape::training(1u64);
+    /// let y = experts.forward(tape.full([2, 8], 0.5, DType::F32));
+    /// assert_eq!(tape.added_losses().len(), 1);
+    /// let loss = y.square().mean().with_added_losses();
+    /// # assert!(loss.item::<f32>().is_ok());
+    /// ```
+    #[must_use]
+    pub fn balance(self, weight: f64) -> MixtureOfExperts<E> {
+        MixtureOfExperts { balance: weight, ..self }
     }
 
     /// While training, adds noise to the scores, normal with the learned deviation softplus(V x), so that other experts are
@@ -147,11 +170,19 @@ impl<E: Layer> MixtureOfExperts<E> {
         if k == 0 || k > count {
             return Err(Error::value(format!("the best {k} of {count} experts")).help(format!("1 to {count} are used")));
         }
+        if !(self.balance.is_finite() && self.balance >= 0.0) {
+            return Err(
+                Error::value(format!("{} of the balance loss", self.balance)).help("a number from 0 on, as 0.01")
+            );
+        }
         Ok(())
     }
 }
 
-/// So many modules like this one, each with draws of its own.
+/// More modules of one kind than a model has.
+const MANY: usize = 1 << 16;
+
+/// So many modules like this one, each with draws of its own. Too many are one that reports it.
 pub(super) fn copies<M: Module + Clone>(module: M, count: usize) -> Vec<M> {
     let copy = |_| {
         let mut copy = module.clone();
@@ -161,14 +192,24 @@ pub(super) fn copies<M: Module + Clone>(module: M, count: usize) -> Vec<M> {
         });
         copy
     };
+    if count > MANY {
+        let (mut copy, kind) = (copy(0), module.type_name());
+        let error = Error::value(format!("{count} copies of a {kind} are more than {MANY}"));
+        each_mut(&mut copy, &mut |_, param| *param = Param::faulty(error.clone().op(kind)));
+        return vec![copy];
+    }
     (0..count).map(copy).collect()
 }
 
-/// The output without the balance loss.
+/// The output; the balance loss is added to that of the tape if [`balance`](MixtureOfExperts::balance) says so.
 impl<E: Layer> Layer for MixtureOfExperts<E> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        self.route(x).0
+        let (y, balance) = self.route(x);
+        if self.balance != 0.0 {
+            x.tape().add_loss(balance * self.balance);
+        }
+        y
     }
 }
 

@@ -37,7 +37,8 @@ const NAME: &str = "MultiHeadAttention";
 ///
 /// The names and shapes are those of PyTorch's `MultiheadAttention` with `batch_first`, and its numbers. One example
 /// without the axis of the batch is taken, too. With fewer [`kv_heads`](MultiHeadAttention::kv_heads) the rows of keys
-/// and values are as many fewer. Weights of the projections start from [`Init::GlorotUniform`], biases from zeros.
+/// and values are as many fewer. Weights of the projections start from [`Init::GlorotUniform`], biases from zeros: PyTorch
+/// draws `out_proj.weight` as a `Linear`, a little smaller.
 ///
 /// As a [`Layer`] it is self-attention: queries, keys and values are the input.
 /// [`attend`](MultiHeadAttention::attend) takes all three, and [`Masks`]; [`step`](MultiHeadAttention::step) generates

@@ -10,8 +10,8 @@ use crate::param::Buffer;
 /// Mean and variance 1 of so many channels, and the count of steps: `running_mean`, `running_var`,
 /// `num_batches_tracked`.
 pub(super) fn fresh(channels: usize) -> [Option<Buffer>; 3] {
-    let mean = Buffer::draw([channels], DType::F32, Init::Zeros);
-    let var = Buffer::draw([channels], DType::F32, Init::Ones);
+    let mean = Buffer::draw([channels], DType::F32, Init::Zeros).wide();
+    let var = Buffer::draw([channels], DType::F32, Init::Ones).wide();
     [Some(mean), Some(var), Some(Buffer::draw((), DType::I64, Init::Zeros))]
 }
 

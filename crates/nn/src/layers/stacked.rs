@@ -126,7 +126,7 @@ impl Weights {
     }
 
     pub(super) fn forget_bias(self, value: f64) -> Weights {
-        self.remade(|settings| settings.forget = Some(value))
+        self.remade(|settings| (settings.forget, settings.bias) = (Some(value), true))
     }
 
     pub(super) fn weight_init(self, init: Init) -> Weights {
@@ -138,7 +138,7 @@ impl Weights {
     }
 
     pub(super) fn bias_init(self, init: Init) -> Weights {
-        self.remade(|settings| settings.inits[2] = Some(init))
+        self.remade(|settings| (settings.forget, settings.inits[2]) = (None, Some(init)))
     }
 
     /// The number of input features.

@@ -76,7 +76,7 @@ impl BinaryCrossEntropy {
     fn positive<'t>(&self, p: Var<'t>) -> Option<Var<'t>> {
         let given = self.positive.as_ref()?;
         let tape = p.tape();
-        if let Some(&odd) = given.iter().find(|weight| weight.is_nan() || **weight < 0.0) {
+        if let Some(&odd) = given.iter().find(|weight| !weight.is_finite() || **weight < 0.0) {
             setting(tape, NAME, "positive weight", odd, false, "a number that is at least 0");
         }
         match given[..] {

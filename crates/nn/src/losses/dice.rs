@@ -95,7 +95,14 @@ impl Loss for Dice {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "smoothing", self.smooth, self.smooth >= 0.0, "a number that is at least 0");
+        setting(
+            tape,
+            NAME,
+            "smoothing",
+            self.smooth,
+            self.smooth >= 0.0 && self.smooth.is_finite(),
+            "a number that is at least 0",
+        );
         let [p, t] = both(NAME, prediction, target);
         let both = self.over.sum(p * t) * 2.0 + self.smooth;
         let all = self.over.sum(p) + self.over.sum(t) + (self.smooth + 1e-7);

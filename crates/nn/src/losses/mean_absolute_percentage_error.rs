@@ -61,7 +61,14 @@ impl Loss for MeanAbsolutePercentageError {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "epsilon", self.epsilon, self.epsilon > 0.0, "a positive number");
+        setting(
+            tape,
+            NAME,
+            "epsilon",
+            self.epsilon,
+            self.epsilon > 0.0 && self.epsilon.is_finite(),
+            "a positive number",
+        );
         let [p, t] = both(NAME, prediction, target);
         ((p - t).abs() / t.abs().maximum(self.epsilon) * 100.0).cast(prediction.dtype())
     }

@@ -75,7 +75,14 @@ impl Loss for PoissonNll {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "epsilon", self.epsilon, self.epsilon > 0.0, "a positive number");
+        setting(
+            tape,
+            NAME,
+            "epsilon",
+            self.epsilon,
+            self.epsilon > 0.0 && self.epsilon.is_finite(),
+            "a positive number",
+        );
         let [p, t] = both(NAME, prediction, target);
         let loss = match self.log_input {
             true => p.exp() - t * p,

@@ -75,7 +75,14 @@ impl TripletMargin {
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         setting(tape, NAME, "margin", self.margin, self.margin > 0.0 && self.margin.is_finite(), "a positive number");
         setting(tape, NAME, "norm p", self.p, self.p > 0.0, "above 0, or infinite");
-        setting(tape, NAME, "epsilon", self.epsilon, self.epsilon >= 0.0, "a number that is at least 0");
+        setting(
+            tape,
+            NAME,
+            "epsilon",
+            self.epsilon,
+            self.epsilon >= 0.0 && self.epsilon.is_finite(),
+            "a number that is at least 0",
+        );
         rows(NAME, anchor);
         let [a, p] = pair(NAME, ["anchor", "positive"], [anchor, positive]);
         let [_, n] = pair(NAME, ["anchor", "negative"], [anchor, negative]);

@@ -207,6 +207,7 @@ where
         let mut places = Vec::new();
         each(model, &mut |_, param| {
             let own = read.iter().filter(|(id, _)| *id == param.id());
+            let waits = gradients.get(param.id()).is_none() && self.optimizer.moves(param);
             let before = arguments.len();
             arguments.extend(own.map(|(_, var)| var.id()));
             places.push(Place {
@@ -215,6 +216,7 @@ where
                 dtype: param.dtype(),
                 reads: arguments.len() - before,
                 moved: moved(param.id()).is_some(),
+                waits: waits.then(|| moved(param.id()).is_some()),
                 result: moved(param.id())
                     .map(|place| 1 + place)
                     .or_else(|| updated(param.id()).map(|place| 1 + step.leaves.len() + place)),
@@ -289,6 +291,8 @@ struct Place {
     reads: usize,
     /// Whether the optimizer moves it.
     moved: bool,
+    /// For a parameter without a gradient, whether it is moved by what was gathered before.
+    waits: Option<bool>,
     result: Option<usize>,
 }
 
@@ -367,7 +371,9 @@ impl Recording {
     ) -> Result<bool> {
         let (mut places, mut known, mut outcome) = (self.places.iter(), true, Ok(()));
         each(model, &mut |_, param| {
-            let Some(place) = places.next().filter(|place| known && place.is(param)) else {
+            let fits =
+                |place: &&Place| place.is(param) && place.waits.is_none_or(|waits| waits == optimizer.waits(param));
+            let Some(place) = places.next().filter(|place| known && fits(place)) else {
                 known = false;
                 return;
             };

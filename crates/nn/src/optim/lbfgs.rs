@@ -122,7 +122,7 @@ impl Lbfgs {
         Lbfgs { iterations, ..self }
     }
 
-    /// Sets the largest number of evaluations of a call.
+    /// Sets the largest number of evaluations of a call; at least 1. The search that is under way may take one more.
     #[must_use]
     pub fn evaluations(self, evaluations: u64) -> Lbfgs {
         Lbfgs { evaluations: Some(evaluations), ..self }
@@ -158,6 +158,8 @@ impl Lbfgs {
         not_negative("Lbfgs", "the tolerance of the gradient", self.gradient)?;
         not_negative("Lbfgs", "the tolerance of change", self.change)?;
         within("Lbfgs", "the number of iterations", self.iterations as f64, self.iterations > 0, "must be at least 1")?;
+        let evaluations = self.evaluations.unwrap_or(1);
+        within("Lbfgs", "the number of evaluations", evaluations as f64, evaluations > 0, "must be at least 1")?;
         within("Lbfgs", "the history", self.history as f64, self.history > 0, "must be at least 1")
     }
 
@@ -212,7 +214,7 @@ impl Lbfgs {
             let last = now.loss;
             let start = if first { self.rate * (1.0 / total(&now.gradient)?).min(1.0) } else { self.rate };
             let length = if self.searches {
-                let left = most.saturating_sub(problem.evaluations);
+                let left = most.saturating_sub(problem.evaluations).min(SEARCH);
                 let (value, length) = search(problem, &x, &d, start, now, slope, self.change, left)?;
                 now = value;
                 length
@@ -366,6 +368,9 @@ struct Point {
     value: Value,
     slope: f64,
 }
+
+/// So many evaluations may follow the first one of a search.
+const SEARCH: u64 = 25;
 
 /// A length along `d` from `x` that satisfies the strong Wolfe conditions, in at most `left` evaluations.
 #[expect(clippy::too_many_arguments, reason = "they are what a line search starts from")]

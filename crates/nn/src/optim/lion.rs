@@ -15,7 +15,8 @@ use super::settings::{memory, not_negative, settings, zeros};
 /// w ← w − rate · (u + decay · w)
 /// ```
 ///
-/// Chen et al. 2023; the same numbers as Optax's. β₁ = 0.9, β₂ = 0.99, no decay unless set. Learning rates are 3 to 10 times smaller than
+/// Chen et al. 2023; the same numbers as Optax's. β₁ = 0.9, β₂ = 0.99, no decay unless set (Optax's
+/// `lion` decays by 0.001). Learning rates are 3 to 10 times smaller than
 /// Adam's, decays that many times larger.
 ///
 /// ```

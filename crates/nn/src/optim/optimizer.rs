@@ -71,8 +71,10 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     pub(super) every: u64,
     pub(super) gathered: u64,
     pub(super) guard: Option<Guard>,
-    /// Settings of rules were changed since the state was made.
-    changed: bool,
+    /// How often the settings of rules were changed: state that was made for other settings is made fit before it is used.
+    pub(super) generation: u64,
+    /// Settings were changed, and not looked at since.
+    unchecked: bool,
     /// Where parameters stand whose gradients were taken elsewhere.
     pub(super) origins: HashMap<LeafId, Tensor>,
     pub(super) held: HashMap<LeafId, Held, BuildHasherDefault<Mixer>>,
@@ -98,6 +100,8 @@ pub(super) struct Held {
     pub(super) pending: u64,
     /// Empty until its first update.
     pub(super) slots: SmallVec<[State; 2]>,
+    /// The settings for which its state was made.
+    pub(super) generation: u64,
 }
 
 impl Held {
@@ -113,6 +117,8 @@ pub(super) const GATHERED: usize = usize::MAX;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) rule: usize,
+    /// The name of the rule: another one may come to its place.
+    pub(super) kind: &'static str,
     pub(super) name: &'static str,
     pub(super) value: Tensor,
 }
@@ -133,7 +139,8 @@ impl<R: Rule> Optimizer<R> {
             every: 1,
             gathered: 0,
             guard: None,
-            changed: false,
+            generation: 0,
+            unchecked: true,
             origins: HashMap::new(),
             held: HashMap::default(),
             fresh: Vec::new(),
@@ -148,8 +155,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn learning_rate_of(mut self, select: impl Select, learning_rate: f64) -> Optimizer<R> {
         self.groups.push((Box::new(select), learning_rate));
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// Moves some parameters by another rule; what runs before and after runs for them too. With [`Optimizer::learning_rate_of`] a layer has
@@ -179,8 +185,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn rule_of(mut self, select: impl Select, rule: impl Rule) -> Optimizer<R> {
         self.others.push((Box::new(select), Box::new(rule)));
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// Leaves some parameters alone, and computes no gradient by them. See [`Param::freeze`] for what all optimizers leave alone.
@@ -189,8 +194,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn freeze(mut self, select: impl Select) -> Optimizer<R> {
         self.frozen.push(Box::new(select));
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// Moves the parameters only in every `count`-th step, by the mean of the gradients of those steps: a batch of `count` times the size in
@@ -217,8 +221,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn accumulate(mut self, count: u64) -> Optimizer<R> {
         self.every = count;
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// Leaves parameters, state and side results as they were in a step whose loss or gradients are not finite. Such a step is counted by
@@ -234,6 +237,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn loss_scale(mut self, scale: LossScale) -> Optimizer<R> {
         self.guard.get_or_insert_with(Guard::default).scale = Some(scale);
+        self.unchecked = true;
         self
     }
 
@@ -252,6 +256,7 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn schedule(mut self, schedule: impl Schedule) -> Optimizer<R> {
         self.schedule = Some(Box::new(schedule));
+        self.unchecked = true;
         self
     }
 
@@ -259,16 +264,14 @@ impl<R: Rule> Optimizer<R> {
     #[must_use]
     pub fn before(mut self, rule: impl Rule) -> Optimizer<R> {
         self.before.push(Box::new(rule));
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// Runs `rule` on the updates, after those that were put after already.
     #[must_use]
     pub fn after(mut self, rule: impl Rule) -> Optimizer<R> {
         self.after.push(Box::new(rule));
-        self.held.clear();
-        self
+        self.anew()
     }
 
     /// The same optimizer without the type of its rule.
@@ -286,7 +289,8 @@ impl<R: Rule> Optimizer<R> {
             every: self.every,
             gathered: self.gathered,
             guard: self.guard,
-            changed: self.changed,
+            generation: self.generation,
+            unchecked: self.unchecked,
             origins: self.origins,
             held: self.held,
             fresh: self.fresh,
@@ -295,7 +299,14 @@ impl<R: Rule> Optimizer<R> {
 
     /// Changes the settings of the rule.
     pub(crate) fn configure(self, change: impl FnOnce(R) -> R) -> Optimizer<R> {
-        Optimizer { rule: change(self.rule), held: HashMap::default(), ..self }
+        Optimizer { rule: change(self.rule), ..self }.anew()
+    }
+
+    /// Forgets the parameters and their state, as an optimizer that is made anew.
+    fn anew(mut self) -> Optimizer<R> {
+        self.held.clear();
+        (self.gathered, self.unchecked) = (0, true);
+        self
     }
 
     /// The rule, with its settings.
@@ -312,7 +323,8 @@ impl<R: Rule> Optimizer<R> {
     /// *adam.rule_mut() = adam.rule().betas(0.8, 0.99);
     /// ```
     pub fn rule_mut(&mut self) -> &mut R {
-        self.changed = true;
+        self.generation = self.generation.wrapping_add(1);
+        self.unchecked = true;
         &mut self.rule
     }
 
@@ -373,7 +385,7 @@ impl<R: Rule> Optimizer<R> {
         let large = self.state_bytes(model, &gradients).map_err(named)? >= LARGE;
         if large {
             // Once the step is accepted nobody needs the old state any more, and the new one may be written over it.
-            let values = tape.eval(judged(model, &gradients, also).as_slice()).map_err(named)?;
+            let values = tape.eval(self.judged(model, &gradients, also).as_slice()).map_err(named)?;
             accept.take().map_or(Ok(()), |accept| accept(number(values.first())))?;
         }
         let step = self.record(model, &gradients, None).map_err(named)?;
@@ -614,6 +626,22 @@ impl<R: Rule> Optimizer<R> {
         param.is_trainable() && self.held.get(&param.id()).is_none_or(|held| !held.frozen)
     }
 
+    /// Whether gradients were gathered for a parameter.
+    pub(super) fn waits(&self, param: &Param) -> bool {
+        self.every > 1 && self.held.get(&param.id()).is_some_and(|held| held.pending > 0)
+    }
+
+    /// What is computed before a step is accepted: the loss first, what else was asked for, the gradients, and the side results.
+    fn judged<'t, M: Module + ?Sized>(&self, model: &M, gradients: &Gradients<'t>, also: &[Var<'t>]) -> Vec<Var<'t>> {
+        let mut judged = vec![gradients.loss()];
+        judged.extend(also);
+        each(model, &mut |_, param| {
+            judged.extend(gradients.get(param.id()).filter(|_| self.moves(param)));
+            judged.extend(gradients.tape().updated(param.id()));
+        });
+        judged
+    }
+
     /// The parameters that took part, in the order of the model, with their gradients and their state.
     fn leaves<'t, M: Module + ?Sized>(
         &mut self,
@@ -627,9 +655,8 @@ impl<R: Rule> Optimizer<R> {
         let mut outcome = Ok(());
         each(model, &mut |path, param| {
             // What was gathered is taken up by the step, also if this loss did not read the parameter.
-            let waits = || self.every > 1 && self.held.get(&param.id()).is_some_and(|held| held.pending > 0);
-            let Some(gradient) = gradients.get(param.id()).or_else(|| waits().then(|| param.on(tape).zeros_like()))
-            else {
+            let waits = || self.waits(param).then(|| param.on(tape).zeros_like());
+            let Some(gradient) = gradients.get(param.id()).or_else(waits) else {
                 return;
             };
             if outcome.is_err() || !self.moves(param) {
@@ -675,6 +702,7 @@ impl<R: Rule> Optimizer<R> {
             rule: 0,
             slots: held.slots.iter().map(now).collect(),
             place: 0,
+            scale: self.scale_now(),
             numbers: None,
         })
     }
@@ -685,27 +713,36 @@ impl<R: Rule> Optimizer<R> {
         group.and_then(|place| self.groups.get(place)).map_or(self.rate, |(_, rate)| *rate)
     }
 
-    /// Makes the acquaintance of the model, if it has weights that were not seen before.
+    /// Makes the acquaintance of the model, if it has weights that were not seen before, and of settings that were changed.
     pub(super) fn know<M: Module + ?Sized>(&mut self, model: &mut M) -> Result<()> {
-        if self.is_strange(model) {
+        let (mut strange, mut unfit) = (false, false);
+        each(model, &mut |_, param| match self.held.get(&param.id()) {
+            Some(held) => unfit |= held.generation != self.generation,
+            None => strange |= param.role() == Role::Weight,
+        });
+        if strange {
             agree(model)?;
             self.meet(model)?;
         }
-        if std::mem::take(&mut self.changed) {
-            self.refit(model).inspect_err(|_| self.changed = true)?;
+        if self.unchecked {
+            self.check()?;
+            self.unchecked = false;
+        }
+        if unfit {
+            self.refit(model)?;
         }
         Ok(())
     }
 
     /// Gives the parameters the state that changed rules need.
     fn refit<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
-        self.rules().try_for_each(Rule::check)?;
         let mut fitted = Vec::new();
         for (_, param) in model.parameters() {
-            let Some(held) = self.held.get(&param.id()).filter(|held| held.began()) else { continue };
-            let mut slots = self.initial_state(param)?;
+            let Some(held) = self.held.get(&param.id()) else { continue };
+            let mut slots = if held.began() { self.initial_state(param)? } else { SmallVec::new() };
             for slot in &mut slots {
-                let kept = held.slots.iter().find(|state| state.rule == slot.rule && state.name == slot.name);
+                let same = |state: &&State| (state.rule, state.kind, state.name) == (slot.rule, slot.kind, slot.name);
+                let kept = held.slots.iter().find(same);
                 if let Some(kept) = kept.filter(|kept| kept.value.shape() == slot.value.shape()) {
                     slot.value = kept.value.clone();
                 }
@@ -713,7 +750,7 @@ impl<R: Rule> Optimizer<R> {
             fitted.push((param.id(), slots));
         }
         for (id, slots) in fitted {
-            self.held.entry(id).and_modify(|held| held.slots = slots);
+            self.held.entry(id).and_modify(|held| (held.slots, held.generation) = (slots, self.generation));
         }
         Ok(())
     }
@@ -737,12 +774,12 @@ impl<R: Rule> Optimizer<R> {
         let value = param.value().cast(working(param.dtype()))?;
         for (place, rule) in self.rules().enumerate().filter(|(place, _)| self.applies(*place, held.own)) {
             for (name, value) in rule.init(&held.name, &value)? {
-                slots.push(State { rule: place, name, value: value.contiguous()? });
+                slots.push(State { rule: place, kind: rule.name(), name, value: value.contiguous()? });
             }
         }
         if self.every > 1 {
             let value = Tensor::zeros(value.shape(), value.dtype())?;
-            slots.push(State { rule: GATHERED, name: "gradient", value });
+            slots.push(State { rule: GATHERED, kind: "gathered", name: "gradient", value });
         }
         Ok(slots)
     }
@@ -753,15 +790,8 @@ impl<R: Rule> Optimizer<R> {
         place < first || place > last || place == first + own.map_or(0, |own| own + 1)
     }
 
-    /// True if the model has weights that were not seen before.
-    fn is_strange<M: Module + ?Sized>(&self, model: &M) -> bool {
-        let mut strange = false;
-        each(model, &mut |_, param| strange |= param.role() == Role::Weight && !self.held.contains_key(&param.id()));
-        strange
-    }
-
-    /// Makes the acquaintance of parameters that were not seen before: which group they are in.
-    pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
+    /// Looks at the settings.
+    fn check(&self) -> Result<()> {
         self.rules().try_for_each(Rule::check)?;
         self.schedule.as_ref().map_or(Ok(()), |schedule| schedule.check())?;
         if let Some(guard) = &self.guard {
@@ -771,6 +801,12 @@ impl<R: Rule> Optimizer<R> {
             let error = Error::value("a step of 0 gradients moves nothing").op("accumulate");
             return Err(error.help("accumulate at least 1, which is every gradient for itself"));
         }
+        Ok(())
+    }
+
+    /// Makes the acquaintance of parameters that were not seen before: which group they are in.
+    pub(super) fn meet<M: Module + ?Sized>(&mut self, model: &M) -> Result<()> {
+        self.check()?;
         sound(model.type_name(), self.rate, DType::F64)?;
         self.groups
             .iter()
@@ -784,7 +820,8 @@ impl<R: Rule> Optimizer<R> {
         for ((name, param), ((id, group), (_, own))) in model.parameters().into_iter().zip(rates.into_iter().zip(rules))
         {
             let frozen = self.frozen.iter().any(|select| select.picks(&name, param.shape()));
-            let held = Held { group, own, frozen, name: name.into(), count: 0, pending: 0, slots: SmallVec::new() };
+            let (name, generation) = (name.into(), self.generation);
+            let held = Held { group, own, frozen, name, count: 0, pending: 0, slots: SmallVec::new(), generation };
             self.held.entry(id).or_insert(held);
         }
         Ok(())
@@ -814,17 +851,6 @@ fn gather(leaf: &mut Leaf<'_>) {
     leaf.rule = GATHERED;
     leaf.set_state("gradient", leaf.state("gradient") + leaf.update);
     leaf.set_next(leaf.parameter);
-}
-
-/// What is computed before a step is accepted: the loss first, what else was asked for, the gradients, and the side results.
-fn judged<'t, M: Module + ?Sized>(model: &M, gradients: &Gradients<'t>, also: &[Var<'t>]) -> Vec<Var<'t>> {
-    let mut judged = vec![gradients.loss()];
-    judged.extend(also);
-    each(model, &mut |_, param| {
-        judged.extend(gradients.get(param.id()).filter(|_| param.is_trainable()));
-        judged.extend(gradients.tape().updated(param.id()));
-    });
-    judged
 }
 
 /// The dtype in which a parameter is moved.

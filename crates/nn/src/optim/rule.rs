@@ -213,6 +213,8 @@ pub struct Leaf<'t> {
     pub(crate) id: LeafId,
     pub(crate) count: u64,
     pub(crate) rate: f64,
+    /// The factor by which the loss was scaled.
+    pub(crate) scale: f64,
     /// The place of the rule that is running, by which it finds its own state.
     pub(crate) rule: usize,
     pub(crate) slots: SmallVec<[Slot<'t>; 2]>,
@@ -320,7 +322,7 @@ impl<'t> Leaf<'t> {
 
     #[track_caller]
     fn filled(&self, shape: Shape, formula: impl Fn(Moment) -> f64 + Send + 'static) -> Var<'t> {
-        let value = formula(Moment { count: self.count, learning_rate: self.rate, loss_scale: 1.0 });
+        let value = formula(Moment { count: self.count, learning_rate: self.rate, loss_scale: self.scale });
         let slot = self.update.tape().full(shape, value, self.update.dtype());
         if let Some(numbers) = &self.numbers {
             numbers.formulas.borrow_mut().push((self.place, slot.id(), Box::new(formula)));

@@ -107,10 +107,13 @@ impl Rule for SophiaRule {
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         if leaves.first().is_some_and(|leaf| leaf.phase() == 1) {
             let signs: Vec<Var<'_>> = leaves.iter().map(|leaf| signs(leaf.leaf())).collect();
-            let along = leaves.iter().zip(&signs).map(|(leaf, signs)| {
-                // The widest dtype that they share is that of sums.
-                (leaf.gradient() * signs.cast(leaf.gradient().dtype())).sum().cast(leaf.update.dtype())
-            });
+            // Parameters of several dtypes share one sum, in the widest.
+            let wide = leaves.iter().any(|leaf| leaf.update.dtype() == DType::F64);
+            let dtype = if wide { DType::F64 } else { DType::F32 };
+            let along = leaves
+                .iter()
+                .zip(&signs)
+                .map(|(leaf, signs)| (leaf.gradient() * signs.cast(leaf.gradient().dtype())).sum().cast(dtype));
             let Some(along) = along.reduce(|a, b| a + b) else { return };
             let targets: Vec<Var<'_>> = leaves.iter().map(Leaf::leaf).collect();
             let products = along.tape().grad(along, targets);

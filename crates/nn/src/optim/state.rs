@@ -47,6 +47,10 @@ impl<R: Rule> Optimizer<R> {
         let mut given: HashMap<&str, &Tensor> = state.iter().map(|(name, value)| (&**name, value)).collect();
         let steps = count(given.remove("steps"), "steps")?;
         let gathered = if self.every > 1 { count(given.remove("gathered"), "gathered")? } else { 0 };
+        if gathered >= self.every.max(1) {
+            let message = format!("`gathered` is {gathered}: a step follows each {} gradients", self.every);
+            return Err(Error::format(message).op("load_state"));
+        }
         let guard = self.guard.as_ref().map(|guard| guard.loaded(&mut given)).transpose()?;
         let rules = self.rule_names();
         let mut loaded = Vec::new();
@@ -60,7 +64,7 @@ impl<R: Rule> Optimizer<R> {
             let key = format!("{name}/gathered");
             let pending = if self.every > 1 { count(given.remove(&*key), &key)? } else { 0 };
             let mut slots: SmallVec<[State; 2]> = self.initial_state(param)?;
-            for State { rule, name: slot, value: start } in &mut slots {
+            for State { rule, name: slot, value: start, .. } in &mut slots {
                 let key = format!("{name}/{}.{slot}", rule_name(&rules, *rule));
                 let Some(value) = given.remove(&*key) else { return Err(missing(&key)) };
                 if value.shape() != start.shape() || value.dtype() != start.dtype() {
@@ -74,10 +78,12 @@ impl<R: Rule> Optimizer<R> {
         if let Some(name) = given.keys().min() {
             return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
         }
+        let generation = self.generation;
         for (id, count, pending, slots) in loaded {
             self.held
                 .entry(id)
-                .and_modify(|held: &mut Held| (held.count, held.pending, held.slots) = (count, pending, slots));
+                .and_modify(|held: &mut Held| (held.count, held.pending, held.slots) = (count, pending, slots))
+                .and_modify(|held| held.generation = generation);
         }
         (self.steps, self.gathered, self.guard) = (steps, gathered, guard);
         Ok(())
