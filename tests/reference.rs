@@ -32,7 +32,7 @@ const WITHOUT: &[(&str, &[&str])] = &[
         "a part of others: of checkpoint, conv, det, fixed_point, root, scatter",
         &["after", "cofactor", "convolved", "implicit", "kept", "winner"],
     ),
-    ("it gives what it takes", &["check_index", "input"]),
+    ("it gives what it takes", &["check_index", "check_range", "input"]),
     ("neither library has it; it is compared with erfc", &["erfcinv"]),
 ];
 

@@ -1,5 +1,6 @@
 //! A computation that is cut loose from its recording: given new values for its leaves, it runs without being recorded again.
 
+use crate::debug;
 use crate::exec::{self, Failed, Plan};
 use crate::graph::{Graph, Leaf, Node, NodeId, Tape};
 use crate::meta::Meta;
@@ -235,6 +236,12 @@ impl Compiled {
             results.clear();
             return Err(error);
         }
+        if debug::is_on()
+            && let Err(error) = self.watch(arguments)
+        {
+            results.clear();
+            return Err(error);
+        }
         let fuse = exec::fuses();
         let graph = self.tape.graph.get_mut();
         if fuse != self.fuse {
@@ -269,6 +276,32 @@ impl Compiled {
             }
         }
         Ok(())
+    }
+
+    /// Looks for numbers that are not finite, with the arguments on the tape for so long.
+    #[cold]
+    fn watch(&mut self, arguments: &[Argument<'_>]) -> Result<()> {
+        let mut lent = |arguments: &[Argument<'_>]| {
+            let graph = self.tape.graph.get_mut();
+            for (argument, parameter) in arguments.iter().zip(&self.arguments) {
+                let value = match argument.tensor() {
+                    Some(tensor) => Some(Leaf::Tensor(tensor.clone())),
+                    None => argument.scalar(parameter.meta.dtype).map(Leaf::Scalar),
+                };
+                if let (Some(leaf), Some(value)) = (graph.leaves.get_mut(parameter.leaf as usize), value) {
+                    *leaf = value;
+                }
+            }
+        };
+        lent(arguments);
+        let outcome = debug::watch(&self.tape, &self.computed);
+        let graph = self.tape.graph.get_mut();
+        for parameter in self.arguments.iter().filter(|parameter| !parameter.slot) {
+            if let Some(leaf) = graph.leaves.get_mut(parameter.leaf as usize) {
+                *leaf = Leaf::Argument;
+            }
+        }
+        outcome
     }
 
     fn launch(

@@ -17,6 +17,7 @@ use wengert_tensor::error::{Error, ErrorKind, Result};
 use wengert_tensor::kernels::threads;
 use wengert_tensor::layout::Layout;
 use wengert_tensor::program::Bound;
+use wengert_tensor::shape::Shape;
 use wengert_tensor::storage::Storage;
 use wengert_tensor::tensor::Tensor;
 
@@ -26,6 +27,7 @@ const PLANS: usize = 256;
 const ENTER_NS: u64 = 40_000;
 
 const HASH_REQUEST: u64 = 11;
+const HASH_FOLDED: u64 = 12;
 
 /// What the planner of this thread has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,6 +133,11 @@ pub(crate) fn request(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<u
 
 /// The plan of that key, compiled if this thread has none. It is taken out while it runs, so that a kernel may evaluate a tape of its own.
 pub(crate) fn find(graph: &Graph, outputs: &[NodeId], fuse: bool, key: u128) -> Result<Box<Plan>> {
+    cached(key, || plan(extract(graph, outputs)?, &graph.donated, fuse))
+}
+
+/// The plan of that key, or else a new one of what `emit` gives.
+fn cached(key: u128, emit: impl FnOnce() -> Result<Emitted>) -> Result<Box<Plan>> {
     let found = CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
         let plan = cache.plans.remove(&key);
@@ -139,8 +146,46 @@ pub(crate) fn find(graph: &Graph, outputs: &[NodeId], fuse: bool, key: u128) -> 
     });
     match found {
         Some(plan) => Ok(plan),
-        None => Ok(Box::new(compile(graph, outputs, fuse)?)),
+        None => {
+            let plan = Plan::new(emit()?);
+            CACHE.with(|cache| cache.borrow_mut().compiled += 1);
+            Ok(Box::new(plan))
+        }
     }
+}
+
+/// For each of these nodes one number of its dtype, which `fold` adds to the graph of all of them. Donated inputs stay as they are.
+pub(crate) fn folded(
+    tape: &Tape,
+    nodes: &[NodeId],
+    fold: impl FnOnce(&mut plan::graph::Graph),
+) -> Result<Vec<Tensor>, Failed> {
+    let graph = tape.graph.borrow();
+    let fuse = fuses();
+    let mut mixer = Mixer::new(HASH_FOLDED);
+    mixer.word(u64::from(fuse));
+    for &id in nodes {
+        mixer.wide(graph.node(id)?.hash);
+    }
+    let key = mixer.wide_finish();
+    let mut plan = cached(key, || {
+        let mut wanted = extract(&graph, nodes)?;
+        fold(&mut wanted);
+        plan(wanted, &[], fuse)
+    })?;
+    let mut run = || -> Result<Vec<Tensor>, Failed> {
+        let sizes = plan.emitted.program.buffers().outputs.iter();
+        let mut results = sizes.map(|&bytes| Storage::take(bytes)).collect::<Result<Vec<_>>>()?;
+        execute(&graph, &mut plan, &mut results, &[], None)?;
+        let numbers = nodes.iter().zip(&plan.emitted.outputs).map(|(&id, &output)| {
+            let storage = results.get(output).cloned().ok_or_else(|| Error::state("a plan without this output"))?;
+            Tensor::from_parts(storage, graph.node(id)?.meta.dtype, Layout::contiguous(Shape::scalar()))
+        });
+        Ok(numbers.collect::<Result<_>>()?)
+    };
+    let numbers = run();
+    put_back(key, plan);
+    numbers
 }
 
 /// Keeps a plan for the next request.
@@ -190,12 +235,6 @@ pub(crate) fn grouped(lowered: &Lowered, fuse: bool) -> Grouping {
 /// Whether plans of this thread fuse.
 pub(crate) fn fuses() -> bool {
     FUSE.with(Cell::get)
-}
-
-fn compile(graph: &Graph, outputs: &[NodeId], fuse: bool) -> Result<Plan> {
-    let emitted = plan(extract(graph, outputs)?, &graph.donated, fuse)?;
-    CACHE.with(|cache| cache.borrow_mut().compiled += 1);
-    Ok(Plan::new(emitted))
 }
 
 /// What went wrong, and at which node if that is known.

@@ -146,7 +146,7 @@ fn with_operands(graph: &Graph, error: Error, operands: impl Iterator<Item = (&'
 }
 
 /// Where a value came from, in the user's words.
-fn provenance(graph: &Graph, id: NodeId, node: &Node) -> String {
+pub(crate) fn provenance(graph: &Graph, id: NodeId, node: &Node) -> String {
     if let Some((leaf, _)) = graph.parameters.iter().find(|&&(_, at)| at == id) {
         return match graph.names.get(leaf) {
             Some(name) => format!("parameter `{name}`"),
@@ -165,7 +165,7 @@ pub(crate) fn name(graph: &Graph, id: NodeId, node: &Node) -> &'static str {
     graph.labels.iter().rev().find(|&&(at, _)| at == id).map_or(node.op.name(), |&(_, name)| name)
 }
 
-fn label(op: &dyn Op, i: usize, count: usize) -> &'static str {
+pub(crate) fn label(op: &dyn Op, i: usize, count: usize) -> &'static str {
     const MORE: [&str; 4] = ["first", "second", "third", "fourth"];
     const OTHERS: &str = "operand";
     match op.labels().get(i) {

@@ -256,7 +256,8 @@ impl NodeId {
     /// What an op on a failed tape gives.
     pub(crate) const POISON: NodeId = NodeId(u32::MAX);
 
-    pub(crate) fn index(self) -> usize {
+    /// Its place among the nodes of its tape.
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }

@@ -77,6 +77,11 @@ pub(crate) fn checked(what: &str, index: i64, size: usize, flat: usize, shape: &
 
 #[cold]
 fn out_of_range(what: &str, index: i64, size: usize, flat: usize, shape: &Shape) -> Error {
+    Error::index(format!("{what} {index}{} is outside 0..{size}", place(flat, shape)))
+}
+
+/// Where an element is, for errors: nothing in a single one, ` at 3`, ` at [1, 3]`.
+pub(crate) fn place(flat: usize, shape: &Shape) -> String {
     let mut place = Vec::new();
     let mut rest = flat;
     for &dim in shape.iter().rev() {
@@ -85,9 +90,9 @@ fn out_of_range(what: &str, index: i64, size: usize, flat: usize, shape: &Shape)
     }
     place.reverse();
     match place.as_slice() {
-        [] => Error::index(format!("{what} {index} is outside 0..{size}")),
-        [i] => Error::index(format!("{what} {index} at {i} is outside 0..{size}")),
-        _ => Error::index(format!("{what} {index} at {place:?} is outside 0..{size}")),
+        [] => String::new(),
+        [i] => format!(" at {i}"),
+        _ => format!(" at {place:?}"),
     }
 }
 

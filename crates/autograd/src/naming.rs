@@ -123,7 +123,7 @@ impl Called {
     }
 }
 
-/// A call is a number: twice the place of its name, counted from 1; one more for the derivative of what was called.
+/// A call is a number: twice the place of its name, counted from 1, or 0 without one; one more for the derivative of what was called.
 const DERIVED: u32 = 1;
 /// Names are looked for among the last few only.
 const RECENT: usize = 8;
@@ -145,11 +145,16 @@ impl Graph {
     pub(crate) fn derivative_of(&mut self, id: NodeId, named: Option<&'static str>) -> Option<Origin> {
         let origin = self.nodes.get(id.index()).map(Node::origin)?;
         let call = match (origin.call, named) {
-            (0, None) => 0,
+            (0, None) => DERIVED,
             (0, Some(name)) => self.called(name) | DERIVED,
             (call, _) => call | DERIVED,
         };
         Some(Origin { call, ..origin })
+    }
+
+    /// Whether a node is part of a derivative.
+    pub(crate) fn is_derived(node: &Node) -> bool {
+        node.call & DERIVED != 0
     }
 
     /// The call of a number; 0 is none.

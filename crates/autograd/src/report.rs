@@ -2,7 +2,7 @@
 
 use crate::exec::{self, Plan};
 use crate::frame::name;
-use crate::graph::{Graph, Node, NodeId, Tape};
+use crate::graph::{Graph, Node, NodeId, Tape, Var};
 use crate::hash::Table;
 use crate::meta::Meta;
 use crate::plan::emit::emit;
@@ -215,6 +215,23 @@ fn report(tape: &Tape, outputs: &[NodeId], runs: usize) -> Result<PlanReport> {
     Ok(report)
 }
 
+/// The step that computes each node, by the node's hash, if these values were asked for now.
+pub(crate) fn steps_of(tape: &Tape, vars: &[Var<'_>]) -> Result<Table<u128, usize>> {
+    let graph = tape.graph.borrow();
+    let missing: BTreeSet<NodeId> = vars.iter().map(|var| var.id).filter(|id| graph.value(*id).is_none()).collect();
+    let missing: Vec<NodeId> = missing.into_iter().collect();
+    let lowered = lower(&simplify(extract(&graph, &missing)?))?;
+    let grouping = exec::grouped(&lowered, exec::fuses());
+    let emitted = emit(&lowered, &grouping, &graph.donated)?;
+    let mut steps = Table::default();
+    for (at, made) in emitted.made.iter().enumerate() {
+        for id in computed(&lowered.items, &grouping, made.group) {
+            steps.entry(lowered.items[id as usize].origin).or_insert(at);
+        }
+    }
+    Ok(steps)
+}
+
 fn describe(graph: &Graph, items: &[Item], grouping: &Grouping, plan: &Plan) -> PlanReport {
     let program = &plan.emitted.program;
     let names = Names::new(graph);
@@ -354,7 +371,7 @@ impl Names<'_> {
 }
 
 /// A number of three digits or so, with the prefix of its unit.
-fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     const PREFIXES: [&str; 5] = ["", "k", "M", "G", "T"];
     let mut rest = x;
     let mut at = 0;

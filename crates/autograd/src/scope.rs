@@ -118,6 +118,11 @@ impl Scopes {
         names.join(" › ")
     }
 
+    /// Every scope from number 1 on: its name, and the number of the one around it.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (String, usize)> {
+        self.entered.iter().map(|(parent, name)| (name.to_string(), *parent as usize))
+    }
+
     pub(crate) fn clear(&mut self) {
         self.entered.clear();
         self.open.clear();

@@ -1,5 +1,6 @@
 //! Asking for values: the moment at which something is computed.
 
+use crate::debug;
 use crate::exec;
 use crate::graph::{Leaf, Node, NodeId, Tape, Var};
 use crate::report;
@@ -51,6 +52,7 @@ impl Tape {
         missing.dedup();
         if !missing.is_empty() {
             report::watch(self, &missing);
+            debug::watch(self, &missing)?;
             let values = exec::evaluate(self, &missing)?;
             for (id, value) in missing.iter().zip(values) {
                 self.keep(*id, value);

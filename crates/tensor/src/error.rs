@@ -34,6 +34,8 @@ pub enum ErrorKind {
     NotDifferentiable,
     /// The memory could not be had.
     Memory,
+    /// A NaN or an infinity, found where somebody asked to be told of it.
+    NonFinite,
 }
 
 /// An error: cheap to clone, with everything that is known about it.

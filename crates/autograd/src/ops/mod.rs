@@ -10,6 +10,7 @@ pub mod binary;
 pub mod broadcast;
 pub mod cast;
 pub mod check_index;
+pub mod check_range;
 pub mod checkpoint;
 #[cfg(feature = "linalg")]
 pub mod cholesky;
@@ -85,6 +86,7 @@ pub fn roll() -> Vec<Entry> {
         broadcast::entries(),
         cast::entries(),
         check_index::entries(),
+        check_range::entries(),
         checkpoint::entries(),
         #[cfg(feature = "linalg")]
         cholesky::entries(),

@@ -27,12 +27,12 @@ pub(crate) fn bound_bytes(tensor: &Tensor) -> &[u8] {
     }
 }
 
-/// The part of a tape that `outputs` need. An output that has a value is not computed again.
+/// The nodes that `outputs` need, operands first.
 ///
 /// # Errors
 /// When a node is not on the tape.
-pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> {
-    // Which nodes are needed: operands have lower numbers than their users, so one list, sorted, is an order.
+pub(crate) fn needed(recorded: &Recorded, outputs: &[NodeId]) -> Result<Vec<NodeId>> {
+    // Operands have lower numbers than their users, so one list, sorted, is an order.
     let mut needed: Vec<NodeId> = Vec::new();
     let mut seen: Vec<bool> = vec![false; recorded.nodes.len()];
     let mut stack: Vec<NodeId> = outputs.to_vec();
@@ -51,7 +51,15 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
         }
     }
     needed.sort_unstable();
+    Ok(needed)
+}
 
+/// The part of a tape that `outputs` need. An output that has a value is not computed again.
+///
+/// # Errors
+/// When a node is not on the tape.
+pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> {
+    let needed = needed(recorded, outputs)?;
     let mut graph = Graph { nodes: Vec::with_capacity(needed.len() + 16), outputs: Vec::with_capacity(outputs.len()) };
     let mut place: Vec<u32> = vec![u32::MAX; recorded.nodes.len()];
     let mut leaves: Table<u32, u32> = Table::default();
@@ -98,7 +106,7 @@ pub(crate) fn extract(recorded: &Recorded, outputs: &[NodeId]) -> Result<Graph> 
 }
 
 /// How many operands the value of a node is made of: a view looks at the first; others carry derivatives.
-fn read(node: &RecordedNode) -> usize {
+pub(crate) fn read(node: &RecordedNode) -> usize {
     match node.op.class() {
         Class::View(_) => 1,
         _ => usize::MAX,

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
-use super::operands::{beside, faultless, floats, reject, weights};
+use super::operands::{beside, floats, reject, weights, within};
 use crate::loss::wide;
 
 /// The scores of a prediction, in f32 where they have 16 bits, and what is right of them.
@@ -142,10 +142,12 @@ impl<'t> Classes<'t> {
     #[track_caller]
     pub fn proper(&self, each: Var<'t>) -> Var<'t> {
         let Target::Probabilities(p) = self.target else { return each };
-        let negative = p.lt(-0.01).cast(DType::I64).sum_axes(self.axis);
-        let each = faultless(each, negative, "number of negative probabilities:");
-        let excess = ((p.sum_axes(self.axis) - 1.0) * 100.0).cast(DType::I64);
-        faultless(each, excess, "percent by which the sum of probabilities exceeds 1:")
+        if p.is_empty() {
+            return each;
+        }
+        let negative = p.select(p.lt(-0.01), 0.0).min_axes(self.axis);
+        let each = within(each, negative, [-0.01, 1.01], "probability");
+        within(each, p.sum_axes(self.axis), [0.99, 1.01], "sum of probabilities")
     }
 
     /// What is right as the share of each class, of the shape of the scores.

@@ -1,11 +1,10 @@
 //! Negative log-likelihood under a Gaussian whose variance is predicted, too.
 
 use wengert_autograd::Var;
-use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
 
 use super::case::{Applied, Case};
-use super::operands::{both, faultless, floats, setting};
+use super::operands::{both, floats, setting, within};
 use crate::loss::{Reduction, of_three, reducible, wide};
 
 const NAME: &str = "GaussianNll";
@@ -72,8 +71,14 @@ impl GaussianNll {
         let v = variance.custom_jvp(|v| v.maximum(epsilon), |_, _, change| change);
         let each = (v.log() + (x - t).square() / v) * 0.5;
         let each = if self.full { each + 0.5 * std::f64::consts::TAU.ln() } else { each };
-        let negative = variance.lt(0.0).cast(DType::I64).sum();
-        faultless(each, negative, "number of negative variances:").cast(mean.dtype())
+        let each = match variance.is_empty() {
+            true => each,
+            false => {
+                let negative = variance.select(variance.lt(0.0), 0.0).min();
+                within(each, negative, [0.0, f64::INFINITY], "variance")
+            }
+        };
+        each.cast(mean.dtype())
     }
 }
 

@@ -115,19 +115,24 @@ pub fn log_probability(p: Var<'_>) -> Var<'_> {
     p.custom_jvp(|p| p.log().maximum(-100.0), |p, _, v| v / p.maximum(1e-12))
 }
 
-/// The loss as it is, or an error when it is computed and there are faults: whole numbers of the shape of the loss, or one for
-/// all. `what` they count stands in the error.
+/// The loss as it is, or an error when it is computed and a value is outside `low..=high`: values of the shape of the loss, or one for
+/// all. `what` they are stands in the error.
 #[track_caller]
-pub fn faultless<'t>(each: Var<'t>, faults: Var<'t>, what: &'static str) -> Var<'t> {
-    // Without a fault, 0 is added.
-    each + faults.check_index(1, what).cast(each.dtype())
+pub fn within<'t>(each: Var<'t>, value: Var<'t>, [low, high]: [f64; 2], what: &'static str) -> Var<'t> {
+    let value = value.stop_gradient();
+    // Within, 0 is added; a value that is not finite has made the loss what it is.
+    let nothing = value.check_range(low, high, what) - value;
+    each + nothing.select(value.is_finite(), 0.0).cast(each.dtype())
 }
 
 /// The loss as it is, or an error when it is computed and something of `p` is no probability.
 #[track_caller]
 pub fn of_probabilities<'t>(each: Var<'t>, p: Var<'t>) -> Var<'t> {
-    let outside = p.lt(0.0).or(p.gt(1.0)).cast(DType::I64).sum();
-    faultless(each, outside, "number of probabilities below 0 or above 1:")
+    if p.is_empty() {
+        return each;
+    }
+    let odd = p.select(p.lt(0.0).or(p.gt(1.0)), 0.0);
+    [odd.min(), odd.max()].into_iter().fold(each, |each, worst| within(each, worst, [0.0, 1.0], "probability"))
 }
 
 /// Writes an error with prediction and target on the tape.
