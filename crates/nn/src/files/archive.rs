@@ -1,12 +1,20 @@
 //! Named tensors in one file.
 
-use super::atomic::write_atomic;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
-use std::collections::HashMap;
+use super::atomic::replace;
+use super::store::{Store, quoted, unknown};
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind::IsADirectory;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use wengert_tensor::dtype::DType;
-use wengert_tensor::error::{Error, ErrorKind, Result};
+use wengert_tensor::error::{Error, Result};
 use wengert_tensor::layout::Layout;
 use wengert_tensor::shape::Shape;
 use wengert_tensor::storage::Storage;
@@ -15,7 +23,12 @@ use wengert_tensor::tensor::Tensor;
 /// More axes than any tensor has; a header may ask for millions.
 const MAX_RANK: usize = 32;
 
+/// A longer header is refused, as the format's other readers do.
+const MAX_HEADER: u64 = 100_000_000;
+
 /// A safetensors file whose header was checked and whose tensors can be read by name.
+///
+/// The tensors stay in the file until they are asked for, and are then read straight into their memory.
 ///
 /// ```
 /// use wengert_nn::files::archive::{Archive, write_tensors};
@@ -33,9 +46,18 @@ const MAX_RANK: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Archive {
     file: String,
-    bytes: Vec<u8>,
+    source: Source,
+    /// In the order of the data.
     entries: Vec<Entry>,
     by_name: HashMap<String, usize>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// Where the bytes are.
+#[derive(Clone, Debug)]
+enum Source {
+    Memory(Arc<Vec<u8>>),
+    File(Arc<Mutex<File>>),
 }
 
 /// What the header says of one tensor, after it was checked.
@@ -44,21 +66,27 @@ struct Entry {
     name: String,
     dtype: Dtype,
     shape: Shape,
-    start: usize,
-    end: usize,
+    /// The first byte, in the file.
+    start: u64,
+    len: usize,
 }
 
 impl Archive {
-    /// Reads a file and checks its header: every name once, at most 32 axes, sizes that do not overflow, data that lies
-    /// aligned, side by side and within the file, to its last byte.
+    /// Reads the header of a file and checks it: every name once, at most 32 axes, sizes that do not overflow, data that
+    /// lies aligned, side by side and within the file, to its last byte.
     ///
     /// # Errors
     /// `Io` when the file cannot be read, `Format` when a check fails.
     pub fn open(path: impl AsRef<Path>) -> Result<Archive> {
-        let file = path.as_ref().display().to_string();
-        let bytes = std::fs::read(path.as_ref())
-            .map_err(|error| Error::io(format!("{file} cannot be read")).caused_by(error))?;
-        Archive::parse(file, bytes)
+        let path = path.as_ref();
+        let opened = File::open(path).and_then(|file| if path.is_dir() { Err(IsADirectory.into()) } else { Ok(file) });
+        let file = opened.map_err(|error| unreadable(&path.display().to_string(), error))?;
+        Archive::from_file(path.display().to_string(), file)
+    }
+
+    pub(super) fn from_file(name: String, file: File) -> Result<Archive> {
+        let length = file.metadata().map_err(|error| unreadable(&name, error))?.len();
+        Archive::read(name, Source::File(Arc::new(Mutex::new(file))), length)
     }
 
     /// The same for bytes in memory; `name` stands for the file in errors.
@@ -66,43 +94,35 @@ impl Archive {
     /// # Errors
     /// `Format` when a check fails.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Archive> {
-        Archive::parse(name.into(), bytes)
+        let length = bytes.len() as u64;
+        Archive::read(name.into(), Source::Memory(Arc::new(bytes)), length)
     }
 
-    fn parse(file: String, bytes: Vec<u8>) -> Result<Archive> {
-        let format = |what: String| Error::new(ErrorKind::Format, format!("{file}: {what}"));
-        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| refused(&file, error))?;
-        let text = bytes.get(8..8 + header).unwrap_or(&[]);
-        let names = metadata.offset_keys();
-        if keys(text) != names.len() + usize::from(metadata.metadata().is_some()) {
-            return Err(format("the header names a tensor twice".into()));
+    fn read(file: String, source: Source, length: u64) -> Result<Archive> {
+        let cut = || refused(&file, "the header is cut off").help("is it a safetensors file, and all of it?");
+        let mut size = [0; 8];
+        if length < 8 {
+            return Err(cut());
         }
-        let mut entries = Vec::with_capacity(names.len());
-        let mut by_name = HashMap::with_capacity(names.len());
-        for name in names {
-            let info = metadata.info(&name).ok_or_else(|| format(format!("{} has no entry", quoted(&name))))?;
-            if info.shape.len() > MAX_RANK {
-                return Err(format(format!(
-                    "{} has {} axes, at most {MAX_RANK} are read",
-                    quoted(&name),
-                    info.shape.len()
-                )));
-            }
-            let shape = Shape::new(info.shape.as_slice())
-                .map_err(|error| format(format!("{}: {}", quoted(&name), error.message())).caused_by(error))?;
-            let (start, end) = info.data_offsets;
-            if let Some(dtype) = ours(info.dtype)
-                && start % dtype.size() != 0
-            {
-                return Err(format(format!(
-                    "the data of {} starts at byte {start}, which is not aligned for {dtype}",
-                    quoted(&name)
-                )));
-            }
-            by_name.insert(name.clone(), entries.len());
-            entries.push(Entry { name, dtype: info.dtype, shape, start: start + 8 + header, end: end + 8 + header });
+        source.read(0, &mut size).map_err(|error| unreadable(&file, error))?;
+        let size = u64::from_le_bytes(size);
+        if size > length - 8 {
+            return Err(cut());
         }
-        Ok(Archive { file, bytes, entries, by_name })
+        if size > MAX_HEADER {
+            return Err(refused(&file, format!("a header of {size} bytes; at most {MAX_HEADER} are read")));
+        }
+        let mut text = vec![0; size as usize];
+        source.read(8, &mut text).map_err(|error| unreadable(&file, error))?;
+        // The reader quotes what it did not understand, whatever its length.
+        let header: Header = serde_json::from_slice(&text).map_err(|error| {
+            let what: String = error.to_string().chars().take(300).collect();
+            refused(&file, format!("the header is no JSON of tensors: {what}"))
+        })?;
+        drop(text);
+        let entries = placed(header.tensors, 8 + size, length).map_err(|what| refused(&file, what))?;
+        let by_name = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
+        Ok(Archive { file, source, entries, by_name, metadata: header.metadata })
     }
 
     /// The names, in the order of the data.
@@ -120,33 +140,73 @@ impl Archive {
         self.entry(name).map(|entry| &entry.shape)
     }
 
+    /// A text that lies beside the tensors.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
     /// Reads one tensor.
     ///
     /// # Errors
     /// `Value` when there is none of this name, `Format` for a dtype that does not exist here or a bool that is neither
-    /// 0 nor 1.
+    /// 0 nor 1, `Io` when the file cannot be read any more.
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
-        let entry = self.entry(name).ok_or_else(|| {
-            let error = Error::value(format!("{} holds no tensor {}", self.file, quoted(name)));
-            match crate::names::nearest(name, self.names()) {
-                Some(near) => error.help(format!("did you mean {}?", quoted(near))),
-                None => error,
-            }
-        })?;
-        let format = |what: String| Error::new(ErrorKind::Format, format!("{}: {} {what}", self.file, quoted(name)));
+        let entry = self.entry(name).ok_or_else(|| unknown(&self.file, name, self.names()))?;
         let dtype = ours(entry.dtype).ok_or_else(|| {
-            format(format!("is {:?}, which has no counterpart", entry.dtype))
+            refused(&self.file, format!("{} is {:?}, which has no counterpart", quoted(name), entry.dtype))
                 .help("f64 f32 f16 bf16 i64 i32 u8 bool can be read")
         })?;
-        let bytes = self.bytes.get(entry.start..entry.end).unwrap_or(&[]);
-        if dtype == DType::Bool && bytes.iter().any(|&byte| byte > 1) {
-            return Err(format("is bool and holds a byte that is neither 0 nor 1".into()));
+        let mut storage = Storage::take(entry.len)?;
+        if let Some(buffer) = storage.get_mut() {
+            let bytes = buffer.bytes_mut();
+            self.source.read(entry.start, bytes).map_err(|error| unreadable(&self.file, error))?;
+            if dtype == DType::Bool && bytes.iter().any(|&byte| byte > 1) {
+                let what = format!("{} is bool and holds a byte that is neither 0 nor 1", quoted(name));
+                return Err(refused(&self.file, what));
+            }
+            swap(bytes, dtype.size());
         }
-        tensor_of(bytes, dtype, &entry.shape)
+        Tensor::from_parts(storage, dtype, Layout::contiguous(entry.shape.clone()))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
         self.by_name.get(name).and_then(|&at| self.entries.get(at))
+    }
+}
+
+impl Store for Archive {
+    fn file(&self) -> &str {
+        Archive::file(self)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Archive::names(self).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<&Shape> {
+        Archive::shape(self, name)
+    }
+
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        Archive::tensor(self, name)
+    }
+}
+
+impl Source {
+    fn read(&self, start: u64, into: &mut [u8]) -> io::Result<()> {
+        match self {
+            Source::Memory(bytes) => {
+                let start = usize::try_from(start).unwrap_or(usize::MAX);
+                let from = bytes.get(start..).and_then(|rest| rest.get(..into.len()));
+                into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+            Source::File(file) => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(into)
+            }
+        }
     }
 }
 
@@ -155,7 +215,8 @@ impl Archive {
 /// # Errors
 /// `Value` for a name that occurs twice, `Io` when the file cannot be written (an old one is then as it was).
 pub fn write_tensors(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()> {
-    write_atomic(path, &to_bytes(tensors)?)
+    let draft = Draft::new(tensors, None)?;
+    replace(path.as_ref(), |file| draft.write(file), |_| Ok(()))
 }
 
 /// The bytes of the file that [`write_tensors`] writes.
@@ -163,72 +224,174 @@ pub fn write_tensors(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Re
 /// # Errors
 /// `Value` for a name that occurs twice.
 pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
-    let mut seen = HashMap::new();
-    for (name, _) in tensors {
-        if name == "__metadata__" || seen.insert(name, ()).is_some() {
-            return Err(Error::value(format!(
-                "{} cannot be the name of two tensors, nor `__metadata__` of one",
-                quoted(name)
-            )));
+    let mut bytes = Vec::new();
+    match Draft::new(tensors, None)?.write(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Error::io("the bytes cannot be written").caused_by(error)),
+    }
+}
+
+/// A file that is ready to be written.
+pub(super) struct Draft {
+    header: String,
+    data: Vec<Tensor>,
+}
+
+impl Draft {
+    /// The largest elements first, then by name, as other writers of the format do: so all data is aligned.
+    pub(super) fn new(tensors: &[(String, Tensor)], metadata: Option<(&str, String)>) -> Result<Draft> {
+        let mut sorted: Vec<&(String, Tensor)> = tensors.iter().collect();
+        sorted.sort_by(|(a, left), (b, right)| theirs(right.dtype()).cmp(&theirs(left.dtype())).then(a.cmp(b)));
+        let mut seen = HashSet::new();
+        if let Some((name, _)) = tensors.iter().find(|(name, _)| name == RESERVED || !seen.insert(name)) {
+            let name = quoted(name);
+            return Err(Error::value(format!("{name} cannot be the name of two tensors, nor `{RESERVED}` of one")));
         }
-    }
-    let data: Vec<Vec<u8>> = tensors.iter().map(|(_, tensor)| bytes_of(tensor)).collect::<Result<_>>()?;
-    let views = tensors
-        .iter()
-        .zip(&data)
-        .map(|((name, tensor), data)| Ok((name.as_str(), view(tensor, data)?)))
-        .collect::<Result<Vec<_>>>()?;
-    // The number formats and names were ours, so only a header beyond its limit can be refused.
-    safetensors::serialize(views, None).map_err(|error| refused("safetensors", error))
-}
-
-fn view<'a>(tensor: &Tensor, data: &'a [u8]) -> Result<TensorView<'a>> {
-    TensorView::new(theirs(tensor.dtype()), tensor.shape().dims().to_vec(), data)
-        .map_err(|error| refused("safetensors", error))
-}
-
-fn refused(file: &str, error: SafeTensorError) -> Error {
-    let help = match &error {
-        SafeTensorError::HeaderTooSmall
-        | SafeTensorError::InvalidHeaderLength
-        | SafeTensorError::MetadataIncompleteBuffer => Some("is the file cut off, or not a safetensors file?"),
-        _ => None,
-    };
-    // The reader quotes what it did not understand, whatever its length.
-    let what: String = error.to_string().chars().take(300).collect();
-    let error = Error::new(ErrorKind::Format, format!("{file}: {what}"));
-    match help {
-        Some(help) => error.help(help),
-        None => error,
-    }
-}
-
-/// The keys of the outermost object of a text that is valid JSON.
-///
-/// The reader of the format keeps the last of two equal keys without a word; comparing the counts finds them.
-fn keys(json: &[u8]) -> usize {
-    let (mut depth, mut keys) = (0usize, 0);
-    let (mut string, mut escaped) = (false, false);
-    for &byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if string => escaped = true,
-            b'"' => string = !string,
-            _ if string => {}
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            b':' if depth == 1 => keys += 1,
-            _ => {}
+        let mut data = Vec::with_capacity(sorted.len());
+        let (mut infos, mut end) = (Vec::with_capacity(sorted.len()), 0);
+        for (name, tensor) in sorted {
+            let start = end;
+            end += tensor.len() * tensor.dtype().size();
+            let shape = tensor.shape().dims().to_vec();
+            let info = TensorInfo { dtype: theirs(tensor.dtype()), shape, data_offsets: (start, end) };
+            infos.push((name.clone(), info));
+            data.push(flat(tensor)?);
         }
+        let texts = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));
+        let metadata = Metadata::new(texts, infos).map_err(|error| Error::state(error.to_string()))?;
+        let mut header = serde_json::to_string(&metadata).map_err(|error| Error::state(error.to_string()))?;
+        // The data begins at a multiple of 8.
+        header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+        if header.len() as u64 > MAX_HEADER {
+            return Err(Error::value(format!("names that need a header of more than {MAX_HEADER} bytes")));
+        }
+        Ok(Draft { header, data })
     }
-    keys
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        // Small tensors need no call of the system each; large ones pass the buffer by.
+        let mut out = BufWriter::with_capacity(1 << 16, out);
+        out.write_all(&(self.header.len() as u64).to_le_bytes())?;
+        out.write_all(self.header.as_bytes())?;
+        self.data.iter().try_for_each(|tensor| out.write_all(stored(tensor)))?;
+        out.flush()
+    }
 }
 
-/// A name from a file, fit to be printed.
-pub(super) fn quoted(name: &str) -> String {
-    let name: String =
-        if name.chars().count() > 80 { name.chars().take(77).chain("...".chars()).collect() } else { name.into() };
-    format!("`{}`", name.escape_debug())
+/// The key of the texts beside the tensors.
+const RESERVED: &str = "__metadata__";
+
+/// The header as it is written; each name occurs once.
+#[derive(Default)]
+struct Header {
+    metadata: BTreeMap<String, String>,
+    tensors: Vec<(String, Info)>,
+}
+
+/// A [`TensorInfo`] whose shape cannot be long.
+#[derive(serde::Deserialize)]
+struct Info {
+    dtype: Dtype,
+    shape: Dims,
+    data_offsets: (usize, usize),
+}
+
+struct Dims(SmallVec<[usize; 4]>);
+
+impl<'de> Deserialize<'de> for Dims {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Dims, D::Error> {
+        struct Sizes;
+        impl<'de> Visitor<'de> for Sizes {
+            type Value = Dims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of sizes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Dims, A::Error> {
+                let mut dims = SmallVec::new();
+                while let Some(size) = list.next_element()? {
+                    if dims.len() == MAX_RANK {
+                        return Err(A::Error::custom(format!("a tensor has more than {MAX_RANK} axes")));
+                    }
+                    dims.push(size);
+                }
+                Ok(Dims(dims))
+            }
+        }
+        from.deserialize_seq(Sizes)
+    }
+}
+
+/// Read entry by entry: what is kept grows no faster than the text.
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Header, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let (mut header, mut seen) = (Header::default(), HashSet::new());
+                while let Some(name) = map.next_key::<String>()? {
+                    if !seen.insert(name.clone()) {
+                        return Err(A::Error::custom(format!("{} is named twice", quoted(&name))));
+                    }
+                    if name == RESERVED {
+                        header.metadata = map.next_value::<Option<_>>()?.unwrap_or_default();
+                        continue;
+                    }
+                    header.tensors.push((name, map.next_value()?));
+                }
+                Ok(header)
+            }
+        }
+        from.deserialize_map(Entries)
+    }
+}
+
+/// The entries in the order of their data, which begins at `base` and must fill the file.
+fn placed(mut tensors: Vec<(String, Info)>, base: u64, length: u64) -> Result<Vec<Entry>, String> {
+    tensors.sort_by(|(a, left), (b, right)| left.data_offsets.cmp(&right.data_offsets).then(a.cmp(b)));
+    let mut entries = Vec::with_capacity(tensors.len());
+    let mut end = 0;
+    for (name, info) in tensors {
+        let wrong = |what: String| format!("{}: {what}", quoted(&name));
+        let shape = Shape::new(info.shape.0.as_slice()).map_err(|error| wrong(error.message().into()))?;
+        let size = shape.len().checked_mul(info.dtype.bitsize()).filter(|bits| bits % 8 == 0).map(|bits| bits / 8);
+        let size = size.ok_or_else(|| wrong(format!("{shape} of {:?} has no size in bytes", info.dtype)))?;
+        let (from, to) = info.data_offsets;
+        if from != end {
+            return Err(wrong(format!("its offset is {from}, but the data before it ends at {end}")));
+        }
+        if to.checked_sub(from) != Some(size) {
+            return Err(wrong(format!("bytes {from} to {to} are not the {size} of {shape} {:?}", info.dtype)));
+        }
+        end = to;
+        if let Some(dtype) = ours(info.dtype)
+            && from % dtype.size() != 0
+        {
+            return Err(wrong(format!("its data starts at byte {from}, which is not aligned for {dtype}")));
+        }
+        let start = base.checked_add(from as u64).ok_or_else(|| wrong(format!("an offset of {from} bytes")))?;
+        entries.push(Entry { name, dtype: info.dtype, shape, start, len: size });
+    }
+    match length - base {
+        data if data == end as u64 => Ok(entries),
+        data if data < end as u64 => Err(format!("it is cut off: {end} bytes of data are named, {data} are there")),
+        data => Err(format!("{} bytes at its end belong to no tensor", data - end as u64)),
+    }
+}
+
+fn refused(file: &str, what: impl fmt::Display) -> Error {
+    Error::format(format!("{file}: {what}"))
+}
+
+pub(super) fn unreadable(file: &str, error: io::Error) -> Error {
+    Error::io(format!("{file} cannot be read")).caused_by(error)
 }
 
 fn ours(dtype: Dtype) -> Option<DType> {
@@ -258,25 +421,25 @@ fn theirs(dtype: DType) -> Dtype {
     }
 }
 
-/// A tensor of these little-endian bytes.
-fn tensor_of(bytes: &[u8], dtype: DType, shape: &Shape) -> Result<Tensor> {
-    let mut storage = Storage::take(bytes.len())?;
-    if let Some(buffer) = storage.get_mut() {
-        buffer.bytes_mut().copy_from_slice(bytes);
-        swap(buffer.bytes_mut(), dtype.size());
+/// The same elements, row by row and little-endian; a tensor that lies so already is not copied.
+pub(super) fn flat(tensor: &Tensor) -> Result<Tensor> {
+    let tensor = tensor.contiguous()?;
+    if cfg!(target_endian = "little") {
+        return Ok(tensor);
     }
-    Tensor::from_parts(storage, dtype, Layout::contiguous(shape.clone()))
+    let mut storage = Storage::take(stored(&tensor).len())?;
+    if let Some(buffer) = storage.get_mut() {
+        buffer.bytes_mut().copy_from_slice(stored(&tensor));
+        swap(buffer.bytes_mut(), tensor.dtype().size());
+    }
+    Tensor::from_parts(storage, tensor.dtype(), Layout::contiguous(tensor.shape().clone()))
 }
 
-/// The elements of a tensor, row by row, as little-endian bytes.
-fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>> {
+/// The bytes of a tensor that lies row by row.
+pub(super) fn stored(tensor: &Tensor) -> &[u8] {
     let size = tensor.dtype().size();
-    let tensor = tensor.contiguous()?;
     let start = tensor.layout().offset() * size;
-    let stored = tensor.storage().bytes().get(start..start + tensor.len() * size);
-    let mut bytes = stored.ok_or_else(|| Error::state("a tensor reaches beyond its storage"))?.to_vec();
-    swap(&mut bytes, size);
-    Ok(bytes)
+    tensor.storage().bytes().get(start..start + tensor.len() * size).unwrap_or_default()
 }
 
 /// Files are little-endian; a big-endian machine turns every element round.

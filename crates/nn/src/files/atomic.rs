@@ -1,8 +1,8 @@
 //! Writes a file whole or not at all.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use wengert_tensor::error::{Error, Result};
@@ -15,21 +15,30 @@ use wengert_tensor::error::{Error, Result};
 /// # Errors
 /// `Io` when the folder or the file cannot be written; an old file is then as it was.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
-    let path = path.as_ref();
-    write(path, bytes).map_err(|error| Error::io(format!("{} cannot be written", path.display())).caused_by(error))
+    replace(path.as_ref(), |file| file.write_all(bytes), |_| Ok(()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// The same for contents that `write` puts into the file. When they are on disk, `check` reads them again, and only
+/// what it accepts takes the place of the old file.
+pub(super) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+    check: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
+    let refused = |error| refused(path, error);
+    // The rename would say so too, but only after everything was written.
+    if path.is_dir() {
+        return Err(refused(ErrorKind::IsADirectory.into()));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
-    let (temporary, mut file) = sibling(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    drop(file);
-    match written.and_then(|()| fs::rename(&temporary, path)) {
-        Ok(()) => sync_folder(folder),
+    fs::create_dir_all(folder).map_err(refused)?;
+    let (temporary, mut file) = sibling(path).map_err(refused)?;
+    let written = write(&mut file).and_then(|()| file.sync_all()).map_err(refused).and_then(|()| check(&mut file));
+    match written.and_then(|()| fs::rename(&temporary, path).map_err(refused)) {
+        Ok(()) => sync_folder(folder).map_err(refused),
         Err(error) => {
             fs::remove_file(&temporary).ok();
             Err(error)
@@ -37,28 +46,74 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// A new file in the same folder: a rename across file systems would be a copy.
+fn refused(path: &Path, error: io::Error) -> Error {
+    let help = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("free some space on that disk"),
+        ErrorKind::FileTooLarge => Some("the file is larger than the file system or `ulimit -f` permits"),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some("choose a folder that may be written"),
+        ErrorKind::IsADirectory => Some("the path is that of a folder: add the name of a file"),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some("a part of the path is a file, not a folder"),
+        _ => None,
+    };
+    let error = Error::io(format!("{} cannot be written", path.display())).caused_by(error);
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+/// A new file in the same folder, locked: a rename across file systems would be a copy.
 fn sibling(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+    let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the path names no file"))?;
     loop {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut temporary = OsString::from(".");
         temporary.push(name);
         temporary.push(format!(".{}-{number}.tmp", std::process::id()));
         let temporary = path.with_file_name(temporary);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((temporary, file)),
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&temporary) {
+            Ok(file) => {
+                // File systems without locks exist; there, nothing is swept.
+                file.lock().ok();
+                // Who sweeps may have come between the two.
+                if temporary.exists() {
+                    return Ok((temporary, file));
+                }
+            }
             // What an earlier process with our number left behind.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(error),
         }
     }
 }
 
+/// Removes the temporary files that dead processes left in `folder`, of files whose name `ours` accepts.
+///
+/// A process that writes holds a lock on its file, and the system frees it however the process ends.
+pub(super) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !target(&entry.file_name()).is_some_and(&ours) {
+            continue;
+        }
+        if let Ok(file) = OpenOptions::new().read(true).write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
+/// The name of the file that a temporary one was to become.
+fn target(name: &OsStr) -> Option<&str> {
+    let (target, number) = name.to_str()?.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
+    let (process, count) = number.split_once('-')?;
+    (process.parse::<u32>().is_ok() && count.parse::<u64>().is_ok()).then_some(target)
+}
+
 /// The rename itself survives a power cut only when the folder is on disk too. Windows cannot open a folder, and does
 /// not need it.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
@@ -83,8 +138,35 @@ mod tests {
         fs::create_dir_all(scratch.file("taken/inside")).unwrap();
         let error = write_atomic(scratch.file("taken"), b"x").unwrap_err();
         assert_eq!(error.kind(), wengert_tensor::error::ErrorKind::Io);
+        assert!(error.to_string().contains("the path is that of a folder"), "{error}");
         assert_eq!(scratch.listing(), ["taken"]);
         assert!(write_atomic("", b"x").is_err());
         assert!(write_atomic("..", b"x").is_err());
+
+        write_atomic(scratch.file("a"), b"old").unwrap();
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let failed = replace(&scratch.file("a"), |file| file.write_all(b"ne").and_then(|()| Err(full())), |_| Ok(()));
+        assert!(failed.unwrap_err().to_string().contains("free some space"));
+        assert!(replace(&scratch.file("a"), |_| Ok(()), |_| Err(Error::data("not what it was"))).is_err());
+        assert!(write_atomic(scratch.file("a/b"), b"x").unwrap_err().help_text().is_some());
+        assert_eq!(fs::read(scratch.file("a")).unwrap(), b"old");
+        assert_eq!(scratch.listing(), ["a", "taken"]);
+    }
+
+    #[test]
+    fn what_dead_processes_left_is_swept() {
+        let scratch = Scratch::new("atomic");
+        for name in [".a.1-0.tmp", ".b.1-0.tmp", ".a.1.tmp", ".a.x-0.tmp", "a", "a.1-0.tmp"] {
+            fs::write(scratch.file(name), b"half").unwrap();
+        }
+        let (alive, file) = sibling(&scratch.file("a")).unwrap();
+        sweep(&scratch.file(""), |name| name == "a");
+        assert!(alive.exists(), "what is being written stays");
+        assert!(!scratch.file(".a.1-0.tmp").exists());
+        assert_eq!(scratch.listing().len(), 6);
+        drop(file);
+        sweep(&scratch.file(""), |name| name == "a");
+        assert!(!alive.exists());
+        sweep(&scratch.file("none"), |_| true);
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::scratch::Scratch;
+use wengert_tensor::error::ErrorKind;
 
 /// A file with this header and as much data.
 fn file(header: &str, data: usize) -> Vec<u8> {
@@ -55,15 +56,15 @@ fn a_hostile_header_is_refused() {
         format!(r#""{name}":{{"dtype":"F32","shape":[{}],"data_offsets":[{from},{to}]}}"#, (to - from) / 4)
     };
     let cases: Vec<(String, usize, &str)> = vec![
-        (format!("{{{},{}}}", entry("a", 0, 4), entry("a", 0, 4)), 4, "names a tensor twice"),
-        (format!("{{{},{}}}", entry("a", 0, 4), entry("\\u0061", 0, 4)), 4, "names a tensor twice"),
-        (one(&format!("[{}]", vec!["1"; 10_000].join(",")), 4), 4, "10000 axes"),
+        (format!("{{{},{}}}", entry("a", 0, 4), entry("a", 0, 4)), 4, "named twice"),
+        (format!("{{{},{}}}", entry("a", 0, 4), entry("\\u0061", 0, 4)), 4, "named twice"),
+        (one(&format!("[{}]", vec!["1"; 10_000].join(",")), 4), 4, "more than 32 axes"),
         (one("[0,18446744073709551615]", 0), 0, "`a`"),
-        (one("[18446744073709551615,2]", 8), 8, "overflow"),
-        (one("[4294967296,4294967296,4294967296]", 8), 8, "overflow"),
-        (one("[2]", 4), 4, "invalid shape"),
+        (one("[18446744073709551615,2]", 8), 8, "`a`"),
+        (one("[4294967296,4294967296,4294967296]", 8), 8, "`a`"),
+        (one("[2]", 4), 4, "bytes 0 to 4 are not the 8"),
         (one("[1]", 4), 3, "cut off"),
-        (one("[1]", 4), 5, "cut off"),
+        (one("[1]", 4), 5, "belong to no tensor"),
         (one("[-1]", 4), 4, "JSON"),
         (one("[1.5]", 4), 4, "JSON"),
         (r#"{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#.into(), 4, "JSON"),

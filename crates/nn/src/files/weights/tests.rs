@@ -1,4 +1,4 @@
-use super::super::archive::to_bytes;
+use super::super::archive::{Archive, to_bytes};
 use super::*;
 use crate::layers::dense::Dense;
 use crate::module::Module;
@@ -83,7 +83,7 @@ fn names_that_do_not_fit_are_listed_with_a_guess() {
     let error = load(&mut model, &archive(&renamed), Strict).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     let text = error.to_string();
-    assert!(text.contains("1 names of the model are missing") && text.contains("perhaps `1.wieght`"), "{text}");
+    assert!(text.contains("1 missing in the file, 2 unexpected") && text.contains("perhaps `1.wieght`"), "{text}");
     assert!(text.contains("`extra` [1]"), "{text}");
     assert!(same(&model, &before));
 
@@ -99,7 +99,73 @@ fn names_with_something_in_front_are_understood() {
     let mut model = net(2);
     for fit in [Strict, Lenient] {
         let text = load(&mut model, &archive(&front), fit).unwrap_err().to_string();
-        assert!(text.contains("begin with `model`"), "{text}");
+        assert!(text.contains("begin with `model`") && text.contains("below(\"model\")"), "{text}");
+    }
+    let whole = values(&net(1));
+    for how in
+        [Strict.below("model"), Strict.rename("model.", ""), Strict.rename("model", ""), Strict.replace("model.", "")]
+    {
+        assert_eq!(load(&mut model, &archive(&front), how).unwrap().matched.len(), whole.len());
+        assert!(same(&model, &whole));
+        model = net(2);
+    }
+    assert!(
+        load(&mut model, &archive(&front), Strict.below("modle")).unwrap_err().to_string().contains("below `model`")
+    );
+}
+
+#[test]
+fn names_are_rewritten_in_order() {
+    let how = Strict.rename("fc", "head.0").rename("module.", "").replace("gamma", "weight").rename("a.b", "c");
+    for (theirs, ours) in [
+        ("fc.bias", "head.0.bias"),
+        ("fc", "head.0"),
+        ("fc2.bias", "fc2.bias"),
+        ("module.fc.bias", "fc.bias"),
+        ("module.norm.gamma", "norm.weight"),
+        ("a.b", "c"),
+        ("a.bc", "a.bc"),
+        ("", ""),
+    ] {
+        assert_eq!(how.name(theirs).as_deref(), Some(ours));
+    }
+    assert_eq!(Strict.rename("", "net").name("bias").as_deref(), Some("net.bias"));
+    assert_eq!(Strict.below("ema").name("emanate.bias"), None);
+
+    let mut model = net(2);
+    let both: Vec<_> = ["a.x", "b.x"].map(|name| (name.to_string(), Tensor::from(1f32))).into();
+    let error = load(&mut model, &archive(&both), Lenient.rename("a", "b")).unwrap_err();
+    assert!(error.to_string().contains("`a.x` and `b.x` both become `b.x`"), "{error}");
+}
+
+#[test]
+fn a_part_is_loaded_alone() {
+    let (mut model, before, other) = (net(2), values(&net(2)), values(&net(1)));
+    let report = load(&mut model, &archive(&other), Strict.only("1")).unwrap();
+    assert!(report.matched.iter().all(|name| name.starts_with("1.")) && report.matched.len() == 2, "{report}");
+    assert!(report.missing.is_empty() && report.unexpected.is_empty());
+    for (((name, value), before), other) in values(&model).iter().zip(&before).zip(&other) {
+        let expected = if name.starts_with("1.") { &other.1 } else { &before.1 };
+        assert!(value.equals(expected), "{name}");
+    }
+    let error = load(&mut model, &archive(&other), Strict.only("11")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Value);
+    let error = load(&mut model, &archive(&other[..2]), Strict.only("1")).unwrap_err();
+    assert!(error.to_string().contains("2 missing"), "{error}");
+}
+
+#[test]
+fn all_that_does_not_fit_is_told_together() {
+    let mut model = net(2);
+    let mut other = values(&net(1));
+    other[2].1 = Tensor::zeros([3, 3], DType::F32).unwrap();
+    other[3].1 = Tensor::zeros([7], DType::F32).unwrap();
+    other[4].0 = "zzz".into();
+    let text = load(&mut model, &archive(&other), Strict).unwrap_err().to_string();
+    for part in
+        ["1 missing", "1 unexpected", "2 of another shape", "`1.bias` [3] in the model, [7] in the file", "`zzz`"]
+    {
+        assert!(text.contains(part), "{text}");
     }
 }
 
@@ -125,6 +191,7 @@ fn shapes_and_dtypes_must_fit() {
     assert!(report.to_string().contains("with a cast"));
     let whole: Vec<_> = half.iter().map(|(name, value)| (name.clone(), value.cast(DType::I64).unwrap())).collect();
     assert!(load(&mut model, &archive(&whole), Lenient).is_err());
+    assert_eq!(load(&mut model, &archive(&half), Strict.cast()).unwrap().cast.len(), half.len());
 }
 
 #[test]
