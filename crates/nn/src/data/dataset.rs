@@ -1,6 +1,13 @@
 //! What a data set is: a number of samples, and batches of them.
 
+use super::cached::Cached;
+use super::mapped::Mapped;
+use super::rows::Rows;
+use super::subset::Subset;
+use super::transform::Transform;
+use super::transformed::{Inputs, Transformed};
 use std::panic::Location;
+use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, permutation};
 use wengert_tensor::tensor::Tensor;
@@ -8,7 +15,8 @@ use wengert_tensor::tensor::Tensor;
 /// A collection of samples that can be gathered into batches.
 ///
 /// Samples of a [`Tensor`] lie along its first axis. A tuple of data sets of one length is a data set whose batch is
-/// the tuple of their batches, so `(x, y)` is a labelled data set and `((image, text), y)` one with two inputs.
+/// the tuple of their batches, so `(x, y)` is a labelled data set, `((image, text), y)` one with two inputs and
+/// `(x, y, weight)` one of three parts.
 /// Implement it for a type of your own to read from disk or to make samples up.
 ///
 /// ```
@@ -35,6 +43,18 @@ pub trait Dataset {
     /// An index that is not below [`len`](Dataset::len), or a sample that cannot be read.
     fn batch(&self, indices: &[usize]) -> Result<Self::Batch>;
 
+    /// The same in an epoch, counted from 0: what a [`DataLoader`](super::loader::DataLoader) asks for.
+    ///
+    /// A data set that changes its samples at random ([`Transformed`]) changes them
+    /// otherwise in every epoch. The default has no such thing.
+    ///
+    /// # Errors
+    /// Those of [`batch`](Dataset::batch).
+    fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<Self::Batch> {
+        let _ = epoch;
+        self.batch(indices)
+    }
+
     /// Looks at the data once, before a training run or a loader trusts it.
     ///
     /// Tensors report NaN with its sample and feature, tuples a difference in length. The default checks nothing.
@@ -48,6 +68,44 @@ pub trait Dataset {
     /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The samples of these indices as a data set of their own; see [`Subset`].
+    ///
+    /// # Errors
+    /// An index that is not below [`len`](Dataset::len).
+    #[track_caller]
+    fn subset(self, indices: impl Into<Vec<usize>>) -> Result<Subset<Self>>
+    where
+        Self: Sized,
+    {
+        Subset::new(self, indices)
+    }
+
+    /// A data set whose batches are `f` of the batches of this one; see [`Mapped`].
+    fn mapped<B, F: Fn(Self::Batch) -> Result<B>>(self, f: F) -> Mapped<Self, F>
+    where
+        Self: Sized,
+    {
+        Mapped::new(self, f)
+    }
+
+    /// A data set that remembers each sample once it was read; see [`Cached`].
+    fn cached(self) -> Cached<Self>
+    where
+        Self: Sized,
+        Self::Batch: Rows,
+    {
+        Cached::new(self)
+    }
+
+    /// A data set whose inputs go through a transform, at random where that draws; see [`Transformed`].
+    fn transformed<T: Transform>(self, transform: T) -> Transformed<Self, T>
+    where
+        Self: Sized,
+        Self::Batch: Inputs,
+    {
+        Transformed::new(self, transform)
     }
 
     /// Splits into two parts at random, the first with `fraction` of the samples; the same seed gives the same split.
@@ -101,7 +159,12 @@ pub trait InMemory: Dataset {}
 
 impl InMemory for Tensor {}
 impl<A: InMemory, B: InMemory> InMemory for (A, B) {}
+impl<A: InMemory, B: InMemory, C: InMemory> InMemory for (A, B, C) {}
+impl<A: InMemory, B: InMemory, C: InMemory, D: InMemory> InMemory for (A, B, C, D) {}
+impl<T: Clone> InMemory for Vec<T> {}
 impl<D: InMemory + ?Sized> InMemory for &D {}
+impl<D: InMemory + ?Sized> InMemory for Box<D> {}
+impl<D: InMemory + ?Sized> InMemory for Arc<D> {}
 
 impl Dataset for Tensor {
     type Batch = Tensor;
@@ -143,6 +206,10 @@ impl<A: Dataset, B: Dataset> Dataset for (A, B) {
         Ok((self.0.batch(indices)?, self.1.batch(indices)?))
     }
 
+    fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<Self::Batch> {
+        Ok((self.0.batch_in(epoch, indices)?, self.1.batch_in(epoch, indices)?))
+    }
+
     fn check(&self) -> Result<()> {
         let (left, right) = (self.0.len(), self.1.len());
         if left != right {
@@ -154,20 +221,84 @@ impl<A: Dataset, B: Dataset> Dataset for (A, B) {
     }
 }
 
-impl<D: Dataset + ?Sized> Dataset for &D {
-    type Batch = D::Batch;
+/// More than two parts, of one length each.
+macro_rules! parts {
+    ($($part:ident $at:tt),+) => {
+        impl<$($part: Dataset),+> Dataset for ($($part,)+) {
+            type Batch = ($($part::Batch,)+);
+
+            fn len(&self) -> usize {
+                self.0.len()
+            }
+
+            fn batch(&self, indices: &[usize]) -> Result<Self::Batch> {
+                Ok(($(self.$at.batch(indices)?,)+))
+            }
+
+            fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<Self::Batch> {
+                Ok(($(self.$at.batch_in(epoch, indices)?,)+))
+            }
+
+            fn check(&self) -> Result<()> {
+                let lengths = [$(self.$at.len()),+];
+                if lengths.iter().any(|&length| length != self.0.len()) {
+                    return Err(Error::data(format!("the parts have {lengths:?} samples"))
+                        .help("row i of every part belongs to sample i"));
+                }
+                $(self.$at.check().map_err(|error| error.within(concat!("part ", $at)))?;)+
+                Ok(())
+            }
+        }
+    };
+}
+parts!(A 0, B 1, C 2);
+parts!(A 0, B 1, C 2, D 3);
+
+/// Samples of any type, one after the other: ragged sequences, texts, names of files. A batch is their list, which
+/// [`DataLoader::collate`](super::loader::DataLoader::collate) makes into tensors.
+impl<T: Clone> Dataset for Vec<T> {
+    type Batch = Vec<T>;
 
     fn len(&self) -> usize {
-        (**self).len()
+        self.as_slice().len()
     }
 
-    fn batch(&self, indices: &[usize]) -> Result<Self::Batch> {
-        (**self).batch(indices)
+    fn batch(&self, indices: &[usize]) -> Result<Vec<T>> {
+        let sample =
+            |&index: &usize| self.get(index).cloned().ok_or_else(|| out_of_range(index, self.as_slice().len()));
+        indices.iter().map(sample).collect()
     }
+}
 
-    fn check(&self) -> Result<()> {
-        (**self).check()
-    }
+/// What shares or borrows a data set is one.
+macro_rules! forwarded {
+    ($($pointer:ty),+) => {$(
+        impl<D: Dataset + ?Sized> Dataset for $pointer {
+            type Batch = D::Batch;
+
+            fn len(&self) -> usize {
+                (**self).len()
+            }
+
+            fn batch(&self, indices: &[usize]) -> Result<Self::Batch> {
+                (**self).batch(indices)
+            }
+
+            fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<Self::Batch> {
+                (**self).batch_in(epoch, indices)
+            }
+
+            fn check(&self) -> Result<()> {
+                (**self).check()
+            }
+        }
+    )+};
+}
+forwarded!(&D, Box<D>, Arc<D>);
+
+/// That there is no such sample.
+pub(crate) fn out_of_range(index: usize, samples: usize) -> Error {
+    Error::index(format!("sample {index} is out of range: there are {samples}"))
 }
 
 /// `[150, 4] f32`.
@@ -263,6 +394,22 @@ mod tests {
         let error = (Tensor::from([1.0f32, 2.0]), Tensor::from([1i64])).check().unwrap_err().to_string();
         assert!(error.contains("the inputs have 2 samples, the targets 1"), "{error}");
         assert!(Tensor::from(1.0f32).check().is_err());
+    }
+
+    #[test]
+    fn three_and_four_parts_and_lists_are_data_sets() {
+        let (x, y) = pair();
+        let three = (x.clone(), y.clone(), y.clone());
+        let (_, b, c) = three.batch(&[2, 1]).unwrap();
+        assert!(b.equals(&c) && b.to_vec::<i64>().unwrap() == [2, 1]);
+        let four = (x, y.clone(), y, vec!["a", "b", "c"]);
+        four.check().unwrap();
+        assert_eq!(four.batch_in(3, &[2, 0]).unwrap().3, ["c", "a"]);
+        let error = (pair().0, pair().1, vec![1, 2]).check().unwrap_err().to_string();
+        assert!(error.contains("the parts have [3, 3, 2] samples"), "{error}");
+        assert!(vec![1, 2].batch(&[2]).unwrap_err().to_string().contains("sample 2 is out of range: there are 2"));
+        let shared: Arc<dyn Dataset<Batch = (Tensor, Tensor)>> = Arc::new(pair());
+        assert_eq!(shared.len(), 3);
     }
 
     #[test]

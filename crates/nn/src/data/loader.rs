@@ -1,9 +1,17 @@
 //! Batches of a data set, epoch after epoch.
 
 use super::dataset::{Dataset, InMemory};
+use super::mapped::Mapped;
+use super::prefetch::Prefetched;
+use super::sampler::buckets::LengthBuckets;
+use super::sampler::random::RandomSampler;
+use super::sampler::sequential::SequentialSampler;
+use super::sampler::{Sampler, one_each};
 use std::panic::Location;
+use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
-use wengert_tensor::random::{Key, permutation};
+use wengert_tensor::random::Key;
+use wengert_tensor::tensor::Tensor;
 
 /// Walks a data set in batches, in order or shuffled anew every epoch.
 ///
@@ -26,12 +34,40 @@ use wengert_tensor::random::{Key, permutation};
 /// assert_eq!(samples, 30);
 /// # Ok(()) }
 /// ```
+///
+/// A run can stop between any two batches and go on there:
+///
+/// ```
+/// # use wengert_nn::data::loader::DataLoader;
+/// # use wengert_tensor::tensor::Tensor;
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let mut loader = DataLoader::new(Tensor::arange(10, wengert_tensor::dtype::DType::F32)?, 3)?.shuffle(7);
+/// let mut run = loader.try_epochs(2);
+/// let before: Vec<Tensor> = run.by_ref().take(5).collect::<Result<_, _>>()?;
+/// let state = run.state()?;
+/// let rest: Vec<Tensor> = run.collect::<Result<_, _>>()?;
+/// loader.load_state(&state)?;
+/// for (batch, again) in rest.iter().zip(loader.epochs(2)) {
+///     assert!(batch.equals(&again));
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DataLoader<D> {
     data: D,
     batch_size: usize,
-    shuffle: Option<Key>,
+    sampler: Arc<dyn Sampler>,
     drop_last: bool,
+    start: Position,
+}
+
+/// Where a loader is: the next batch of an epoch. Both count from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The epoch.
+    pub epoch: usize,
+    /// The batch of the epoch that comes next.
+    pub batch: usize,
 }
 
 impl<D: Dataset> DataLoader<D> {
@@ -54,27 +90,91 @@ impl<D: Dataset> DataLoader<D> {
         if data.is_empty() {
             return Err(Error::data("the data set has no samples"));
         }
-        Ok(DataLoader { data, batch_size, shuffle: None, drop_last: false })
+        let start = Position::default();
+        Ok(DataLoader { data, batch_size, sampler: Arc::new(SequentialSampler), drop_last: false, start })
     }
 
     /// Shuffles every epoch by this seed (a number, a `Seed` or a `Key`).
+    #[must_use]
     pub fn shuffle(mut self, seed: impl Into<Key>) -> Self {
-        self.shuffle = Some(seed.into());
+        self.sampler = Arc::new(RandomSampler::new(seed));
         self
+    }
+
+    /// Takes the samples in the order of a [`Sampler`].
+    ///
+    /// An order that names a sample beyond the data gives an `Err` item there, and ends
+    /// [`epochs`](DataLoader::epochs).
+    ///
+    /// # Errors
+    /// A sampler that does not fit the number of samples.
+    #[track_caller]
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Result<Self> {
+        let here = Location::caller();
+        sampler.check(self.data.len()).map_err(|error| error.op("DataLoader::sampler").at(here))?;
+        self.sampler = Arc::new(sampler);
+        Ok(self)
+    }
+
+    /// Shuffles by this seed so that samples of about the same length share a batch; see [`LengthBuckets`].
+    ///
+    /// # Errors
+    /// Lengths of another number than the samples.
+    #[track_caller]
+    pub fn bucket_by_length(mut self, lengths: impl Into<Vec<usize>>, seed: impl Into<Key>) -> Result<Self> {
+        let (here, lengths) = (Location::caller(), lengths.into());
+        one_each("lengths", lengths.len(), self.data.len())
+            .map_err(|error| error.op("DataLoader::bucket_by_length").at(here))?;
+        self.sampler = Arc::new(LengthBuckets::new(lengths, self.batch_size, seed)?);
+        Ok(self)
     }
 
     /// Leaves out the last batch of an epoch when it is smaller than the others (default: it is kept).
     ///
     /// A data set smaller than one batch then gives no batch at all.
+    #[must_use]
     pub fn drop_last(mut self, drop: bool) -> Self {
         self.drop_last = drop;
+        self
+    }
+
+    /// Makes of every batch what `f` makes of it: of a list of ragged samples, tensors.
+    ///
+    /// ```
+    /// use wengert_nn::data::collate::Pad;
+    /// use wengert_nn::data::loader::DataLoader;
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let sequences = vec![Tensor::from([1i64, 2, 3]), Tensor::from([4i64]), Tensor::from([5i64, 6])];
+    /// let loader = DataLoader::new(sequences, 2)?.collate(|samples| Pad::new().batch(&samples));
+    /// let batches = loader.try_epochs(1).collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(batches[0].values.to_vec::<i64>()?, [1, 2, 3, 4, 0, 0]);
+    /// assert_eq!(batches[0].lengths.to_vec::<i64>()?, [3, 1]);
+    /// # Ok(()) }
+    /// ```
+    pub fn collate<B, F: Fn(D::Batch) -> Result<B>>(self, f: F) -> DataLoader<Mapped<D, F>> {
+        DataLoader {
+            data: Mapped::new(self.data, f),
+            batch_size: self.batch_size,
+            sampler: self.sampler,
+            drop_last: self.drop_last,
+            start: self.start,
+        }
+    }
+
+    /// Goes on at a batch of an epoch, as [`Epochs::place`] told it.
+    #[must_use]
+    pub fn resume_at(mut self, epoch: usize, batch: usize) -> Self {
+        self.start = Position { epoch, batch };
         self
     }
 
     /// The number of batches in an epoch.
     #[allow(clippy::len_without_is_empty)] // a loader is never made of nothing
     pub fn len(&self) -> usize {
-        if self.drop_last { self.data.len() / self.batch_size } else { self.data.len().div_ceil(self.batch_size) }
+        let samples = self.sampler.len(self.data.len());
+        if self.drop_last { samples / self.batch_size } else { samples.div_ceil(self.batch_size) }
     }
 
     /// The samples of a batch.
@@ -82,23 +182,127 @@ impl<D: Dataset> DataLoader<D> {
         self.batch_size
     }
 
+    /// What the batches are made of.
+    pub fn data(&self) -> &D {
+        &self.data
+    }
+
     /// The order in which the samples of this epoch come, the left-out ones included.
     pub fn order(&self, epoch: usize) -> Vec<usize> {
-        match self.shuffle {
-            Some(key) => permutation(key.fold(epoch as u64), self.data.len()),
-            None => (0..self.data.len()).collect(),
-        }
+        self.sampler.order(self.data.len(), epoch)
     }
 
     /// The batches of one epoch. Works for every data set: a sample that cannot be read is an `Err` item.
     pub fn epoch(&self, epoch: usize) -> Epoch<'_, D> {
-        Epoch { loader: self, order: self.order(epoch), next: 0 }
+        self.epoch_from(Position { epoch, batch: 0 })
+    }
+
+    /// The rest of an epoch.
+    pub fn epoch_from(&self, position: Position) -> Epoch<'_, D> {
+        Epoch { loader: self, epoch: position.epoch, order: self.order(position.epoch), next: position.batch }
     }
 
     /// The batches of `n` epochs, one after the other, as results. For data in memory there is
     /// [`epochs`](DataLoader::epochs), whose items are the batches themselves.
-    pub fn try_epochs(&self, n: usize) -> impl Iterator<Item = Result<D::Batch>> + '_ {
-        (0..n).flat_map(|epoch| self.epoch(epoch))
+    ///
+    /// After [`resume_at`](DataLoader::resume_at) these are the rest of the `n` epochs.
+    pub fn try_epochs(&self, n: usize) -> Epochs<'_, D> {
+        Epochs { current: (self.start.epoch < n).then(|| self.epoch_from(self.start)), loader: self, n }
+    }
+
+    /// Makes the next batches on other threads, while this one works with those that are there; see [`Prefetched`].
+    #[must_use]
+    pub fn workers(self, threads: usize) -> Prefetched<D> {
+        Prefetched::new(self).workers(threads)
+    }
+
+    /// Has another thread make so many batches in advance; see [`Prefetched`].
+    #[must_use]
+    pub fn prefetch(self, batches: usize) -> Prefetched<D> {
+        Prefetched::new(self).prefetch(batches)
+    }
+
+    /// The place where a run begins, or goes on after [`resume_at`](DataLoader::resume_at).
+    pub fn position(&self) -> Position {
+        self.settled(self.start)
+    }
+
+    /// What [`load_state`](DataLoader::load_state) needs to go on at `position`: the place, and a digest of the order
+    /// there.
+    ///
+    /// # Errors
+    /// When memory cannot be had.
+    pub fn state(&self, position: Position) -> Result<Vec<(String, Tensor)>> {
+        let position = self.settled(position);
+        let number = |value: usize| Tensor::new([value as i64], ());
+        Ok(vec![
+            ("epoch".into(), number(position.epoch)?),
+            ("batch".into(), number(position.batch)?),
+            ("batch_size".into(), number(self.batch_size)?),
+            ("samples".into(), number(self.data.len())?),
+            ("order".into(), Tensor::new([digest(&self.order(position.epoch))], ())?),
+        ])
+    }
+
+    /// Goes on where [`state`](DataLoader::state) or [`Epochs::state`] was taken.
+    ///
+    /// # Errors
+    /// What is missing or no number; another batch size, number of samples or order than that of the state: the run
+    /// would not go on as it was. The loader is then as it was.
+    #[track_caller]
+    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
+        self.start = self.restored(state).map_err(|error| error.op("DataLoader::load_state").at(Location::caller()))?;
+        Ok(())
+    }
+
+    fn restored(&self, state: &[(String, Tensor)]) -> Result<Position> {
+        let find = |name: &str| -> Result<i64> {
+            let found = state.iter().find(|(other, _)| other == name);
+            let (_, tensor) = found.ok_or_else(|| Error::data(format!("the state has no `{name}`")))?;
+            tensor.item::<i64>().map_err(|error| error.operand("state", format!("`{name}`")))
+        };
+        let count = |name: &str| -> Result<usize> {
+            let value = find(name)?;
+            usize::try_from(value).map_err(|_| Error::data(format!("`{name}` is {value}")))
+        };
+        let same = |name: &str, here: usize| -> Result<()> {
+            match count(name)? {
+                there if there == here => Ok(()),
+                there => Err(Error::data(format!("`{name}` was {there} and is {here}"))
+                    .help("a run goes on as it was with the same data, batch size and sampler only")),
+            }
+        };
+        same("batch_size", self.batch_size)?;
+        same("samples", self.data.len())?;
+        let position = Position { epoch: count("epoch")?, batch: count("batch")? };
+        if digest(&self.order(position.epoch)) != find("order")? {
+            return Err(Error::data(format!("epoch {} had another order of samples", position.epoch))
+                .help("give the loader the seed and the sampler that it had"));
+        }
+        match self.len() {
+            batches if position.batch > batches => {
+                Err(Error::data(format!("batch {} of an epoch of {batches}", position.batch)))
+            }
+            _ => Ok(position),
+        }
+    }
+
+    /// The end of an epoch is the start of the next.
+    fn settled(&self, position: Position) -> Position {
+        match position.batch >= self.len() {
+            true => Position { epoch: position.epoch.saturating_add(1), batch: 0 },
+            false => position,
+        }
+    }
+
+    /// The batch at a place in this order.
+    pub(super) fn batch_at(&self, position: Position, order: &[usize]) -> Option<Result<D::Batch>> {
+        if position.batch >= self.len() {
+            return None;
+        }
+        let start = position.batch.saturating_mul(self.batch_size);
+        let end = start.saturating_add(self.batch_size).min(order.len());
+        order.get(start..end).map(|indices| self.data.batch_in(position.epoch, indices))
     }
 }
 
@@ -114,21 +318,35 @@ impl<D: InMemory> DataLoader<D> {
 #[derive(Debug)]
 pub struct Epoch<'a, D> {
     loader: &'a DataLoader<D>,
+    epoch: usize,
     order: Vec<usize>,
     next: usize,
+}
+
+impl<D: Dataset> Epoch<'_, D> {
+    /// The batch that comes next.
+    pub fn place(&self) -> Position {
+        Position { epoch: self.epoch, batch: self.next }
+    }
+
+    /// The indices of the samples of the batch that comes next; none at the end.
+    pub fn indices(&self) -> &[usize] {
+        if self.next >= self.loader.len() {
+            return &[];
+        }
+        let start = self.next.saturating_mul(self.loader.batch_size);
+        let end = start.saturating_add(self.loader.batch_size).min(self.order.len());
+        self.order.get(start..end).unwrap_or(&[])
+    }
 }
 
 impl<D: Dataset> Iterator for Epoch<'_, D> {
     type Item = Result<D::Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.loader.len() {
-            return None;
-        }
-        let start = self.next * self.loader.batch_size;
-        let end = (start + self.loader.batch_size).min(self.order.len());
+        let batch = self.loader.batch_at(self.place(), &self.order)?;
         self.next += 1;
-        self.order.get(start..end).map(|indices| self.loader.data.batch(indices))
+        Some(batch)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -138,6 +356,54 @@ impl<D: Dataset> Iterator for Epoch<'_, D> {
 }
 
 impl<D: Dataset> ExactSizeIterator for Epoch<'_, D> {}
+
+/// The batches of several epochs; from [`DataLoader::try_epochs`].
+#[derive(Debug)]
+pub struct Epochs<'a, D> {
+    loader: &'a DataLoader<D>,
+    current: Option<Epoch<'a, D>>,
+    n: usize,
+}
+
+impl<D: Dataset> Epochs<'_, D> {
+    /// The batch that comes next. After the last one, the start of the epoch that would follow.
+    pub fn place(&self) -> Position {
+        match &self.current {
+            Some(epoch) => self.loader.settled(epoch.place()),
+            None => Position { epoch: self.n.max(self.loader.start.epoch), batch: 0 },
+        }
+    }
+
+    /// The [state](DataLoader::state) of the loader here.
+    ///
+    /// # Errors
+    /// When memory cannot be had.
+    pub fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        self.loader.state(self.place())
+    }
+}
+
+impl<D: Dataset> Iterator for Epochs<'_, D> {
+    type Item = Result<D::Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let epoch = self.current.as_mut()?;
+            if let Some(batch) = epoch.next() {
+                return Some(batch);
+            }
+            let next = epoch.epoch + 1;
+            // Epochs without batches would go on for ever.
+            self.current = (next < self.n && self.loader.len() > 0).then(|| self.loader.epoch(next));
+        }
+    }
+}
+
+/// A number that tells orders apart: FNV-1a over the indices.
+fn digest(order: &[usize]) -> i64 {
+    let bytes = order.iter().flat_map(|&index| (index as u64).to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) as i64
+}
 
 #[cfg(test)]
 mod tests {
@@ -210,5 +476,69 @@ mod tests {
         let loader = DataLoader::new(Broken, 2).unwrap();
         let results: Vec<bool> = loader.try_epochs(1).map(|batch| batch.is_ok()).collect();
         assert_eq!(results, [true, false]);
+    }
+
+    #[test]
+    fn goes_on_at_every_place_as_if_it_had_never_stopped() {
+        let whole: Vec<Vec<i64>> = {
+            let loader = DataLoader::new(data(11), 4).unwrap().shuffle(1);
+            loader.epochs(3).map(|(_, y)| y.to_vec().unwrap()).collect()
+        };
+        for stop in 0..=whole.len() {
+            let first = DataLoader::new(data(11), 4).unwrap().shuffle(1);
+            let mut run = first.try_epochs(3);
+            run.by_ref().take(stop).for_each(|batch| drop(batch.unwrap()));
+            assert_eq!(run.place(), Position { epoch: stop / 3, batch: stop % 3 });
+            let state = run.state().unwrap();
+            let mut second = DataLoader::new(data(11), 4).unwrap().shuffle(1);
+            second.load_state(&state).unwrap();
+            assert_eq!(second.position(), run.place());
+            let rest: Vec<Vec<i64>> = second.epochs(3).map(|(_, y)| y.to_vec().unwrap()).collect();
+            assert_eq!(rest, whole[stop..], "{stop}");
+            let third = DataLoader::new(data(11), 4).unwrap().shuffle(1).resume_at(stop / 3, stop % 3);
+            assert_eq!(third.epochs(3).count(), whole.len() - stop);
+        }
+    }
+
+    #[test]
+    fn a_state_of_another_loader_is_refused_and_changes_nothing() {
+        let loader = DataLoader::new(data(11), 4).unwrap().shuffle(1);
+        let state = loader.state(Position { epoch: 2, batch: 1 }).unwrap();
+        let complaint = |mut loader: DataLoader<(Tensor, Tensor)>, state: &[(String, Tensor)]| {
+            let error = loader.load_state(state).unwrap_err().to_string();
+            assert_eq!(loader.position(), Position::default());
+            error
+        };
+        let new = |n, size| DataLoader::new(data(n), size).unwrap();
+        assert!(complaint(new(12, 4).shuffle(1), &state).contains("`samples` was 11 and is 12"));
+        assert!(complaint(new(11, 5).shuffle(1), &state).contains("`batch_size` was 4 and is 5"));
+        assert!(complaint(new(11, 4).shuffle(2), &state).contains("epoch 2 had another order"));
+        assert!(complaint(new(11, 4), &state).contains("epoch 2 had another order"));
+        assert!(complaint(new(11, 4).shuffle(1), &state[1..]).contains("the state has no `epoch`"));
+        let set = |name: &str, tensor: Tensor| {
+            let change =
+                |(other, old): (String, Tensor)| if other == name { (other, tensor.clone()) } else { (other, old) };
+            state.iter().cloned().map(change).collect::<Vec<_>>()
+        };
+        assert!(complaint(new(11, 4).shuffle(1), &set("epoch", Tensor::from(-1i64))).contains("`epoch` is -1"));
+        assert!(
+            complaint(new(11, 4).shuffle(1), &set("batch", Tensor::from(7i64))).contains("batch 7 of an epoch of 3")
+        );
+        complaint(new(11, 4).shuffle(1), &set("batch", Tensor::from([0i64, 1])));
+    }
+
+    #[test]
+    fn samplers_decide_the_length() {
+        use crate::data::sampler::weighted::WeightedSampler;
+        let sampler = WeightedSampler::new([0.0, 1.0, 2.0], 1).unwrap().samples(10).unwrap();
+        let loader = DataLoader::new(data(3), 4).unwrap().sampler(sampler.clone()).unwrap();
+        assert_eq!(loader.len(), 3);
+        assert!(seen(&loader, 0).iter().all(|&label| label > 0));
+        assert_eq!(seen(&loader, 0).len(), 10);
+        assert!(DataLoader::new(data(4), 4).unwrap().sampler(sampler).is_err());
+        assert!(DataLoader::new(data(4), 4).unwrap().bucket_by_length([1, 2, 3], 1).is_err());
+        let buckets = DataLoader::new(data(4), 2).unwrap().bucket_by_length([1, 9, 1, 9], 1).unwrap();
+        let batches: Vec<Vec<i64>> = buckets.epochs(1).map(|(_, y)| y.to_vec().unwrap()).collect();
+        assert!(batches.contains(&vec![1, 3]) || batches.contains(&vec![3, 1]), "{batches:?}");
     }
 }
