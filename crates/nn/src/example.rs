@@ -20,7 +20,7 @@ pub(crate) struct Example {
 }
 
 /// Two, since with one example a layer that loses the first axis would go unnoticed.
-const PROBES: usize = 2;
+pub(crate) const PROBES: usize = 2;
 
 impl Example {
     /// Of f32.
@@ -30,7 +30,12 @@ impl Example {
 
     /// Examples without values, to ask layers for their shapes.
     pub(crate) fn probe<'t>(&self, tape: &'t Tape) -> Result<Var<'t>> {
-        Ok(tape.full(self.shape.insert(0, PROBES)?, 0.0, self.dtype))
+        self.batch(tape, PROBES)
+    }
+
+    /// As [`Example::probe`], so many.
+    pub(crate) fn batch<'t>(&self, tape: &'t Tape, count: usize) -> Result<Var<'t>> {
+        Ok(tape.full(self.shape.insert(0, count)?, 0.0, self.dtype))
     }
 
     /// What the probes became.
@@ -73,7 +78,7 @@ impl Example {
         match self.shape.split_first() {
             Some((&channels, sizes)) if sizes.len() == axes => Ok(channels),
             _ => Err(Error::shape(format!("takes [channels] and {axes} spatial axes, not {}", self.shape))
-                .help("`.lambda(…)` may reshape; the axis of the examples stays")),
+                .help(format!("`.reshape(…)` gives an example {} axes", axes + 1))),
         }
     }
 

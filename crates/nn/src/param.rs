@@ -246,6 +246,12 @@ impl Param {
         self.role == Role::Weight && !self.frozen
     }
 
+    /// True if it was [frozen](Param::freeze).
+    #[cfg(feature = "files")]
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// Keeps optimizers from moving it.
     pub fn freeze(&mut self) {
         self.frozen = true;

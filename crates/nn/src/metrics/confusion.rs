@@ -156,6 +156,29 @@ impl ConfusionTable {
         self.counts.get(at).copied().unwrap_or(0)
     }
 
+    /// The pairs of classes that are confused at least so often, the most frequent first: `(actual, predicted, how often)`. fastai's
+    /// `most_confused`.
+    ///
+    /// ```
+    /// use wengert_nn::metrics::confusion::ConfusionMatrix;
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let scores = Tensor::from([[0.9f32, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]);
+    /// let table = ConfusionMatrix::table(&scores, &Tensor::from([0i64, 1, 0, 1]))?;
+    /// assert_eq!(table.most_confused(1), [(1, 0, 2), (0, 1, 1)]);
+    /// # Ok(()) }
+    /// ```
+    pub fn most_confused(&self, at_least: u64) -> Vec<(usize, usize, u64)> {
+        let classes = 0..self.classes;
+        let pairs = classes.clone().flat_map(|actual| classes.clone().map(move |predicted| (actual, predicted)));
+        let counts = pairs.map(|(actual, predicted)| (actual, predicted, self.get(actual, predicted)));
+        let mut confused: Vec<_> =
+            counts.filter(|&(actual, predicted, count)| actual != predicted && count >= at_least.max(1)).collect();
+        confused.sort_by_key(|&(actual, predicted, count)| (std::cmp::Reverse(count), actual, predicted));
+        confused
+    }
+
     /// How many samples were right.
     pub fn right(&self) -> u64 {
         (0..self.classes).map(|class| self.get(class, class)).sum()

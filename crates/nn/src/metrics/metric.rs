@@ -264,6 +264,16 @@ impl<M: Metric> Meter<M> {
         &self.sums
     }
 
+    /// What was counted so far: the sum of [`Metric::count`] over the batches.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Goes on from [`sums`](Meter::sums) and [`count`](Meter::count) of another time.
+    pub fn restore(&mut self, sums: Vec<f64>, count: usize) {
+        (self.sums, self.count) = (sums, count);
+    }
+
     /// Forgets all batches.
     pub fn reset(&mut self) {
         self.sums.clear();

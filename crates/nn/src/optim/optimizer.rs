@@ -65,10 +65,12 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     /// The rules of single layers, in place of `rule`.
     others: Vec<(Box<dyn Select>, Box<dyn Rule>)>,
     frozen: Vec<Box<dyn Select>>,
-    schedule: Option<Box<dyn Schedule>>,
+    pub(crate) schedule: Option<Box<dyn Schedule>>,
+    /// What all learning rates are multiplied by, beside the schedule.
+    scale: f64,
     pub(super) steps: u64,
     /// How many gradients make a step, and how many of them are there.
-    pub(super) every: u64,
+    pub(crate) every: u64,
     pub(super) gathered: u64,
     pub(super) guard: Option<Guard>,
     /// How often the settings of rules were changed: state that was made for other settings is made fit before it is used.
@@ -135,6 +137,7 @@ impl<R: Rule> Optimizer<R> {
             others: Vec::new(),
             frozen: Vec::new(),
             schedule: None,
+            scale: 1.0,
             steps: 0,
             every: 1,
             gathered: 0,
@@ -285,6 +288,7 @@ impl<R: Rule> Optimizer<R> {
             others: self.others,
             frozen: self.frozen,
             schedule: self.schedule,
+            scale: self.scale,
             steps: self.steps,
             every: self.every,
             gathered: self.gathered,
@@ -339,9 +343,28 @@ impl<R: Rule> Optimizer<R> {
         self.rate = learning_rate;
     }
 
-    /// The factor of the schedule for the next step; 1 without one.
+    /// What every learning rate is multiplied by in the next step: the factor of the schedule, 1 without one, times that of
+    /// [`Optimizer::set_rate_scale`].
     pub fn factor(&self) -> f64 {
-        self.schedule.as_ref().map_or(1.0, |schedule| schedule.factor(self.steps))
+        self.schedule.as_ref().map_or(1.0, |schedule| schedule.factor(self.steps)) * self.scale
+    }
+
+    /// Multiplies every learning rate, those of groups too, by this from now on, beside the schedule (default: 1). It is no part of the
+    /// [state](Optimizer::state).
+    ///
+    /// ```
+    /// use wengert_nn::optim::sgd::Sgd;
+    /// let mut sgd = Sgd::new(0.1).schedule(|step: u64| 1.0 / (step + 1) as f64);
+    /// sgd.set_rate_scale(0.5);
+    /// assert_eq!((sgd.factor(), sgd.rate_scale()), (0.5, 0.5));
+    /// ```
+    pub fn set_rate_scale(&mut self, scale: f64) {
+        self.scale = scale;
+    }
+
+    /// What [`Optimizer::set_rate_scale`] has set.
+    pub fn rate_scale(&self) -> f64 {
+        self.scale
     }
 
     /// The number of steps that were committed.
@@ -622,7 +645,7 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Whether this optimizer moves a parameter.
-    pub(super) fn moves(&self, param: &Param) -> bool {
+    pub(crate) fn moves(&self, param: &Param) -> bool {
         param.is_trainable() && self.held.get(&param.id()).is_none_or(|held| !held.frozen)
     }
 

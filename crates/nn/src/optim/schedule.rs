@@ -34,6 +34,9 @@
 use std::fmt;
 
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
+
+use crate::tensors::{Named, under, within};
 
 use case::Case;
 
@@ -100,6 +103,20 @@ pub trait Schedule: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What it remembers besides the number of the step, to be saved: nothing, unless it watches something as [`Plateau`] does.
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+
+    /// Goes on from what [`state`](Schedule::state) gave.
+    ///
+    /// # Errors
+    /// What is missing, or is not what it should be. The schedule is then as it was.
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// This schedule for its length, then `next` from its start.
     fn then<S: Schedule>(self, next: S) -> Then<Self, S>
     where
@@ -133,12 +150,38 @@ impl Schedule for Box<dyn Schedule> {
     fn check(&self) -> Result<()> {
         (**self).check()
     }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        (**self).state()
+    }
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        (**self).load_state(state)
+    }
 }
 
 impl fmt::Debug for dyn Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Schedule").field("length", &self.length()).finish_non_exhaustive()
     }
+}
+
+/// What several schedules remember, by their places.
+fn states<'s>(parts: impl IntoIterator<Item = &'s dyn Schedule>) -> Vec<(String, Tensor)> {
+    let named = |(place, part): (usize, &dyn Schedule)| under(&format!("{place}."), part.state()).collect::<Vec<_>>();
+    parts.into_iter().enumerate().flat_map(named).collect()
+}
+
+/// Takes up what [`states`] gave: all of it, or none.
+fn load_states<'s>(parts: impl IntoIterator<Item = &'s dyn Schedule>, state: &[(String, Tensor)]) -> Result<()> {
+    let mut before: Vec<(&dyn Schedule, Named)> = Vec::new();
+    for (place, part) in parts.into_iter().enumerate() {
+        let old = part.state();
+        if let Err(error) = part.load_state(&within(&format!("{place}."), state)) {
+            before.into_iter().for_each(|(part, old)| _ = part.load_state(&old));
+            return Err(error);
+        }
+        before.push((part, old));
+    }
+    Ok(())
 }
 
 /// How far `step` is on a way of `steps`: from 0 to 1.

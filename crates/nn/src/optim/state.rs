@@ -9,10 +9,11 @@ use wengert_tensor::tensor::Tensor;
 use super::optimizer::{GATHERED, Held, Optimizer, State};
 use super::rule::Rule;
 use crate::module::{Module, each};
+use crate::tensors::{under, within};
 
 impl<R: Rule> Optimizer<R> {
     /// The state as named tensors, to be saved: for each parameter that was updated `head.weight/count` and such as
-    /// `head.weight/adam.mean`, and `steps` for all.
+    /// `head.weight/adam.mean`, and `steps` for all; `schedule.best` and such for a schedule that remembers something.
     pub fn state<M: Module + ?Sized>(&self, model: &M) -> Vec<(String, Tensor)> {
         let mut state = vec![("steps".to_string(), Tensor::from(self.steps as i64))];
         if self.every > 1 {
@@ -20,6 +21,9 @@ impl<R: Rule> Optimizer<R> {
         }
         if let Some(guard) = &self.guard {
             guard.state(&mut state);
+        }
+        if let Some(schedule) = &self.schedule {
+            state.extend(under(SCHEDULE, schedule.state()));
         }
         let rules = self.rule_names();
         each(model, &mut |path, param| {
@@ -52,6 +56,11 @@ impl<R: Rule> Optimizer<R> {
             return Err(Error::format(message).op("load_state"));
         }
         let guard = self.guard.as_ref().map(|guard| guard.loaded(&mut given)).transpose()?;
+        let schedule: Vec<(String, Tensor)> = match &self.schedule {
+            Some(_) => within(SCHEDULE, state),
+            None => Vec::new(),
+        };
+        schedule.iter().for_each(|(name, _)| _ = given.remove(&*format!("{SCHEDULE}{name}")));
         let rules = self.rule_names();
         let mut loaded = Vec::new();
         for (name, param) in model.parameters() {
@@ -78,6 +87,7 @@ impl<R: Rule> Optimizer<R> {
         if let Some(name) = given.keys().min() {
             return Err(Error::format(format!("`{name}` is no state of this optimizer and model")).op("load_state"));
         }
+        self.schedule.as_ref().map_or(Ok(()), |own| own.load_state(&schedule))?;
         let generation = self.generation;
         for (id, count, pending, slots) in loaded {
             self.held
@@ -102,6 +112,9 @@ impl<R: Rule> Optimizer<R> {
         names
     }
 }
+
+/// What stands before the state of the schedule. No parameter's state begins so without a `/`.
+const SCHEDULE: &str = "schedule.";
 
 /// The name of the rule at a place, or of what is gathered for all.
 fn rule_name(rules: &[String], place: usize) -> &str {

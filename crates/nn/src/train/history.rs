@@ -2,7 +2,10 @@
 
 use super::logs::{Logs, figure};
 use super::spark::sparkline;
+use crate::tensors::{self, Named};
 use std::fmt::{self, Display, Formatter};
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
 
 /// The loss and the metrics of every epoch, by name.
 ///
@@ -23,6 +26,8 @@ use std::fmt::{self, Display, Formatter};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     epochs: Vec<Logs>,
+    notes: Vec<String>,
+    interrupted: bool,
 }
 
 impl History {
@@ -73,6 +78,66 @@ impl History {
     pub fn last(&self, name: &str) -> Option<f64> {
         self.epochs.last()?.get(name)
     }
+
+    /// What was pointed out on the way: parameters without a gradient, dead units, a loss at chance level, why a run ended early.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether an [`Interrupt`](super::interrupt::Interrupt) ended the run. The epoch that it broke off is not among the epochs.
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    pub(super) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// To be saved: the figures, bit for bit, and the notes.
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
+    pub(super) fn state(&self) -> Named {
+        let columns = self.columns();
+        let mut state = vec![
+            ("epochs".to_string(), tensors::counted(self.len())),
+            ("columns".to_string(), tensors::lines(&columns)),
+            ("notes".to_string(), tensors::lines(&self.notes)),
+        ];
+        let cells = || self.epochs.iter().flat_map(|logs| columns.iter().map(|name| logs.get(name)));
+        if !self.is_empty() && !columns.is_empty() {
+            let figures: Vec<f64> = cells().map(|cell| cell.unwrap_or(0.0)).collect();
+            let there: Vec<u8> = cells().map(|cell| u8::from(cell.is_some())).collect();
+            state.push(("figures".to_string(), Tensor::from(figures)));
+            state.push(("there".to_string(), Tensor::from(there)));
+        }
+        state
+    }
+
+    #[cfg_attr(not(feature = "files"), allow(dead_code))]
+    pub(super) fn loaded(state: &[(String, Tensor)]) -> Result<History> {
+        let columns = tensors::read_lines(state, "columns")?;
+        let (epochs, notes) = (tensors::count(state, "epochs")?, tensors::read_lines(state, "notes")?);
+        let figures = tensors::floats(state, "figures")?;
+        let there = tensors::find(state, "there").map(|there| there.to_vec::<u8>()).transpose()?.unwrap_or_default();
+        let cells = epochs.checked_mul(columns.len());
+        if cells != Some(figures.len()) || figures.len() != there.len() {
+            return Err(Error::format(format!("{} figures are no {epochs} epochs", figures.len())).op("load_state"));
+        }
+        let mut history = History { notes, ..History::new() };
+        if columns.is_empty() {
+            return Ok(history);
+        }
+        for (figures, there) in figures.chunks(columns.len()).zip(there.chunks(columns.len())) {
+            let mut logs = Logs::new();
+            let known = columns.iter().zip(figures).zip(there).filter(|(_, there)| **there == 1);
+            known.for_each(|((name, figure), _)| logs.set(name, *figure));
+            history.push(logs);
+        }
+        Ok(history)
+    }
 }
 
 impl Display for History {
@@ -111,6 +176,22 @@ epoch 5  loss 0.2000  accuracy 0.9000";
         assert_eq!(history.columns(), ["loss", "accuracy"]);
         assert_eq!(history.column("val_loss"), None);
         assert_eq!(history.last("val_loss"), None);
+    }
+
+    #[test]
+    fn it_is_saved_bit_for_bit() {
+        let mut history = History::new();
+        assert_eq!(History::loaded(&history.state()).unwrap(), history);
+        history.push(Logs::from([("loss", 0.1)]));
+        history.push(Logs::from([("loss", f64::INFINITY), ("val_loss", 1.0 / 3.0)]));
+        history.note("a\nb".into());
+        let state = history.state();
+        assert_eq!(History::loaded(&state).unwrap(), history);
+        for wrong in 0..state.len() {
+            let mut state = state.clone();
+            state[wrong].1 = Tensor::from(7i64);
+            assert!(History::loaded(&state).is_err(), "{}", state[wrong].0);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::logs::Logs;
 #[cfg(feature = "progress")]
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stdout};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How much a run shows on the standard output. `true` and `false` stand for `Auto` and `Silent`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,65 +30,112 @@ impl From<bool> for Verbose {
 pub(super) struct Reporter {
     epochs: usize,
     start: Instant,
+    /// When the epoch began.
+    epoch: Instant,
     lines: bool,
     #[cfg(feature = "progress")]
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
+#[cfg(feature = "progress")]
+struct Bar {
+    bar: ProgressBar,
+    samples: usize,
+    /// When the text was last written.
+    written: Option<Instant>,
+}
+
+/// So often the figures of a bar change.
+#[cfg(feature = "progress")]
+const PACE: Duration = Duration::from_millis(200);
+
 impl Reporter {
-    pub(super) fn new(verbose: Verbose, epochs: usize, batches: usize) -> Reporter {
+    /// For a run whose next epoch is `first`.
+    pub(super) fn new(verbose: Verbose, first: usize, epochs: usize, batches: usize) -> Reporter {
         let bar = match verbose {
             Verbose::Auto => stdout().is_terminal(),
             Verbose::Bar => true,
             Verbose::Silent | Verbose::Lines => false,
         } && cfg!(feature = "progress");
-        let _ = batches;
+        let _ = (batches, first);
         Reporter {
             epochs,
             start: Instant::now(),
+            epoch: Instant::now(),
             lines: !bar && verbose != Verbose::Silent,
             #[cfg(feature = "progress")]
-            bar: bar.then(|| new_bar((epochs < usize::MAX).then(|| epochs.saturating_mul(batches) as u64))),
+            bar: bar.then(|| {
+                let left = epochs.saturating_add(1).saturating_sub(first);
+                let bar = new_bar((epochs < usize::MAX).then(|| left.saturating_mul(batches) as u64));
+                Bar { bar, samples: 0, written: None }
+            }),
         }
     }
 
-    /// An epoch begins.
-    pub(super) fn begin(&self, epoch: usize) {
+    /// An epoch begins, or goes on after so many steps.
+    pub(super) fn begin(&mut self, epoch: usize, step: usize) {
+        self.epoch = Instant::now();
         #[cfg(feature = "progress")]
-        if let Some(bar) = &self.bar {
+        if let Some(Bar { bar, samples, .. }) = &mut self.bar {
+            *samples = 0;
             bar.set_prefix(counted(epoch, self.epochs));
+            bar.inc(step as u64);
         }
-        let _ = epoch;
+        let _ = (epoch, step);
     }
 
-    /// A step was made.
-    pub(super) fn step(&self) {
+    /// A step was made on so many samples. The figures are asked for now and then.
+    pub(super) fn step(&mut self, samples: usize, logs: impl FnOnce() -> Logs) {
         #[cfg(feature = "progress")]
-        if let Some(bar) = &self.bar {
+        if let Some(Bar { bar, samples: sum, written }) = &mut self.bar {
             bar.inc(1);
+            *sum += samples;
+            if written.is_none_or(|written| written.elapsed() >= PACE) {
+                *written = Some(Instant::now());
+                bar.set_message(format!("{}  {}", logs(), throughput(*sum, self.epoch.elapsed())));
+            }
         }
+        #[cfg(not(feature = "progress"))]
+        let _ = (samples, logs);
     }
 
-    /// An epoch has ended.
-    pub(super) fn epoch(&self, epoch: usize, logs: &Logs) {
+    /// An epoch over so many samples has ended.
+    pub(super) fn epoch(&self, epoch: usize, logs: &Logs, samples: usize) {
+        let speed = throughput(samples, self.epoch.elapsed());
         #[cfg(feature = "progress")]
-        if let Some(bar) = &self.bar {
-            bar.set_message(logs.to_string());
+        if let Some(Bar { bar, .. }) = &self.bar {
+            bar.set_message(format!("{logs}  {speed}"));
         }
         if self.lines {
             let seconds = self.start.elapsed().as_secs_f64();
             // Not `println!`: a reader that closed the pipe must not end the training.
-            writeln!(stdout(), "{}  {logs}  {seconds:.1}s", counted(epoch, self.epochs)).ok();
+            writeln!(stdout(), "{}  {logs}  {seconds:.1}s  {speed}", counted(epoch, self.epochs)).ok();
+        }
+    }
+
+    /// Something that the user should know.
+    pub(super) fn note(&self, text: &str) {
+        #[cfg(feature = "progress")]
+        if let Some(Bar { bar, .. }) = &self.bar {
+            bar.println(format!("note: {text}"));
+        }
+        if self.lines {
+            writeln!(stdout(), "note: {text}").ok();
         }
     }
 
     /// The run has ended; what the bar shows stays.
     pub(super) fn end(&self) {
         #[cfg(feature = "progress")]
-        if let Some(bar) = &self.bar {
+        if let Some(Bar { bar, .. }) = &self.bar {
             bar.abandon();
         }
     }
+}
+
+/// `5300 samples/s`.
+fn throughput(samples: usize, time: Duration) -> String {
+    format!("{:.0} samples/s", samples as f64 / time.as_secs_f64().max(1e-9))
 }
 
 /// `epoch  3/10`; `epoch 3` where a hook decides when it is enough.
@@ -121,10 +168,11 @@ mod tests {
     fn any_number_of_epochs_and_batches_has_a_report() {
         for verbose in [Verbose::Auto, Verbose::Silent, Verbose::Bar] {
             for (epochs, batches) in [(usize::MAX, 3), (usize::MAX / 2, 3), (1, usize::MAX), (0, 0)] {
-                let reporter = Reporter::new(verbose, epochs, batches);
-                reporter.begin(1);
-                reporter.step();
-                reporter.epoch(1, &Logs::new());
+                let mut reporter = Reporter::new(verbose, 1, epochs, batches);
+                reporter.begin(1, 0);
+                reporter.step(32, Logs::new);
+                reporter.epoch(1, &Logs::new(), 32);
+                reporter.note("x");
                 reporter.end();
             }
         }

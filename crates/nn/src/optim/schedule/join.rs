@@ -1,9 +1,10 @@
 //! Schedules that take over from each other at given steps.
 
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
 
 use super::case::Case;
-use super::{Schedule, constant, cosine, exponential, linear, rising};
+use super::{Schedule, constant, cosine, exponential, linear, load_states, rising, states};
 
 /// Schedules that take over from each other at given steps. See [`join`].
 #[derive(Debug)]
@@ -44,6 +45,12 @@ impl Schedule for Join {
         }
         rising("join", "the boundaries", self.boundaries.iter().copied())?;
         self.schedules.iter().try_for_each(|schedule| schedule.check())
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        states(self.schedules.iter().map(|schedule| &**schedule))
+    }
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        load_states(self.schedules.iter().map(|schedule| &**schedule), state)
     }
 }
 

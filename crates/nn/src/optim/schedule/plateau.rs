@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
 
 use super::Schedule;
 use super::case::Case;
+use crate::tensors::{count, counted, find, float};
 
 /// Multiplies the learning rate by a ratio whenever a figure has not become better for a while. PyTorch's `ReduceLROnPlateau`.
 ///
@@ -187,6 +189,22 @@ impl Schedule for Plateau {
             _ if self.least > 1.0 => refuse(format!("the least factor is {}, and must not be above 1", self.least)),
             _ => super::sound("Plateau", "the least factor", self.least),
         }
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let PlateauState { factor, best, waited, cooling } = *self.lock();
+        let number = |name: &str, value| (name.to_string(), value);
+        let known = [
+            number("factor", Tensor::from(factor)),
+            number("waited", counted(waited as usize)),
+            number("cooling", counted(cooling as usize)),
+        ];
+        known.into_iter().chain(best.map(|best| number("best", Tensor::from(best)))).collect()
+    }
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        let best = find(state, "best").map(|_| float(state, "best")).transpose()?;
+        let (waited, cooling) = (count(state, "waited")? as u64, count(state, "cooling")? as u64);
+        self.restore(PlateauState { factor: float(state, "factor")?, best, waited, cooling });
+        Ok(())
     }
 }
 

@@ -1,9 +1,10 @@
 //! One schedule after another.
 
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::tensor::Tensor;
 
-use super::Schedule;
 use super::case::Case;
+use super::{Schedule, load_states, states};
 use super::{constant, cosine, linear, warmup};
 
 /// One schedule after another: see [`Schedule::then`].
@@ -44,6 +45,12 @@ impl<A: Schedule, B: Schedule> Schedule for Then<A, B> {
             );
         }
         self.next.check()
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        states([&self.first as &dyn Schedule, &self.next])
+    }
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        load_states([&self.first as &dyn Schedule, &self.next], state)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Two schedules at once.
 
 use wengert_tensor::error::Result;
+use wengert_tensor::tensor::Tensor;
 
-use super::Schedule;
 use super::case::Case;
+use super::{Schedule, load_states, states};
 use super::{constant, exponential, linear};
 
 /// The product of two schedules: see [`Schedule::times`]. PyTorch's `ChainedScheduler`.
@@ -37,6 +38,12 @@ impl<A: Schedule, B: Schedule> Schedule for Times<A, B> {
     fn check(&self) -> Result<()> {
         self.one.check()?;
         self.other.check()
+    }
+    fn state(&self) -> Vec<(String, Tensor)> {
+        states([&self.one as &dyn Schedule, &self.other])
+    }
+    fn load_state(&self, state: &[(String, Tensor)]) -> Result<()> {
+        load_states([&self.one as &dyn Schedule, &self.other], state)
     }
 }
 
