@@ -29,6 +29,8 @@
 // The derive names this crate as its users do.
 extern crate self as wengert;
 
+#[cfg(feature = "plot")]
+pub mod board;
 pub mod constraints;
 pub mod containers;
 pub mod data;
@@ -51,6 +53,8 @@ pub mod path;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod regularizers;
+#[cfg(feature = "files")]
+pub mod replay;
 pub mod sequential;
 pub mod summary;
 pub mod train;
@@ -61,6 +65,9 @@ mod names;
 #[cfg(test)]
 #[cfg(any(feature = "files", feature = "plot"))]
 mod scratch;
+// Checkpoints need all of it.
+#[cfg_attr(not(feature = "files"), allow(dead_code))]
+mod tensors;
 
 /// What the derive's code names. No part of the interface.
 #[doc(hidden)]

@@ -1,12 +1,25 @@
-//! A model as a table: what it is made of and how large it is.
+//! A model as a table: what it is made of, how large it is, and what it costs.
+//!
+//! Shapes, operations and bytes come from a recording; nothing is computed. The same figures as Keras's `model.summary()` and torchinfo's
+//! `summary(model)`, and the peak of a step that the planner predicts.
 
-use std::fmt;
+use std::panic::Location;
 
+use wengert_autograd::{LeafId, Tape};
 use wengert_tensor::error::Result;
+use wengert_tensor::shape::IntoShape;
 
+use crate::example::Example;
+use crate::explain::{blame, explain};
+use crate::layer::Layer;
 use crate::module::{Module, Visit, Visitor, check, each};
 use crate::param::{Param, Role};
 use crate::path::Path;
+
+mod formats;
+mod measure;
+
+pub(crate) use measure::{Figures, Recorded, peak};
 
 /// The table of any model; a [`Sequential`](crate::sequential::Sequential) adds the shapes of the outputs.
 ///
@@ -31,11 +44,65 @@ pub trait Summarize: Module {
         check(self)?;
         Ok(Summary::new(self, rows(self, "")))
     }
+
+    /// As [`summary`](Summarize::summary), with the shapes of outputs and the figures of a layer or model that is given examples of this
+    /// shape, in the dtype of its weights.
+    ///
+    /// ```
+    /// # extern crate wengert_nn as wengert;
+    /// use wengert_autograd::Var;
+    /// use wengert_nn::{layer::Layer, layers::dense::Dense, module::Module, summary::Summarize};
+    ///
+    /// #[derive(Module)]
+    /// struct Net { body: Dense, head: Dense }
+    ///
+    /// impl Layer for Net {
+    ///     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    ///         self.head.forward(self.body.forward(x).relu())
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let table = Net { body: Dense::new(4, 8), head: Dense::new(8, 2) }.summary_of([4])?;
+    /// assert_eq!(table.rows[0].output.as_deref(), Some("[*, 8]"));
+    /// assert_eq!(table.rows[0].flops, Some(2 * 4 * 8 + 8));
+    /// assert!(table.to_markdown().contains("| body | Dense |"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What was wrong with a layer's arguments, or with this shape.
+    #[track_caller]
+    fn summary_of(&self, shape: impl IntoShape) -> Result<Summary>
+    where
+        Self: Layer + Sized,
+    {
+        check(self)?;
+        let (tape, here) = (Tape::new(), Location::caller());
+        let input = Example { follows: true, ..Example::new(shape)? }.for_weights(self);
+        let y = self.forward(input.probe(&tape)?);
+        tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
+        let recorded = Recorded::of(&tape)?;
+        let mut table = rows(self, "");
+        recorded.fill(&mut table);
+        let parts: u64 = table.iter().filter_map(|row| row.output_bytes).sum();
+        let output_bytes = parts.max(recorded.output(&[y]).1);
+        let figures = Figures { flops: recorded.flops(0..tape.len()), output_bytes };
+        let mut summary = Summary::new(self, table);
+        let peak = peak(&[input], |_, xs| xs.iter().map(|x| self.forward(*x)).collect());
+        summary.measured(figures, peak);
+        Ok(summary)
+    }
 }
 
 impl<M: Module> Summarize for M {}
 
-/// The table of a model; `Display` draws it.
+/// The table of a model; `Display` draws it, [`Summary::to_markdown`] and [`Summary::to_json`] write it for others.
+///
+/// **FLOPs** are those of the forward pass: two for each multiply-add of a product or convolution, one for each element of a function or a
+/// reduction; an op's own kernel, which does not say, counts nothing. **Bytes of outputs** are those of what the layers give, without what
+/// they compute inside. Both are for one example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -49,6 +116,24 @@ pub struct Summary {
     pub frozen: usize,
     /// The number of scalars in buffers.
     pub kept: usize,
+    /// Operations of a forward pass, for one example; `None` where the shape of the input is not known.
+    pub flops: Option<u64>,
+    /// Bytes of the output of every layer, for one example.
+    pub output_bytes: Option<u64>,
+    /// Bytes of the gradients of the weights that are trained.
+    pub gradient_bytes: u64,
+    /// What a step of training needs at its peak.
+    pub peak: Option<Peak>,
+}
+
+/// The memory of a step of training, as the planner predicts it: weights, buffers and inputs, the values that are kept for the gradient, and
+/// the gradients; without the state of an optimizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peak {
+    /// For so many examples in a batch: 32, as Keras has it.
+    pub examples: usize,
+    /// So many bytes.
+    pub bytes: u64,
 }
 
 /// A part of a model.
@@ -65,15 +150,25 @@ pub struct Row {
     pub parameters: Vec<String>,
     /// The number of scalars in its weights, with those of its parts.
     pub count: usize,
+    /// How many of them are frozen.
+    pub frozen: usize,
     /// The number of scalars in its buffers, with those of its parts.
     pub kept: usize,
     /// The names of the layers that it is applied to, in a model that is a graph.
     pub from: Vec<String>,
+    /// Operations of its forward pass for one example, where they are known.
+    pub flops: Option<u64>,
+    /// Bytes of its output for one example, where they are known.
+    pub output_bytes: Option<u64>,
+    /// Bytes of the gradients of those of its weights that are trained.
+    pub gradient_bytes: u64,
+    /// Its own parameters, without those of its parts.
+    pub(crate) own: Vec<LeafId>,
 }
 
 impl Summary {
     pub(crate) fn new<M: Module + ?Sized>(model: &M, rows: Vec<Row>) -> Summary {
-        let (mut trainable, mut frozen, mut kept) = (0, 0, 0);
+        let (mut trainable, mut frozen, mut kept, mut gradient_bytes) = (0, 0, 0, 0);
         each(model, &mut |_, param| {
             let bin = match param.role() {
                 Role::Buffer => &mut kept,
@@ -81,26 +176,59 @@ impl Summary {
                 Role::Weight => &mut frozen,
             };
             *bin += param.shape().len();
+            gradient_bytes += gradient(param);
         });
-        Summary { model: model.type_name(), rows, trainable, frozen, kept }
+        let (model, peak) = (model.type_name(), None);
+        Summary { model, rows, trainable, frozen, kept, flops: None, output_bytes: None, gradient_bytes, peak }
+    }
+
+    /// With what was measured of a whole forward pass.
+    pub(crate) fn measured(&mut self, all: Figures, peak: Option<Peak>) {
+        (self.flops, self.output_bytes, self.peak) = (Some(all.flops), Some(all.output_bytes), peak);
     }
 }
 
 impl Row {
     pub(crate) fn of<M: Module + ?Sized>(path: String, module: &M, output: Option<String>) -> Row {
         let (type_name, parameters, from) = (module.type_name(), Vec::new(), Vec::new());
-        let mut row = Row { path, type_name, output, parameters, count: 0, kept: 0, from };
+        let (flops, output_bytes, gradient_bytes, own) = (None, None, 0, Vec::new());
+        let (count, frozen, kept) = (0, 0, 0);
+        let mut row = Row {
+            path,
+            type_name,
+            output,
+            parameters,
+            count,
+            frozen,
+            kept,
+            from,
+            flops,
+            output_bytes,
+            gradient_bytes,
+            own,
+        };
         each(module, &mut |path, param| {
             if path.segments().len() == 1 {
                 row.parameters.push(format!("{path} {}", param.shape()));
+                row.own.push(param.id());
             }
+            row.gradient_bytes += gradient(param);
             match param.role() {
-                Role::Weight => row.count += param.shape().len(),
+                Role::Weight => {
+                    row.count += param.shape().len();
+                    row.frozen += if param.is_trainable() { 0 } else { param.shape().len() };
+                }
                 Role::Buffer => row.kept += param.shape().len(),
             }
         });
         row
     }
+}
+
+/// The bytes of the gradient of a parameter, if it has one.
+fn gradient(param: &Param) -> u64 {
+    let trained = param.role() == Role::Weight && param.is_trainable();
+    if trained { (param.shape().len() * param.dtype().size()) as u64 } else { 0 }
 }
 
 /// The rows of all parts below `module` that hold parameters of their own, with paths that start at `prefix`.
@@ -126,83 +254,4 @@ impl<'a> Visitor<'a> for Parts<'_> {
     }
 
     fn param(&mut self, _path: &Path, _param: &'a Param) {}
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shapes = self.rows.iter().any(|row| row.output.is_some());
-        let graph = self.rows.iter().any(|row| !row.from.is_empty());
-        let mut cells: Vec<[String; 6]> = vec![[
-            "layer".to_string(),
-            "type".to_string(),
-            if shapes { "output".to_string() } else { String::new() },
-            "parameters".to_string(),
-            "count".to_string(),
-            if graph { "from".to_string() } else { String::new() },
-        ]];
-        cells.extend(self.rows.iter().map(|row| {
-            [
-                row.path.clone(),
-                row.type_name.to_string(),
-                row.output.clone().unwrap_or_default(),
-                row.parameters.join(", "),
-                grouped(row.count),
-                row.from.join(", "),
-            ]
-        }));
-        let mut widths = [0; 6];
-        for row in &cells {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let line = "─".repeat(widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum());
-
-        writeln!(f, "{}", self.model)?;
-        for (index, row) in cells.iter().enumerate() {
-            let mut text = String::new();
-            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-                match (column, width) {
-                    (_, 0) => {}
-                    (4, _) => text.push_str(&format!("  {cell:>width$}")),
-                    _ => text.push_str(&format!("  {cell:<width$}")),
-                }
-            }
-            writeln!(f, "{}", text.trim_end())?;
-            if index == 0 {
-                writeln!(f, "{line}")?;
-            }
-        }
-        writeln!(f, "{line}")?;
-        write!(f, "  {} trainable", grouped(self.trainable))?;
-        for (count, what) in [(self.frozen, "frozen"), (self.kept, "kept in buffers")] {
-            if count > 0 {
-                write!(f, ", {} {what}", grouped(count))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// `1_234_567` as `1,234,567`.
-fn grouped(count: usize) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_digits_by_three() {
-        assert_eq!([0, 999, 1000, 1234567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
 }

@@ -7,11 +7,11 @@ use wengert_autograd::{Tape, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use crate::example::{Example, batched};
+use crate::example::Example;
 use crate::explain::{blame, explain};
 use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut};
-use crate::summary::{Row, Summary, rows};
+use crate::summary::{Figures, Recorded, Row, Summary, peak, rows};
 
 mod block;
 mod builder;
@@ -149,17 +149,21 @@ impl Graph {
     pub fn summary(&self) -> Result<Summary> {
         let (tape, here) = (Tape::new(), Location::caller());
         let mut xs = Vec::new();
-        for (_, example) in self.examples() {
-            xs.push(example.for_weights(self).probe(&tape)?);
+        let inputs: Vec<Example> = self.examples().map(|(_, example)| example.for_weights(self)).collect();
+        for input in &inputs {
+            xs.push(input.probe(&tape)?);
         }
+        let start = tape.len();
         let values = self.values(&tape, &xs);
         tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
 
+        let recorded = Recorded::of(&tape)?;
         let (mut table, mut seen) = (Vec::new(), vec![false; self.parts.len()]);
+        let (mut from_node, mut all) = (start, 0);
         for step in &self.steps {
             let made = values.get(step.first..step.first + step.count).unwrap_or_default();
-            let shapes: Vec<String> = made.iter().map(|y| batched(&y.shape())).collect();
-            let output = Some(shapes.join(", "));
+            let (output, bytes) = recorded.output(made);
+            let output = Some(output);
             match &step.does {
                 Does::Input { name, .. } => {
                     table.push(Row { type_name: "Input", ..Row::of(name.to_string(), &(), output) });
@@ -169,20 +173,29 @@ impl Graph {
                     let again = seen.get_mut(*part).is_some_and(|seen| std::mem::replace(seen, true));
                     let mut row = Row::of(name.to_string(), block.module(), output);
                     row.from = from.iter().map(|&value| self.name_of(value).to_string()).collect();
+                    // Steps are recorded one after another, each up to what it gives.
+                    let end = recorded.end(made).unwrap_or(from_node).max(from_node);
+                    (row.flops, row.output_bytes) = (Some(recorded.flops(from_node..end)), Some(bytes));
+                    (from_node, all) = (end, all + bytes);
                     match again && (row.count > 0 || row.kept > 0) {
                         true => {
                             let parameters = vec!["as above".to_string()];
-                            table.push(Row { parameters, count: 0, kept: 0, ..row });
+                            table.push(Row { parameters, count: 0, frozen: 0, kept: 0, gradient_bytes: 0, ..row });
                         }
                         false => {
                             table.push(row);
-                            table.extend(rows(block.module(), name));
+                            let mut parts = rows(block.module(), name);
+                            recorded.fill(&mut parts);
+                            table.extend(parts);
                         }
                     }
                 }
             }
         }
-        Ok(Summary::new(self, table))
+        let figures = Figures { flops: recorded.flops(start..tape.len()), output_bytes: all };
+        let mut summary = Summary::new(self, table);
+        summary.measured(figures, peak(&inputs, |tape, xs| self.call_list(tape, xs)));
+        Ok(summary)
     }
 
     /// The name of the input or layer that makes a value.

@@ -7,11 +7,11 @@ use wengert_autograd::{Tape, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::IntoShape;
 
-use crate::example::{Example, batched};
+use crate::example::Example;
 use crate::explain::{blame, explain};
 use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut};
-use crate::summary::{Row, Summary, rows};
+use crate::summary::{Figures, Recorded, Row, Summary, peak, rows};
 
 mod builder;
 pub use builder::Builder;
@@ -88,20 +88,32 @@ impl Sequential {
     #[track_caller]
     fn table(&self, input: &Example) -> Result<Summary> {
         let (tape, here) = (Tape::new(), Location::caller());
-        let mut x = input.for_weights(self).probe(&tape)?;
+        let input = input.for_weights(self);
+        let mut x = input.probe(&tape)?;
         let mut outputs = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
+            let start = tape.len();
             x = through(index, &**layer, x);
-            outputs.push(x.shape());
+            outputs.push((x, start..tape.len()));
         }
         tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
+        let recorded = Recorded::of(&tape)?;
         let mut table = Vec::new();
-        for (index, (layer, output)) in self.layers.iter().zip(outputs).enumerate() {
-            table.push(Row::of(index.to_string(), &**layer, Some(batched(&output))));
-            // A layer made of layers is followed by its parts, whose outputs are its own business.
-            table.extend(rows(&**layer, &index.to_string()));
+        for (index, (layer, (y, nodes))) in self.layers.iter().zip(outputs).enumerate() {
+            let (output, bytes) = recorded.output(&[y]);
+            let row = Row::of(index.to_string(), &**layer, Some(output));
+            table.push(Row { flops: Some(recorded.flops(nodes)), output_bytes: Some(bytes), ..row });
+            // A layer made of layers is followed by its parts.
+            let mut parts = rows(&**layer, &index.to_string());
+            recorded.fill(&mut parts);
+            table.extend(parts);
         }
-        Ok(Summary::new(self, table))
+        let outputs = table.iter().filter(|row| !row.path.contains('.')).filter_map(|row| row.output_bytes).sum();
+        let figures = Figures { flops: recorded.flops(0..tape.len()), output_bytes: outputs };
+        let mut summary = Summary::new(self, table);
+        let peak = peak(&[input], |_, xs| xs.iter().map(|x| self.forward(*x)).collect());
+        summary.measured(figures, peak);
+        Ok(summary)
     }
 }
 
