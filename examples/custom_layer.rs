@@ -62,7 +62,7 @@ fn main() -> Result<()> {
         let loss = pinball(net.forward(tape.input(&x)), tape.input(&y), 0.9);
         let loss = optimizer.step(&mut net, loss.backward())?; // one plan: forward, backward, clip, update
         if step % 200 == 0 {
-            println!("step {step:3}  loss {loss:.4}");
+            println!("step {step:4}  loss {loss:.4}");
         }
     }
 

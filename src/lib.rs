@@ -82,8 +82,9 @@ pub use wengert_nn::__private;
 /// What a program needs every day: `use wengert::prelude::*;`.
 pub mod prelude {
     pub use crate::autograd::{
-        Apply, Checkpoint, FixedPoint, Gradients, Loop, Program, Randomness, Tape, Var, Vmap, check_gradients,
+        Apply, Checkpoint, FixedPoint, Gradients, Loop, Program, Randomness, Tape, Var, Vmap, check_gradients, debug,
     };
+    pub use crate::autograd::{Clusters, Peak, Picture, Profile};
     pub use crate::autograd::{Conv, PadMode, Padding, Pool, Resize};
     pub use crate::nn::constraints::constraint::{Constrain, Constraint};
     pub use crate::nn::constraints::max_norm::MaxNorm;
@@ -91,7 +92,12 @@ pub mod prelude {
     pub use crate::nn::constraints::non_negative::NonNegative;
     pub use crate::nn::constraints::unit_norm::UnitNorm;
     pub use crate::nn::data::dataset::Dataset;
+    pub use crate::nn::data::folds::KFold;
     pub use crate::nn::data::loader::DataLoader;
+    pub use crate::nn::data::stream::Stream;
+    pub use crate::nn::data::subset::Subset;
+    pub use crate::nn::data::transform;
+    pub use crate::nn::data::transform::Transform;
     pub use crate::nn::grad_of::GradOf;
     pub use crate::nn::graph::Graph;
     pub use crate::nn::init::Init;
@@ -328,8 +334,19 @@ pub mod prelude {
     pub use crate::nn::regularizers::regularizer::Regularizer;
     pub use crate::nn::sequential::Sequential;
     pub use crate::nn::summary::Summarize;
+    pub use crate::nn::train::callback::{At, Callback};
+    pub use crate::nn::train::callbacks::early_stopping::EarlyStopping;
+    pub use crate::nn::train::callbacks::ema_swap::EmaSwap;
+    pub use crate::nn::train::callbacks::learning_rate_schedule::LearningRateSchedule;
+    pub use crate::nn::train::callbacks::reduce_on_plateau::ReduceOnPlateau;
+    pub use crate::nn::train::callbacks::terminate_on_nan::TerminateOnNan;
+    pub use crate::nn::train::callbacks::time_budget::TimeBudget;
+    pub use crate::nn::train::callbacks::weight_statistics::WeightStatistics;
     pub use crate::nn::train::history::History;
+    pub use crate::nn::train::interrupt::Interrupt;
     pub use crate::nn::train::logs::Logs;
+    pub use crate::nn::train::lr_finder::LrFinder;
+    pub use crate::nn::train::step::Step;
     pub use crate::nn::train::trainer::{Flow, Trainer};
     pub use crate::nn::train::verbose::Verbose;
     pub use crate::tensor::dtype::DType;
@@ -342,12 +359,33 @@ pub mod prelude {
     pub use crate::autograd::FftNorm;
     #[cfg(feature = "linalg")]
     pub use crate::autograd::{MatrixNorm, Triangle};
-    #[cfg(feature = "files")]
-    pub use crate::nn::data::csv::{CsvFile, read_csv};
-    #[cfg(feature = "files")]
-    pub use crate::nn::files::weights::{Lenient, Strict, Weights};
     #[cfg(feature = "plot")]
-    pub use crate::nn::plot::{line::LineChart, map::HeatMap};
+    pub use crate::nn::board::SummaryWriter;
+    #[cfg(feature = "files")]
+    pub use crate::nn::data::{
+        csv::{CsvFile, read_csv},
+        folder::ImageFolder,
+        idx::{Mnist, read_idx},
+        image::{read_image, write_png},
+        npy::{read_npy, read_npz, write_npy, write_npz},
+        text::{bpe::Bpe, characters::CharVocabulary, read_text, windows::TokenWindows},
+    };
+    #[cfg(feature = "files")]
+    pub use crate::nn::files::weights::{Lenient, Load, Strict, Weights};
+    #[cfg(feature = "files")]
+    pub use crate::nn::files::{
+        checkpoint::{Checkpoints, read_checkpoint, write_checkpoint},
+        torch::read_torch,
+    };
+    #[cfg(feature = "plot")]
+    pub use crate::nn::plot::{
+        attention::AttentionMap, bars::BarChart, histogram::Histogram, images::ImageGrid, line::LineChart, map::HeatMap,
+    };
+    #[cfg(feature = "files")]
+    pub use crate::nn::train::{
+        callbacks::{best_weights::BestWeights, csv_logger::CsvLogger, jsonl_logger::JsonlLogger},
+        keep::Keep,
+    };
 }
 
 /// The code of the guide compiles and runs.

@@ -183,3 +183,48 @@ fn addition_is_learned() {
     assert!(right > 40.0, "{text}");
     drawn("addition/loss.svg");
 }
+
+#[test]
+fn lenet_reads_digits() {
+    let text = output_of("lenet", &["--short"]);
+    let read =
+        text.split(" % of 359 digits").next().unwrap().split_whitespace().last().unwrap().parse::<f64>().unwrap();
+    assert!(read > 97.0, "{text}");
+    drawn("lenet/hardest.svg");
+}
+
+#[test]
+fn memory_is_what_an_lstm_has() {
+    let text = output_of("memory", &["--short"]);
+    assert!(number_after(&text, ": LSTM ") < 0.01 && number_after(&text, ", plain ") > 0.1, "{text}");
+    drawn("memory/error.svg");
+}
+
+#[test]
+fn dates_are_translated() {
+    let text = output_of("dates", &[]);
+    let right =
+        text.split(" % of 1000 dates").next().unwrap().split_whitespace().last().unwrap().parse::<f64>().unwrap();
+    assert!(right > 98.0 && text.contains("the 22nd of march, 1998 → 1998-03-22"), "{text}");
+    drawn("dates/looks.svg");
+}
+
+#[test]
+fn experts_beat_one_net_of_their_size() {
+    let text = output_of("experts", &[]);
+    let (experts, dense) = (number_after(&text, "experts: error "), number_after(&text, "dense:   error "));
+    assert!(experts < 0.1 && dense > 0.2, "{text}");
+    assert!(number_after(&text, "busiest has ") < 2.5, "{text}");
+    drawn("experts/shares.svg");
+}
+
+#[test]
+fn a_frozen_body_helps_where_images_are_few() {
+    let text = output_of("transfer", &[]);
+    let gains = [" 2", " 5", "10"].map(|n| {
+        let line = text.split(&format!("from {n} images each")).nth(1).unwrap();
+        number_after(line, ": ") - number_after(line, "body, ")
+    });
+    assert!(gains.iter().sum::<f64>() > 8.0, "{text}");
+    drawn("transfer/read.svg");
+}

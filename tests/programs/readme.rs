@@ -136,3 +136,24 @@ fn a_layer_of_your_own() -> Result<()> {
     assert_eq!(gated.predict(&Tensor::from([[1f32, 2.0, 3.0]]))?.shape().dims(), [1, 2]);
     Ok(())
 }
+
+#[test]
+fn a_run_that_survives() -> Result<()> {
+    std::fs::remove_dir_all("target/runs/digits").ok();
+    let x = Tensor::from_fn([64, 3], |i| (i as f32 * 0.37).sin())?;
+    let y = x.apply(|x| x.sum_axes(-1).gt(0.0).cast(DType::I64))?;
+    let (train, test) = (x, y).split(0.75, Seed(1))?;
+    let mut model = Sequential::input([3]).dense(16).relu().dropout(0.1).dense(2).build(Seed(2))?;
+
+    let history = Trainer::new(AdamW::new(3e-4).schedule(warmup(500).then(cosine(20_000))), CrossEntropy::new())
+        .validation(&test)
+        .metric(Accuracy::new())
+        .callback(EarlyStopping::on("val_loss").patience(5))
+        .checkpoints("target/runs/digits", Keep::best("val_accuracy").and_last(2))
+        .resume()
+        .fit(&mut model, &train)?;
+
+    assert!(history.len() == 10 && std::fs::read_dir("target/runs/digits").is_ok());
+    std::fs::remove_dir_all("target/runs/digits").ok();
+    Ok(())
+}
