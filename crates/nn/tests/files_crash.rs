@@ -155,7 +155,8 @@ fn killed_at_random_moments() {
         assert!(found == told || found == told + 1, "trial {trial}: told {told}, found {found}");
         let checkpoints = Checkpoints::open(&folder).unwrap();
         let steps = checkpoints.list().unwrap();
-        assert!((2..=3).contains(&steps.len()), "{steps:?}");
+        // One more for each of two kills in a row that came before the old ones were removed.
+        assert!((2..=4).contains(&steps.len()), "{steps:?}");
         for step in steps {
             assert!(same(&checkpoints.load(step).unwrap(), &state(step)));
         }

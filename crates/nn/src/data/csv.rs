@@ -267,7 +267,14 @@ impl Sheet {
             let error = Error::data(format!("{} has no column `{column}`", self.file));
             match crate::names::nearest(column, self.columns.iter().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
-                None => error.help(format!("it has {} columns; the first is 0", self.width)),
+                None if self.columns.is_empty() => {
+                    error.help(format!("it has {} columns without names; the first is `0`", self.width))
+                }
+                None => {
+                    let some: Vec<String> = self.columns.iter().take(8).map(|name| format!("`{name}`")).collect();
+                    let more = if self.columns.len() > some.len() { ", …" } else { "" };
+                    error.help(format!("its {} columns are {}{more}", self.width, some.join(", ")))
+                }
             }
         })?;
         self.answer = Some((at, kind));

@@ -394,7 +394,8 @@ fn digests(archive: &Archive) -> Result<Vec<(String, String)>> {
     let digests: Vec<(String, String)> =
         serde_json::from_value(about["tensors"].take()).map_err(|_| refused("the list of digests is damaged"))?;
     let named: HashSet<&str> = digests.iter().map(|(name, _)| name.as_str()).collect();
-    if named.len() != digests.len() || named.len() != archive.names().count() {
+    let here: HashSet<&str> = archive.names().collect();
+    if named.len() != digests.len() || named != here {
         return Err(refused("the digests are not those of its tensors"));
     }
     Ok(digests)
