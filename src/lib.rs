@@ -330,6 +330,7 @@ pub mod prelude {
     pub use crate::nn::regularizers::l1::L1;
     pub use crate::nn::regularizers::l1_l2::L1L2;
     pub use crate::nn::regularizers::l2::L2;
+    pub use crate::nn::regularizers::orthogonal::Orthogonal;
     pub use crate::nn::regularizers::penalty::Penalty;
     pub use crate::nn::regularizers::regularizer::Regularizer;
     pub use crate::nn::sequential::Sequential;

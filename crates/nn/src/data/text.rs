@@ -14,8 +14,8 @@
 //! let tokens = bpe.encode(text);
 //! assert!(tokens.len() < text.len());
 //! assert_eq!(bpe.decode(&tokens)?, text);
-//! let (x, y) = TokenWindows::new(tokens, 8)?.batch(&[0, 1])?;
-//! assert_eq!((x.shape().dims(), y.shape().dims()), (&[2, 8][..], &[2, 8][..]));
+//! let (x, y) = TokenWindows::new(tokens, 4)?.batch(&[0, 1])?;
+//! assert_eq!((x.shape().dims(), y.shape().dims()), (&[2, 4][..], &[2, 4][..]));
 //! # Ok(()) }
 //! ```
 
