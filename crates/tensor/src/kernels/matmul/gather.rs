@@ -23,19 +23,23 @@ pub(super) struct Scattered<'a, T> {
     pub(super) ahead: &'a [isize],
 }
 
+/// How many of the offsets follow on the one before.
+pub(super) fn neighbours(offsets: &[isize]) -> usize {
+    offsets.windows(2).filter(|pair| pair[1] == pair[0] + 1).count()
+}
+
 /// Copies the block.
 ///
 /// # Safety
 /// The instruction set of `S` is available, all elements are readable, and `to` is writable for the pitch times the lines.
 #[inline(always)]
 pub(super) unsafe fn gather<S: Simd>(p: &Scattered<S::Elem>) {
-    let adjacent = |offsets: &[isize]| offsets.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
     let (places, lines) = (p.places.len(), p.lines.len());
     // SAFETY: promised by the caller.
     unsafe {
-        if 2 * adjacent(p.places) >= places || places == 1 {
+        if 2 * neighbours(p.places) >= places || places == 1 {
             along_lines::<S>(p);
-        } else if places >= S::SIDE && 2 * adjacent(p.lines) >= lines {
+        } else if places >= S::SIDE && 2 * neighbours(p.lines) >= lines {
             across_lines::<S>(p);
         } else {
             elements(p, 0..lines, 0..places);

@@ -22,7 +22,7 @@ mod tile;
 
 use super::block::{Job, Operands, Part};
 use super::cut::{how_to_copy_a, whether_to_copy_b};
-use super::gather::Scattered;
+use super::gather::{Scattered, neighbours};
 use super::kernels::{Compute, Kernels};
 use super::normal::Normal;
 use super::pack::Block;
@@ -282,6 +282,17 @@ unsafe fn split_apart(
                 let (lines, places) = (&mut lines[..depth], &mut places[..width]);
                 along.offsets(k, lines);
                 sides.offsets(first, places);
+                if neighbours(lines) * width > neighbours(places) * depth {
+                    let pitch = depth.next_multiple_of(kernels.lanes);
+                    let to_lines =
+                        Scattered { from: s.at, lines: places, places: lines, to: to_together, pitch, ahead: &[] };
+                    (kernels.gather)(&to_lines);
+                    let panel = Panel { from: to_together, stride: pitch as isize, width, depth, to, largest };
+                    return match s.columns {
+                        true => adjacent_depth::<true>(&panel),
+                        false => adjacent_depth::<false>(&panel),
+                    };
+                }
                 let pitch = width.next_multiple_of(kernels.lanes);
                 (kernels.gather)(&Scattered { from: s.at, lines, places, to: to_together, pitch, ahead: &[] });
                 pitch
