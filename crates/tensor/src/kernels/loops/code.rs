@@ -60,8 +60,8 @@ pub(super) enum Action {
     Copy { dst: SlotId, src: SlotId, size: usize },
     /// As `Copy`, past the caches.
     Stream { dst: SlotId, src: SlotId, size: usize },
-    /// A strided walk from memory.
-    Gather { dst: SlotId, region: Region, walk: Arc<Walk> },
+    /// A strided walk from memory, through a panel of the thread where it has one.
+    Gather { dst: SlotId, region: Region, walk: Arc<Walk>, panel: Option<u16> },
     /// One element a row, to every point of the row.
     Expand { dst: SlotId, src: SlotId, fill: TileFn, size: usize },
     /// One element, to every point.

@@ -119,6 +119,8 @@ struct Builder<'a> {
     slots: Vec<Place>,
     free: Vec<SlotId>,
     registers: u32,
+    /// Panels that walks read through.
+    panels: u16,
     lanes: usize,
     setup: Vec<Action>,
     prologue: Vec<Action>,
@@ -166,6 +168,7 @@ impl<'a> Builder<'a> {
             slots: Vec::new(),
             free: Vec::new(),
             registers: 0,
+            panels: 0,
             lanes: 0,
             setup: Vec::new(),
             prologue: Vec::new(),
@@ -478,6 +481,7 @@ impl<'a> Builder<'a> {
             workspace_bytes: self.workspace,
             workspace: Region::new(0, 0, 0),
             scratch,
+            panels: self.panels,
             registers: self.registers as usize,
             actions,
             cost_ns: self.spec.n * actions / ELEMENTS_A_NS + (read + written) / BYTES_A_NS,
@@ -641,7 +645,7 @@ impl<'a> Builder<'a> {
                     false => {
                         let dst = self.own_register()?;
                         let walk = self.walk(&[(self.rows, *stride)], size);
-                        self.prologue.push(Action::Gather { dst, region, walk });
+                        self.prologue.push(Action::Gather { dst, region, walk, panel: None });
                         dst
                     }
                 };
@@ -650,7 +654,7 @@ impl<'a> Builder<'a> {
             Access::Gather(dims) if self.infos[id].rank == Rank::Row => {
                 let dst = self.own_register()?;
                 let walk = self.walk(dims, size);
-                self.prologue.push(Action::Gather { dst, region, walk });
+                self.prologue.push(Action::Gather { dst, region, walk, panel: None });
                 self.finish_row_load(id, dtype, dst)?;
             }
             // What is left is read anew in each phase that needs it, through a register of its own.
@@ -662,6 +666,8 @@ impl<'a> Builder<'a> {
                 let last = if self.cols <= self.tile { first } else { last.max(first) };
                 let raw = if half { self.own_register()? } else { dst };
                 let walk = (source.access != Access::Flat).then(|| self.walk(&dims, size));
+                let panel = walk.as_ref().is_some_and(|walk| walk.turns()).then_some(self.panels);
+                self.panels += u16::from(panel.is_some());
                 for phase in first..=last {
                     let src = match source.access {
                         Access::Flat => self.slot(Place::Flat(region, size))?,
@@ -673,7 +679,7 @@ impl<'a> Builder<'a> {
                             .insert(0, Action::Call { f, meaning: Meaning::Opaque, dst, a: src, b: src, c: src });
                     }
                     if let Some(walk) = walk.clone() {
-                        self.body(phase).insert(0, Action::Gather { dst: raw, region, walk });
+                        self.body(phase).insert(0, Action::Gather { dst: raw, region, walk, panel });
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Strided reads into a contiguous register, and writes past the caches.
 
+use super::turn::{Panel, Turn};
 use crate::kernels::level::Level;
 use crate::program::loops::Dims;
 use smallvec::SmallVec;
@@ -21,6 +22,8 @@ pub(super) struct Walk {
     /// Extents and strides, outermost first, of all axes but the inner ones.
     outer: Dims,
     inner: Inner,
+    /// How it is read through a panel, if that pays.
+    turn: Option<Turn>,
 }
 
 /// The innermost axes.
@@ -85,7 +88,10 @@ impl Walk {
         let wide = cfg!(target_arch = "x86_64") && level >= Level::Avx2;
         let split = dims.split_last();
         let (&(extent, stride), outer) = split.unwrap_or((&(1, 0), &[]));
-        let run = || Walk { size, wide, outer: outer.iter().copied().collect(), inner: Inner::Run(extent, stride) };
+        let run = || {
+            let turn = Turn::new(dims, size);
+            Walk { size, wide, outer: outer.iter().copied().collect(), inner: Inner::Run(extent, stride), turn }
+        };
         if extent >= LONG || outer.is_empty() {
             return run();
         }
@@ -107,7 +113,26 @@ impl Walk {
             true => table.as_chunks().0.iter().map(Group::new).collect(),
             false => Box::default(),
         };
-        Walk { size, wide, outer, inner: Inner::Table(table, groups) }
+        Walk { size, wide, outer, inner: Inner::Table(table, groups), turn: None }
+    }
+
+    /// Whether it is read through a panel.
+    pub(super) fn turns(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// As [`Walk::copy`], through the panel, if it is read so.
+    ///
+    /// # Safety
+    /// As for [`Walk::copy`]; the panel has been read through for this walk over this memory alone since it was forgotten.
+    pub(super) unsafe fn copy_through(&self, panel: &mut Panel, dst: *mut u8, base: *const u8, start: usize, n: usize) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            match &self.turn {
+                Some(turn) => turn.copy(panel, dst, base, start, n),
+                None => self.copy(dst, base, start, n),
+            }
+        }
     }
 
     /// Copies `n` elements from logical index `start` of the walk over `base` on, to `dst`.
@@ -387,6 +412,7 @@ mod tests {
         let memory: Box<[T]> = (0..(high - low + 1) as usize).map(&from).collect();
         let base = memory.as_ptr().wrapping_offset(-low);
         let walk = Walk::new(dims, size_of::<T>(), level);
+        let mut panel = Panel::default();
         let total = places.len();
         for (start, n) in [(0, total), (1, total - 1), (total / 3, total / 2), (total - 1, 1), (total / 2, 0), (3, 9)] {
             let n = n.min(total - start.min(total));
@@ -394,13 +420,18 @@ mod tests {
             // SAFETY: the memory covers the walk, and there is room for the elements.
             unsafe { walk.copy(found.as_mut_ptr().cast(), base.cast(), start, n) };
             let wanted = places.iter().skip(start).take(n).map(|at| memory[(at - low) as usize]);
-            assert!(found.iter().copied().eq(wanted.chain([from(7777)])), "{dims:?} from {start}, {n} at {level:?}");
+            let wanted: Vec<T> = wanted.chain([from(7777)]).collect();
+            assert!(found == wanted, "{dims:?} from {start}, {n} at {level:?}");
+            let mut found = vec![from(7777); n + 1];
+            // SAFETY: as above; the panel is of this walk.
+            unsafe { walk.copy_through(&mut panel, found.as_mut_ptr().cast(), base.cast(), start, n) };
+            assert!(found == wanted, "{dims:?} from {start}, {n} through a panel");
         }
     }
 
     #[test]
     fn walks_find_their_elements() {
-        let walks: [&[(usize, isize)]; 17] = [
+        let walks: [&[(usize, isize)]; 22] = [
             &[(300, 1)],
             &[(70, 2)],
             &[(10, -3)],
@@ -418,6 +449,12 @@ mod tests {
             &[(2048, 2), (2, -1)],
             &[(2, 1 << 33), (1, 5)],
             &[(6, 100), (5, 1), (4, 5), (4, 20)],
+            // Read through panels.
+            &[(64, 1), (128, 64)],
+            &[(3, 20_000), (37, 1), (531, 37)],
+            &[(2, -1), (3, 70_000), (100, 1), (600, 101)],
+            &[(70, 1), (1030, -77)],
+            &[(4, 1), (129, 1000)],
         ];
         for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
             for dims in walks.iter().filter(|dims| dims.iter().all(|axis| axis.1.abs() < 1 << 30)) {
@@ -427,6 +464,7 @@ mod tests {
                 check(dims, level, |i| i as u64);
             }
         }
+        assert!(walks[17..21].iter().all(|dims| Walk::new(dims, 4, Level::Baseline).turns()));
         assert!(matches!(Walk::new(walks[15], 4, Level::Baseline).inner, Inner::Run(..)), "places beyond 32 bits");
         assert!(matches!(Walk::new(walks[4], 4, Level::Baseline).inner, Inner::Table(..)));
     }

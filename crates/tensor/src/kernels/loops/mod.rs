@@ -14,6 +14,7 @@ mod geometry;
 mod native;
 mod replace;
 mod run;
+mod turn;
 
 use crate::kernels::level::Level;
 use crate::program::loops::LoopSpec;
@@ -48,6 +49,8 @@ pub struct Loop {
     workspace_bytes: usize,
     workspace: Region,
     scratch: usize,
+    /// Panels that its walks read through.
+    panels: u16,
     registers: usize,
     actions: usize,
     /// A guess of the time on one thread.

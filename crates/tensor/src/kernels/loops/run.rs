@@ -6,6 +6,7 @@ use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Phase, Place, RowReduction};
 use crate::kernels::loops::gather::{fence, stream};
 use crate::kernels::loops::geometry::unit_cols;
+use crate::kernels::loops::turn::Panel;
 use crate::kernels::memory::{Memory, prefetch};
 use crate::kernels::threads;
 use crate::program::loops::BLOCK;
@@ -33,6 +34,7 @@ struct Scratch {
     memory: Vec<Chunk>,
     pointers: Vec<*mut u8>,
     bases: Vec<*mut u8>,
+    panels: Vec<Panel>,
 }
 
 thread_local! {
@@ -61,6 +63,7 @@ struct Worker<'a> {
     scratch: *mut u8,
     pointers: &'a mut [*mut u8],
     bases: &'a mut [*mut u8],
+    panels: &'a mut [Panel],
 }
 
 /// A workspace pointer that tasks share; each writes its own part.
@@ -137,7 +140,7 @@ impl Loop {
 
     unsafe fn run_units(&self, memory: &Memory<'_>, scalars: &[Scalar], workspace: *mut u8, from: usize, to: usize) {
         let on = |scratch: &mut Scratch| {
-            let Scratch { memory: chunks, pointers, bases } = scratch;
+            let Scratch { memory: chunks, pointers, bases, panels } = scratch;
             // Streams of large buffers begin at equal offsets of a page. Where one loop of machine code goes along all of them and the
             // registers, so must these: the processor compares the low bits of addresses only, and takes a load a little ahead of
             // a store on another page for a load of what was stored.
@@ -155,10 +158,14 @@ impl Loop {
                 pointers.resize(self.slots.len(), std::ptr::null_mut());
                 bases.resize(self.slots.len(), std::ptr::null_mut());
             }
+            if panels.len() < usize::from(self.panels) {
+                panels.resize_with(usize::from(self.panels), Panel::default);
+            }
+            panels.iter_mut().for_each(Panel::forget);
             let start: *mut u8 = chunks.as_mut_ptr().cast();
             let offset = stream.map_or(0, |stream| stream.addr().wrapping_sub(start.addr()) % PAGE / 64 * 64);
             let scratch = start.wrapping_add(offset);
-            let mut worker = Worker { code: self, memory, scalars, workspace, scratch, pointers, bases };
+            let mut worker = Worker { code: self, memory, scalars, workspace, scratch, pointers, bases, panels };
             // SAFETY: passed on.
             unsafe { worker.run(from, to) };
         };
@@ -357,9 +364,13 @@ impl Worker<'_> {
                 Action::Stream { dst, src, size } => {
                     stream(self.at(*dst), self.at(*src), at.n * size, self.code.level != Level::Baseline);
                 }
-                Action::Gather { dst, region, walk } => {
+                Action::Gather { dst, region, walk, panel } => {
                     let start = if at.by_row { at.row } else { at.row * cols + at.col };
-                    walk.copy(self.at(*dst), self.memory.ptr(region), start, at.n);
+                    let (dst, base) = (self.at(*dst), self.memory.ptr(region));
+                    match panel.and_then(|panel| self.panels.get_mut(usize::from(panel))) {
+                        Some(panel) => walk.copy_through(panel, dst, base, start, at.n),
+                        None => walk.copy(dst, base, start, at.n),
+                    }
                 }
                 Action::Expand { dst, src, fill, size } => {
                     let n = cols.min(self.code.tile);

@@ -1,0 +1,158 @@
+//! Reads of a matrix across its rows: what lies side by side in memory is needed in lines that are far apart.
+//!
+//! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a cache
+//! line has elements are turned together, into a panel that the thread keeps, and read from there.
+
+use crate::kernels::memory::prefetch;
+use crate::program::loops::Dims;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+/// Columns that are turned together.
+const PART: usize = 512;
+/// Fewer columns stay in the cache from row to row.
+const COLS: usize = 128;
+/// Fewer rows have little in common.
+const ROWS: usize = 4;
+/// No panel is larger.
+const MOST: usize = 4 << 20;
+/// Columns ahead that are fetched from memory.
+const AHEAD: usize = 24;
+
+/// A matrix whose columns lie side by side in memory, and its rows in lines: of its elements, those of a column are adjacent.
+#[derive(Debug)]
+pub(super) struct Turn {
+    size: usize,
+    /// Axes in front of the rows.
+    outer: Dims,
+    rows: usize,
+    cols: usize,
+    /// From column to column.
+    stride: isize,
+    /// Rows that are turned together.
+    height: usize,
+    /// From row to row of the panel, which are not a power of two apart: these would share a few places of the cache.
+    pitch: usize,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; LINE]);
+
+/// Rows that are turned, one behind the other.
+#[derive(Default)]
+pub(super) struct Panel {
+    memory: Vec<Line>,
+    /// For each part of the columns: which rows it has, counted from 1.
+    marks: Vec<usize>,
+}
+
+impl Panel {
+    /// What it holds may have changed.
+    pub(super) fn forget(&mut self) {
+        self.marks.clear();
+    }
+}
+
+impl Turn {
+    /// The turning of a walk along these axes over elements of `size` bytes, if it pays.
+    pub(super) fn new(dims: &[(usize, isize)], size: usize) -> Option<Turn> {
+        let &[ref outer @ .., (rows, 1), (cols, stride)] = dims else { return None };
+        let height = LINE / size;
+        let lines = (cols * size).div_ceil(LINE) | 1;
+        let pays = rows >= ROWS && cols >= COLS && stride.unsigned_abs() >= height && height * lines * LINE <= MOST;
+        let outer = outer.iter().copied().collect();
+        pays.then_some(Turn { size, outer, rows, cols, stride, height, pitch: lines * LINE / size })
+    }
+
+    /// As [`Walk::copy`](super::gather::Walk::copy), through the panel.
+    ///
+    /// # Safety
+    /// As for [`Walk::copy`](super::gather::Walk::copy); the panel is of this turning and this memory alone, or forgotten.
+    pub(super) unsafe fn copy(&self, panel: &mut Panel, dst: *mut u8, base: *const u8, start: usize, n: usize) {
+        let parts = self.cols.div_ceil(PART);
+        if panel.marks.len() != parts {
+            let lines = self.height * self.pitch * self.size / LINE;
+            if panel.memory.len() < lines {
+                panel.memory.resize(lines, Line([0; LINE]));
+            }
+            panel.marks.resize(parts, 0);
+        }
+        // SAFETY: promised by the caller, for each width.
+        unsafe {
+            match self.size {
+                1 => self.elements::<u8>(panel, dst, base, start, n),
+                2 => self.elements::<u16>(panel, dst, base, start, n),
+                4 => self.elements::<u32>(panel, dst, base, start, n),
+                _ => self.elements::<u64>(panel, dst, base, start, n),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for [`Turn::copy`]; the panel has room for the rows, and a mark for each part.
+    unsafe fn elements<T: Copy>(&self, panel: &mut Panel, dst: *mut u8, base: *const u8, start: usize, n: usize) {
+        let (mut dst, base) = (dst.cast::<T>(), base.cast::<T>());
+        let to: *mut T = panel.memory.as_mut_ptr().cast();
+        let (mut row, mut col, mut left) = (start / self.cols, start % self.cols, n);
+        while left > 0 {
+            let run = left.min(self.cols - col);
+            let (matrix, line) = (row / self.rows, row % self.rows);
+            let (group, within) = (line / self.height, line % self.height);
+            let key = 1 + matrix * self.rows.div_ceil(self.height) + group;
+            let height = self.height.min(self.rows - group * self.height);
+            for part in col / PART..(col + run).div_ceil(PART) {
+                if std::mem::replace(&mut panel.marks[part], key) != key {
+                    let first = part * PART;
+                    let from = base.wrapping_offset(self.place(matrix) + (group * self.height) as isize);
+                    // SAFETY: the elements lie within the walk, and their places within the panel.
+                    unsafe { self.turn(from, to, first..self.cols.min(first + PART), height) }
+                }
+            }
+            // SAFETY: the columns are there, and dst has room for what is left.
+            unsafe {
+                std::ptr::copy_nonoverlapping(to.add(within * self.pitch + col), dst, run);
+                dst = dst.add(run);
+            }
+            (row, col, left) = (row + 1, 0, left - run);
+        }
+    }
+
+    /// Where a matrix begins.
+    fn place(&self, mut matrix: usize) -> isize {
+        let mut place = 0;
+        for &(extent, stride) in self.outer.iter().rev() {
+            place += (matrix % extent) as isize * stride;
+            matrix /= extent;
+        }
+        place
+    }
+
+    /// Turns some columns of `height` adjacent elements each.
+    ///
+    /// # Safety
+    /// The elements are readable, and the panel writable for rows of these columns.
+    unsafe fn turn<T: Copy>(&self, from: *const T, to: *mut T, cols: std::ops::Range<usize>, height: usize) {
+        /// Columns side by side.
+        const SIDE: usize = 8;
+        let column = |col: usize| from.wrapping_offset(col as isize * self.stride);
+        let mut col = cols.start;
+        // SAFETY: promised by the caller.
+        unsafe {
+            while col + SIDE <= cols.end {
+                (0..SIDE).for_each(|c| prefetch(column(col + c + AHEAD).cast()));
+                let columns: [*const T; SIDE] = std::array::from_fn(|c| column(col + c));
+                for row in 0..height {
+                    let to = to.add(row * self.pitch + col);
+                    for (c, column) in columns.iter().enumerate() {
+                        to.add(c).write(column.add(row).read_unaligned());
+                    }
+                }
+                col += SIDE;
+            }
+            for col in col..cols.end {
+                (0..height).for_each(|row| to.add(row * self.pitch + col).write(column(col).add(row).read_unaligned()));
+            }
+        }
+    }
+}
