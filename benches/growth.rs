@@ -1,4 +1,4 @@
-//! Does the cost of an op stay the same, however many there are? Graphs of 10 to 100,000 ops are recorded, differentiated, compiled, run and
+//! Do the costs grow as the work does? A training step over batch and width; and does the cost of an op stay the same, however many there are? Graphs of 10 to 100,000 ops are recorded, differentiated, compiled, run and
 //! dropped; the exponents are the slopes of time over size in logarithms, where 1 is linear.
 //!
 //! Recording and differentiating are linear: exponents of 0.99 and 0.95 for a chain of scalar ops (from 109 + 269 ns an op at 1,000 ops to
@@ -59,7 +59,52 @@ fn phases(input: &Tensor, model: Model, ops: usize) -> Result<[f64; 5]> {
     Ok(best)
 }
 
+/// Seconds of a training step of a network of dense layers, best of several.
+fn step(width: usize, batch: usize) -> Result<f64> {
+    let mut model = Sequential::input([width]).dense(width).relu().dense(width).relu().dense(10).build(Seed(1))?;
+    let tape = Tape::with_key(2u64);
+    let x = tape.normal([batch, width], DType::F32).value()?;
+    let y = Tensor::new((0..batch as i64).map(|i| i % 10).collect::<Vec<_>>(), [batch])?;
+    let mut optimizer = Sgd::new(1e-3);
+    let mut best = f64::INFINITY;
+    let start = Instant::now();
+    while start.elapsed().as_secs_f64() < 0.4 {
+        let now = Instant::now();
+        let tape = Tape::training(0);
+        let loss = model.forward(tape.input(&x)).cross_entropy(&y);
+        optimizer.step(&mut model, loss.backward())?;
+        best = best.min(now.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
+
+/// Prints the time of a step as one of its sizes grows, in all and for each unit of work, and the exponents of one size to the next.
+fn table(name: &str, unit: &str, rows: &[(usize, f64, f64)]) {
+    println!("{name}\n{:>9} {:>12} {:>20} {:>9}", "size", "µs a step", unit, "exponent");
+    let mut before: Option<(f64, f64)> = None;
+    for &(size, work, seconds) in rows {
+        let exponent = before.map_or(f64::NAN, |(less, least)| (seconds / least).ln() / (work / less).ln());
+        println!("{size:>9} {:>12.1} {:>20.3} {exponent:>9.2}", seconds * 1e6, seconds * 1e9 / work);
+        before = Some((work, seconds));
+    }
+    println!();
+}
+
 fn main() -> Result<()> {
+    let batches = [1usize, 8, 64, 512, 4096, 32_768].map(|n| Ok((n, n as f64, step(64, n)?)));
+    table(
+        "batches of examples, layers of 64 units",
+        "ns an example",
+        &batches.into_iter().collect::<Result<Vec<_>>>()?,
+    );
+    // Nearly all of the work is in the products with the weights of two layers.
+    let widths = [16usize, 64, 256, 1024, 2048].map(|n| Ok((n, 2.0 * (n * n) as f64, step(n, 64)?)));
+    table("widths of layers, batches of 64", "ns a weight", &widths.into_iter().collect::<Result<Vec<_>>>()?);
+    ops()
+}
+
+/// The cost of an op, as there are more of them.
+fn ops() -> Result<()> {
     const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 30_000, 100_000];
     let models: [(&str, Tensor, Model); 2] = [
         ("a chain of scalar ops", Tensor::from([0.5f32]).reshape([])?, chain),

@@ -10,7 +10,7 @@ use wengert::prelude::*;
 type Step = Box<dyn FnMut() -> Result<f64>>;
 type Build = fn() -> Result<Step>;
 
-const CASES: [(&str, Build); 14] = [
+const CASES: [(&str, Build); 15] = [
     ("seed", seed),
     ("seed_compiled", seed_compiled),
     ("mlp_small", mlp_small),
@@ -18,6 +18,7 @@ const CASES: [(&str, Build); 14] = [
     ("mlp_mnist", mlp_mnist),
     ("cnn", cnn),
     ("gpt", gpt),
+    ("lstm", lstm),
     ("elementwise", elementwise),
     ("layernorm_softmax", layernorm_softmax),
     ("adam10m", adam10m),
@@ -208,6 +209,18 @@ fn gpt() -> Result<Step> {
     };
     let text = labels(letters as i64, texts * length)?.apply(|t| t.reshape([texts, length]))?;
     train(model.init(Seed(0))?, text, labels(letters as i64, texts * length)?)
+}
+
+/// An LSTM over 64 steps of time, whose outputs are all in the loss.
+fn lstm() -> Result<Step> {
+    let mut model = wengert::nn::layers::lstm::Lstm::new(64, 64).init(Seed(0))?;
+    let mut optimizer = Adam::new(1e-3);
+    let x = normal([32, 64, 64])?;
+    Ok(Box::new(move || {
+        let tape = Tape::training(0);
+        let loss = model.forward(tape.input(&x)).square().mean();
+        optimizer.step(&mut model, loss.backward())
+    }))
 }
 
 /// Forward and gradient of Σ gelu(x·a + b)·c over 4 Mi elements.

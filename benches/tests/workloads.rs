@@ -23,6 +23,7 @@ fn every_case_gives_a_time() {
         "mlp_mnist",
         "cnn",
         "gpt",
+        "lstm",
         "elementwise",
         "layernorm_softmax",
         "adam10m",

@@ -52,6 +52,17 @@ pub(crate) fn views<'a, const N: usize>(inputs: &[TensorView<'a>]) -> Result<[Te
     inputs.try_into().map_err(|_| Error::state(format!("a kernel of {N} operands got {}", inputs.len())))
 }
 
+/// About the nanoseconds that it takes to copy so many elements from one place to another.
+pub(crate) fn copy_ns<T>(elements: usize) -> usize {
+    4 + elements.saturating_mul(size_of::<T>()) / 8
+}
+
+/// About the nanoseconds that a decomposition of a matrix takes.
+#[cfg(feature = "linalg")]
+pub(crate) fn matrix_ns(rows: usize, columns: usize) -> usize {
+    500 + rows.saturating_mul(columns).saturating_mul(rows.min(columns))
+}
+
 /// A shape as rows of `size × inner` elements around an axis.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {

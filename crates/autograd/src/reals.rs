@@ -4,6 +4,7 @@ use crate::meta::Meta;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{TensorView, TensorViewMut};
 
 /// Evaluates `$body` with `$T` bound to f32 or f64.
@@ -64,22 +65,23 @@ impl<'a> Reals<'a> {
     }
 }
 
+/// About the time that an element takes: the functions are iterations.
+pub(crate) const EACH_NS: usize = 100;
+
 /// Fills a result of f32 or f64 by the elements of operands of its shape, in f64. `f` also gets the number of the element.
 pub(crate) fn each<const N: usize>(
     operands: [TensorView<'_>; N],
     out: &mut TensorViewMut<'_>,
-    f: impl Fn(usize, [f64; N]) -> Result<f64>,
+    f: impl Fn(usize, [f64; N]) -> Result<f64> + Sync,
 ) -> Result<()> {
     let operands = operands.into_iter().map(Reals::of).collect::<Result<SmallVec<[Reals<'_>; 3]>>>()?;
     let value = |i: usize| f(i, std::array::from_fn(|k| operands.get(k).map_or(f64::NAN, |x| x.at(i))));
     match out.dtype() {
-        DType::F32 => out.as_mut_slice::<f32>()?.iter_mut().enumerate().try_for_each(|(i, to)| {
-            *to = value(i)? as f32;
-            Ok(())
+        DType::F32 => in_parts(out.as_mut_slice::<f32>()?, 1, EACH_NS, |first, part| {
+            (first..).zip(part).try_for_each(|(i, to)| value(i).map(|y| *to = y as f32))
         }),
-        _ => out.as_mut_slice::<f64>()?.iter_mut().enumerate().try_for_each(|(i, to)| {
-            *to = value(i)?;
-            Ok(())
+        _ => in_parts(out.as_mut_slice::<f64>()?, 1, EACH_NS, |first, part| {
+            (first..).zip(part).try_for_each(|(i, to)| value(i).map(|y| *to = y))
         }),
     }
 }

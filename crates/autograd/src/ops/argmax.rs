@@ -15,6 +15,7 @@ use crate::ops::extremum::Side;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -72,29 +73,31 @@ impl Kernel for ArgExtremum {
         }
         with_type!(x.dtype(), T => {
             let src = x.as_slice::<T>()?;
-            for (block, places) in src.chunks_exact(size * inner).zip(dst.chunks_exact_mut(inner)) {
-                for (j, place) in places.iter_mut().enumerate() {
-                    let mut best = 0;
-                    let mut value: Option<<T as Element>::Stored> = None;
-                    for (i, &candidate) in block.iter().skip(j).step_by(inner).enumerate() {
-                        let better = match value {
-                            None => true,
-                            // NaN is not comparable, not even with itself: the first one wins and stays.
-                            Some(value) if value.partial_cmp(&value).is_none() => false,
-                            Some(value) => candidate.partial_cmp(&candidate).is_none() || match self.side {
-                                Side::Max => candidate > value,
-                                Side::Min => candidate < value,
-                            },
-                        };
-                        if better {
-                            (best, value) = (i, Some(candidate));
+            in_parts(dst, inner, size * inner, |first, part| {
+                for (block, places) in src.chunks_exact(size * inner).skip(first).zip(part.chunks_exact_mut(inner)) {
+                    for (j, place) in places.iter_mut().enumerate() {
+                        let mut best = 0;
+                        let mut value: Option<<T as Element>::Stored> = None;
+                        for (i, &candidate) in block.iter().skip(j).step_by(inner).enumerate() {
+                            let better = match value {
+                                None => true,
+                                // NaN is not comparable, not even with itself: the first one wins and stays.
+                                Some(value) if value.partial_cmp(&value).is_none() => false,
+                                Some(value) => candidate.partial_cmp(&candidate).is_none() || match self.side {
+                                    Side::Max => candidate > value,
+                                    Side::Min => candidate < value,
+                                },
+                            };
+                            if better {
+                                (best, value) = (i, Some(candidate));
+                            }
                         }
+                        *place = best as i64;
                     }
-                    *place = best as i64;
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

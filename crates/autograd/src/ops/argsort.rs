@@ -10,14 +10,17 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::{Blocks, nan_largest, views, with_type};
+use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::sample::{Entry, Sample};
-use std::cmp::Ordering;
-use wengert_tensor::dtype::DType;
+use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
+
+/// About the time that an element takes.
+const SORT_NS: usize = 10;
 
 /// The order of an axis.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -73,35 +76,81 @@ impl Kernel for Argsort {
         if dst.is_empty() {
             return Ok(());
         }
+        let extents = [size, inner, kept];
         with_type!(x.dtype(), T => {
             let src = x.as_slice::<T>()?;
-            let mut lane = Vec::with_capacity(size);
-            for (block, places) in src.chunks_exact(size * inner).zip(dst.chunks_exact_mut(kept * inner)) {
-                for j in 0..inner {
-                    lane.clear();
-                    lane.extend(block.iter().skip(j).step_by(inner).copied().enumerate());
-                    first(&mut lane, kept, self.descending);
-                    for (place, &(i, _)) in places.iter_mut().skip(j).step_by(inner).zip(&lane) {
-                        *place = i as i64;
-                    }
+            let value = |v: &<T as Element>::Stored| T::from_stored(*v);
+            // Where there is room for an index beside its order, an element is sorted as one number.
+            match T::DTYPE.size() < 8 && size <= u32::MAX as usize {
+                true => {
+                    let flip = if self.descending { u32::MAX } else { 0 };
+                    let key = |i: usize, v: &_| u64::from(short_order(value(v)) ^ flip) << 32 | i as u64;
+                    sort(src, dst, extents, key, |key| i64::from(key as u32))
+                }
+                false => {
+                    let flip = if self.descending { u64::MAX } else { 0 };
+                    sort(src, dst, extents, |i, v| (order(value(v)) ^ flip, i), |key| key.1 as i64)
                 }
             }
-        });
-        Ok(())
+        })
     }
 }
 
-/// Leaves the first `kept` elements in order. Equal ones are told apart by their index, so any sort is stable.
-fn first<T: Copy + PartialOrd>(lane: &mut Vec<(usize, T)>, kept: usize, descending: bool) {
-    let order = |a: &(usize, T), b: &(usize, T)| -> Ordering {
-        let order = nan_largest(a.1, b.1);
-        (if descending { order.reverse() } else { order }).then(a.0.cmp(&b.0))
-    };
-    if kept < lane.len() {
-        lane.select_nth_unstable_by(kept, order);
-        lane.truncate(kept);
+/// A whole number for each element, in the order of these: all NaN are the last one, and both zeros one.
+fn order<T: Element>(x: T) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    if !T::DTYPE.is_float() {
+        return x.to_i64() as u64 ^ SIGN;
     }
-    lane.sort_unstable_by(order);
+    let x = x.to_f64() + 0.0;
+    match x.to_bits() {
+        _ if x.is_nan() => u64::MAX,
+        bits if bits & SIGN == 0 => bits | SIGN,
+        bits => !bits,
+    }
+}
+
+/// As [`order`], for elements of at most 32 bits.
+fn short_order<T: Element>(x: T) -> u32 {
+    const SIGN: u32 = 1 << 31;
+    if !T::DTYPE.is_float() {
+        return x.to_i64() as u32 ^ SIGN;
+    }
+    let x = x.to_f64() as f32 + 0.0;
+    match x.to_bits() {
+        _ if x.is_nan() => u32::MAX,
+        bits if bits & SIGN == 0 => bits | SIGN,
+        bits => !bits,
+    }
+}
+
+/// Writes the indices of the first `kept` elements of every lane of `size`, in the order of their keys, of which no two are equal.
+fn sort<S: Sync, K: Copy + Ord>(
+    src: &[S],
+    dst: &mut [i64],
+    [size, inner, kept]: [usize; 3],
+    key: impl Fn(usize, &S) -> K + Sync,
+    index: impl Fn(K) -> i64 + Sync,
+) -> Result<()> {
+    in_parts(dst, kept * inner, size * inner * SORT_NS, |first, part| {
+        let mut lane = Vec::with_capacity(size);
+        let blocks = src.chunks_exact(size * inner).skip(first);
+        for (block, places) in blocks.zip(part.chunks_exact_mut(kept * inner)) {
+            for j in 0..inner {
+                lane.clear();
+                lane.extend(block.iter().skip(j).step_by(inner).enumerate().map(|(i, v)| key(i, v)));
+                if kept < lane.len() {
+                    lane.select_nth_unstable(kept);
+                    lane.truncate(kept);
+                }
+                lane.sort_unstable();
+                for (place, &key) in places.iter_mut().skip(j).step_by(inner).zip(&lane) {
+                    *place = index(key);
+                }
+            }
+        }
+        Ok(())
+    })
 }
 
 impl<'t> Var<'t> {

@@ -11,7 +11,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, square};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
@@ -20,6 +20,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -67,18 +68,20 @@ impl Kernel for Cholesky {
         }
         let n = a.shape().last().copied().unwrap_or(0);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((n * n).max(1));
-            let factors = out.as_mut_slice::<T>()?.chunks_exact_mut((n * n).max(1));
-            for (at, (matrix, factor)) in matrices.zip(factors).enumerate() {
-                finite(matrix, at, a.shape())?;
-                if let Err(minor) = T::cholesky(matrix, n, factor) {
-                    let matrix = called(at, a.shape());
-                    let why = format!("{matrix} is not positive definite: its leading minor of order {minor} is not");
-                    return Err(Error::value(why).help("a small multiple of .eye(n) added to it may make it so"));
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, n * n, matrix_ns(n, n), |first, part| {
+                let matrices = src.chunks_exact(n * n).skip(first);
+                for (at, (matrix, factor)) in (first..).zip(matrices.zip(part.chunks_exact_mut(n * n))) {
+                    finite(matrix, at, a.shape())?;
+                    if let Err(minor) = T::cholesky(matrix, n, factor) {
+                        let matrix = called(at, a.shape());
+                        let why = format!("{matrix} is not positive definite: its leading minor of order {minor} is not");
+                        return Err(Error::value(why).help("a small multiple of .eye(n) added to it may make it so"));
+                    }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

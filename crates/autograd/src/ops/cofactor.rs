@@ -16,6 +16,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
+use crate::kernel::matrix_ns;
 use crate::matrices::{called, example, finite, square};
 use crate::meta::Meta;
 use crate::reals::with_real;
@@ -24,6 +25,7 @@ use smallvec::SmallVec;
 use wengert_numerics::cofactor::cofactor;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -82,18 +84,21 @@ impl Kernel for Cofactor {
         let n = a.shape().last().copied().unwrap_or(0);
         with_real!(a.dtype(), T => {
             let directions = directions.iter().map(|h| h.as_slice::<T>()).collect::<Result<Vec<_>>>()?;
-            let dst = out.as_mut_slice::<T>()?.chunks_exact_mut(n * n);
-            for (at, (matrix, to)) in a.as_slice::<T>()?.chunks_exact(n * n).zip(dst).enumerate() {
-                finite(matrix, at, a.shape())?;
-                let here: Vec<&[T]> =
-                    directions.iter().map(|h| h.get(at * n * n..(at + 1) * n * n).unwrap_or_default()).collect();
-                if cofactor(matrix, &here, n, to).is_err() {
-                    let why = format!("the singular values of {} do not converge", called(at, a.shape()));
-                    return Err(Error::value(why));
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, n * n, matrix_ns(n, n), |first, part| {
+                let matrices = src.chunks_exact(n * n).skip(first);
+                for (at, (matrix, to)) in (first..).zip(matrices.zip(part.chunks_exact_mut(n * n))) {
+                    finite(matrix, at, a.shape())?;
+                    let here: Vec<&[T]> =
+                        directions.iter().map(|h| h.get(at * n * n..(at + 1) * n * n).unwrap_or_default()).collect();
+                    if cofactor(matrix, &here, n, to).is_err() {
+                        let why = format!("the singular values of {} do not converge", called(at, a.shape()));
+                        return Err(Error::value(why));
+                    }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

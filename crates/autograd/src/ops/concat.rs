@@ -7,10 +7,11 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
-use crate::kernel::{Blocks, with_type};
+use crate::kernel::{Blocks, copy_ns, with_type};
 use crate::meta::Meta;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -87,21 +88,24 @@ impl Kernel for Concat {
             if dst.is_empty() {
                 return Ok(());
             }
-            let mut start = 0;
-            for x in inputs {
-                let row = Blocks::around(x.shape(), self.axis, 1).size * to.inner;
-                if row == 0 {
-                    continue;
-                }
-                for (part, block) in x.as_slice::<T>()?.chunks_exact(row).zip(dst.chunks_exact_mut(to.size * to.inner)) {
-                    if let Some(place) = block.get_mut(start..start + row) {
-                        place.copy_from_slice(part);
+            // Each operand with the length of its rows.
+            let row = |x: &TensorView<'_>| Blocks::around(x.shape(), self.axis, 1).size * to.inner;
+            let parts = inputs.iter().map(|x| Ok((x.as_slice::<T>()?, row(x)))).collect::<Result<Vec<_>>>()?;
+            let whole = to.size * to.inner;
+            in_parts(dst, whole, copy_ns::<T>(whole), |first, blocks| {
+                for (i, mut block) in blocks.chunks_exact_mut(whole).enumerate() {
+                    for (src, row) in &parts {
+                        let row = (*row).min(block.len());
+                        let (place, rest) = std::mem::take(&mut block).split_at_mut(row);
+                        if let Some(part) = src.get((first + i) * row..(first + i + 1) * row) {
+                            place.copy_from_slice(part);
+                        }
+                        block = rest;
                     }
                 }
-                start += row;
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -17,7 +17,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, resized, square};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
@@ -25,6 +25,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -85,21 +86,23 @@ impl Kernel for Eigh {
         }
         let n = a.shape().last().copied().unwrap_or(0);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((n * n).max(1));
-            let packed = out.as_mut_slice::<T>()?.chunks_exact_mut((n * (n + 1)).max(1));
-            let (mut values, mut vectors) = (vec![0.0; n], vec![0.0; n * n]);
-            for (at, (matrix, packed)) in matrices.zip(packed).enumerate() {
-                finite(matrix, at, a.shape())?;
-                if T::eigh(matrix, n, &mut values, &mut vectors).is_err() {
-                    return Err(Error::value(format!("the eigenvalues of {} do not converge", called(at, a.shape()))));
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, n * (n + 1), matrix_ns(n, n), |first, part| {
+                let matrices = src.chunks_exact(n * n).skip(first);
+                let (mut values, mut vectors) = (vec![0.0; n], vec![0.0; n * n]);
+                for (at, (matrix, packed)) in (first..).zip(matrices.zip(part.chunks_exact_mut(n * (n + 1)))) {
+                    finite(matrix, at, a.shape())?;
+                    if T::eigh(matrix, n, &mut values, &mut vectors).is_err() {
+                        return Err(Error::value(format!("the eigenvalues of {} do not converge", called(at, a.shape()))));
+                    }
+                    let rows = vectors.chunks_exact(n).zip(&values);
+                    for (to, (vector, value)) in packed.chunks_exact_mut(n + 1).zip(rows) {
+                        to.iter_mut().zip(vector.iter().chain([value])).for_each(|(to, from)| *to = *from);
+                    }
                 }
-                let rows = vectors.chunks_exact(n).zip(&values);
-                for (to, (vector, value)) in packed.chunks_exact_mut(n + 1).zip(rows) {
-                    to.iter_mut().zip(vector.iter().chain([value])).for_each(|(to, from)| *to = *from);
-                }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -10,7 +10,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::{Blocks, checked, views, with_type};
+use crate::kernel::{Blocks, checked, copy_ns, views, with_type};
 use crate::meta::{Meta, indices, operands};
 use crate::operand::{Like, Operand};
 use crate::ops::check_index::CheckIndex;
@@ -19,6 +19,7 @@ use crate::sum_into::sum_into;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
@@ -124,15 +125,18 @@ impl Kernel for Gather {
         }
         with_type!(x.dtype(), T => {
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
-            for (from, to) in src.chunks_exact(size * inner).zip(dst.chunks_exact_mut(picks.len() * inner)) {
-                for (&i, place) in picks.iter().zip(to.chunks_exact_mut(inner)) {
-                    if let Some(part) = from.get(i as usize * inner..(i as usize + 1) * inner) {
+            in_parts(dst, inner, copy_ns::<T>(inner), |first, part| {
+                let mut at = (first / picks.len(), first % picks.len());
+                for place in part.chunks_exact_mut(inner) {
+                    let row = at.0 * size + picks.get(at.1).copied().unwrap_or_default() as usize;
+                    if let Some(part) = src.get(row * inner..(row + 1) * inner) {
                         place.copy_from_slice(part);
                     }
+                    at = if at.1 + 1 == picks.len() { (at.0 + 1, 0) } else { (at.0, at.1 + 1) };
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

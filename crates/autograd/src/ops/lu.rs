@@ -14,7 +14,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{example, finite, resized, square};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
@@ -23,6 +23,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -73,21 +74,23 @@ impl Kernel for Lu {
         }
         let n = a.shape().last().copied().unwrap_or(0);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((n * n).max(1));
-            let packed = out.as_mut_slice::<T>()?.chunks_exact_mut((n * (n + 2)).max(1));
-            let (mut factors, mut order) = (vec![0.0; n * n], vec![0; n]);
-            for (at, (matrix, packed)) in matrices.zip(packed).enumerate() {
-                finite(matrix, at, a.shape())?;
-                let odd = T::lu(matrix, n, &mut factors, &mut order);
-                let rows = packed.chunks_exact_mut(n + 2).zip(factors.chunks_exact(n));
-                for (i, ((to, from), row)) in rows.zip(&order).enumerate() {
-                    let (head, tail) = to.split_at_mut(n);
-                    head.copy_from_slice(from);
-                    tail.copy_from_slice(&[*row as T, if i == 0 && odd { -1.0 } else { 1.0 }]);
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, n * (n + 2), matrix_ns(n, n), |first, part| {
+                let matrices = src.chunks_exact(n * n).skip(first);
+                let (mut factors, mut order) = (vec![0.0; n * n], vec![0; n]);
+                for (at, (matrix, packed)) in (first..).zip(matrices.zip(part.chunks_exact_mut(n * (n + 2)))) {
+                    finite(matrix, at, a.shape())?;
+                    let odd = T::lu(matrix, n, &mut factors, &mut order);
+                    let rows = packed.chunks_exact_mut(n + 2).zip(factors.chunks_exact(n));
+                    for (i, ((to, from), row)) in rows.zip(&order).enumerate() {
+                        let (head, tail) = to.split_at_mut(n);
+                        head.copy_from_slice(from);
+                        tail.copy_from_slice(&[*row as T, if i == 0 && odd { -1.0 } else { 1.0 }]);
+                    }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -13,7 +13,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{example, finite, square};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
@@ -21,6 +21,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -68,14 +69,16 @@ impl Kernel for MatrixExp {
         }
         let n = a.shape().last().copied().unwrap_or(0);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((n * n).max(1));
-            let results = out.as_mut_slice::<T>()?.chunks_exact_mut((n * n).max(1));
-            for (at, (matrix, result)) in matrices.zip(results).enumerate() {
-                finite(matrix, at, a.shape())?;
-                T::matrix_exp(matrix, n, result);
-            }
-        });
-        Ok(())
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, n * n, matrix_ns(n, n), |first, part| {
+                let matrices = src.chunks_exact(n * n).skip(first);
+                for (at, (matrix, result)) in (first..).zip(matrices.zip(part.chunks_exact_mut(n * n))) {
+                    finite(matrix, at, a.shape())?;
+                    T::matrix_exp(matrix, n, result);
+                }
+                Ok(())
+            })
+        })
     }
 }
 

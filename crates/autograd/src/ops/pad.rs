@@ -9,12 +9,13 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::{Blocks, views, with_type};
+use crate::kernel::{Blocks, copy_ns, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::operand::number;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::{Element, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -93,23 +94,26 @@ impl Kernel for Pad {
                 return Ok(());
             }
             let (start, stride) = (self.before * to.inner, self.gap.saturating_add(1).saturating_mul(to.inner));
-            for (row, block) in src.chunks_exact(from.size * from.inner).zip(dst.chunks_exact_mut(to.size * to.inner)) {
-                let (before, place) = block.split_at_mut(start.min(block.len()));
-                before.fill(value);
-                // Without gaps the elements of a row lie together.
-                match self.gap {
-                    0 => copy_and_fill(place, row, value),
-                    _ => {
-                        let parts = row.chunks_exact(from.inner);
-                        let last = (from.size - 1) * stride;
-                        let (between, end) = place.split_at_mut(last.min(place.len()));
-                        let places = between.chunks_mut(stride).chain(std::iter::once(end));
-                        places.zip(parts).for_each(|(place, part)| copy_and_fill(place, part, value));
+            let (row, block) = (from.size * from.inner, to.size * to.inner);
+            in_parts(dst, block, copy_ns::<T>(block), |first, part| {
+                for (row, block) in src.chunks_exact(row).skip(first).zip(part.chunks_exact_mut(block)) {
+                    let (before, place) = block.split_at_mut(start.min(block.len()));
+                    before.fill(value);
+                    // Without gaps the elements of a row lie together.
+                    match self.gap {
+                        0 => copy_and_fill(place, row, value),
+                        _ => {
+                            let parts = row.chunks_exact(from.inner);
+                            let last = (from.size - 1) * stride;
+                            let (between, end) = place.split_at_mut(last.min(place.len()));
+                            let places = between.chunks_mut(stride).chain(std::iter::once(end));
+                            places.zip(parts).for_each(|(place, part)| copy_and_fill(place, part, value));
+                        }
                     }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

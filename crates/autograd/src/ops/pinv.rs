@@ -12,7 +12,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::reals::with_real;
@@ -20,6 +20,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -77,26 +78,28 @@ impl Kernel for Pinv {
         let &[m, n] = a.shape().last_chunk().unwrap_or(&[0, 0]);
         let k = m.min(n);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((m * n).max(1));
-            let inverses = out.as_mut_slice::<T>()?.chunks_exact_mut((m * n).max(1));
-            let (mut values, mut left, mut right) = (vec![0.0; k], vec![0.0; k * m], vec![0.0; k * n]);
-            let mut columns = vec![0.0; n * k];
-            for (at, (matrix, inverse)) in matrices.zip(inverses).enumerate() {
-                finite(matrix, at, a.shape())?;
-                if T::svd(matrix, (m, n), &mut values, &mut left, &mut right).is_err() {
-                    let why = format!("the singular values of {} do not converge", called(at, a.shape()));
-                    return Err(Error::value(why));
-                }
-                let least = values.first().copied().unwrap_or(0.0) * self.rtol.to_f64() as T;
-                for (i, (row, &value)) in right.chunks_exact(n).zip(&values).enumerate() {
-                    for (to, from) in columns.iter_mut().skip(i).step_by(k).zip(row) {
-                        *to = if value > least { from / value } else { 0.0 };
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, m * n, matrix_ns(m, n), |first, part| {
+                let matrices = src.chunks_exact(m * n).skip(first);
+                let (mut values, mut left, mut right) = (vec![0.0; k], vec![0.0; k * m], vec![0.0; k * n]);
+                let mut columns = vec![0.0; n * k];
+                for (at, (matrix, inverse)) in (first..).zip(matrices.zip(part.chunks_exact_mut(m * n))) {
+                    finite(matrix, at, a.shape())?;
+                    if T::svd(matrix, (m, n), &mut values, &mut left, &mut right).is_err() {
+                        let why = format!("the singular values of {} do not converge", called(at, a.shape()));
+                        return Err(Error::value(why));
                     }
+                    let least = values.first().copied().unwrap_or(0.0) * self.rtol.to_f64() as T;
+                    for (i, (row, &value)) in right.chunks_exact(n).zip(&values).enumerate() {
+                        for (to, from) in columns.iter_mut().skip(i).step_by(k).zip(row) {
+                            *to = if value > least { from / value } else { 0.0 };
+                        }
+                    }
+                    T::product(&columns, &left, (n, k, m), inverse);
                 }
-                T::product(&columns, &left, (n, k, m), inverse);
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

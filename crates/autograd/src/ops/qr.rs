@@ -15,7 +15,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::ops::triangular_solve::Triangle;
@@ -24,6 +24,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -83,19 +84,21 @@ impl Kernel for Qr {
         let &[m, n] = a.shape().last_chunk().unwrap_or(&[0, 0]);
         let k = m.min(n);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((m * n).max(1));
-            let packed = out.as_mut_slice::<T>()?.chunks_exact_mut((k * (m + n)).max(1));
-            let (mut q, mut r) = (vec![0.0; m * k], vec![0.0; k * n]);
-            for (at, (matrix, packed)) in matrices.zip(packed).enumerate() {
-                finite(matrix, at, a.shape())?;
-                T::qr(matrix, (m, n), &mut q, &mut r);
-                for (i, (to, row)) in packed.chunks_exact_mut(m + n).zip(r.chunks_exact(n)).enumerate() {
-                    let column = q.iter().skip(i).step_by(k);
-                    to.iter_mut().zip(column.chain(row)).for_each(|(to, from)| *to = *from);
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, k * (m + n), matrix_ns(m, n), |first, part| {
+                let matrices = src.chunks_exact(m * n).skip(first);
+                let (mut q, mut r) = (vec![0.0; m * k], vec![0.0; k * n]);
+                for (at, (matrix, packed)) in (first..).zip(matrices.zip(part.chunks_exact_mut(k * (m + n)))) {
+                    finite(matrix, at, a.shape())?;
+                    T::qr(matrix, (m, n), &mut q, &mut r);
+                    for (i, (to, row)) in packed.chunks_exact_mut(m + n).zip(r.chunks_exact(n)).enumerate() {
+                        let column = q.iter().skip(i).step_by(k);
+                        to.iter_mut().zip(column.chain(row)).for_each(|(to, from)| *to = *from);
+                    }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

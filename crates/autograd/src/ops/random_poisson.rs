@@ -12,11 +12,12 @@ use crate::graph::{Derivative, Op, Var};
 use crate::kernel::views;
 use crate::meta::{Meta, operands};
 use crate::ops::random::key;
-use crate::reals::{Reals, reals};
+use crate::reals::{EACH_NS, Reals, reals};
 use crate::sample::{Accuracy, Entry, Sample};
 use std::f64::consts::PI;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::random::{Key, uniform_f64};
 use wengert_tensor::tensor::Tensor;
@@ -83,10 +84,9 @@ impl Kernel for RandomPoisson {
             Ok(draw(key.fold(i as u64), rate))
         };
         let rates = Reals::of(rate)?;
-        for (i, to) in out.as_mut_slice::<i64>()?.iter_mut().enumerate() {
-            *to = one(i, rates.at(i))?;
-        }
-        Ok(())
+        in_parts(out.as_mut_slice::<i64>()?, 1, EACH_NS, |first, part| {
+            (first..).zip(part).try_for_each(|(i, to)| one(i, rates.at(i)).map(|y| *to = y))
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::sample::{Entry, Sample};
 use std::cmp::Ordering;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -95,13 +96,17 @@ impl Kernel for SearchSorted {
         let dst = out.as_mut_slice::<i64>()?;
         with_type!(sorted.dtype(), T => {
             let (rows, wanted) = (sorted.as_slice::<T>()?, values.as_slice::<T>()?);
-            for (flat, (&v, to)) in wanted.iter().zip(dst).enumerate() {
-                let start = flat / share.max(1) * width;
-                let row = rows.get(start..start + width).unwrap_or_default();
-                *to = row.partition_point(|&x| passed(nan_largest(x, v))) as i64;
-            }
-        });
-        Ok(())
+            // About the time of a search: each step of it waits for the one before.
+            let ns = 5 * (width.checked_ilog2().unwrap_or(0) as usize + 1);
+            in_parts(dst, 1, ns, |first, part| {
+                for ((flat, to), &v) in (first..).zip(part).zip(wanted.iter().skip(first)) {
+                    let start = flat / share.max(1) * width;
+                    let row = rows.get(start..start + width).unwrap_or_default();
+                    *to = row.partition_point(|&x| passed(nan_largest(x, v))) as i64;
+                }
+                Ok(())
+            })
+        })
     }
 }
 

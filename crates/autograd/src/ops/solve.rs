@@ -11,7 +11,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, resized, system};
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
@@ -21,6 +21,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::{Real, Triangle};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -84,44 +85,46 @@ impl Kernel for Solve {
         with_real!(a.dtype(), T => {
             let dst = out.as_mut_slice::<T>()?;
             let (b, factors) = (b.as_slice::<T>()?, factors.as_slice::<T>()?);
-            let (mut both, mut order) = (Vec::with_capacity(n * n), Vec::with_capacity(n));
-            let mut moved = vec![0.0; n * k];
-            let matrices = factors.chunks_exact((n * (n + 2)).max(1));
-            let sides = b.chunks_exact((n * k).max(1)).zip(dst.chunks_exact_mut((n * k).max(1)));
-            for (at, (packed, (b, x))) in matrices.zip(sides).enumerate() {
-                both.clear();
-                order.clear();
-                for (i, row) in packed.chunks_exact(n + 2).enumerate() {
-                    if row.get(i) == Some(&0.0) {
-                        let why = format!("{} is singular: pivot {i} is 0", called(at, a.shape()));
-                        return Err(Error::value(why).help("for a solution of least squares: .lstsq(b)"));
+            in_parts(dst, n * k, matrix_ns(n, k), |first, part| {
+                let (mut both, mut order) = (Vec::with_capacity(n * n), Vec::with_capacity(n));
+                let mut moved = vec![0.0; n * k];
+                let matrices = factors.chunks_exact((n * (n + 2)).max(1)).skip(first);
+                let sides = b.chunks_exact((n * k).max(1)).skip(first).zip(part.chunks_exact_mut(n * k));
+                for (at, (packed, (b, x))) in (first..).zip(matrices.zip(sides)) {
+                    both.clear();
+                    order.clear();
+                    for (i, row) in packed.chunks_exact(n + 2).enumerate() {
+                        if row.get(i) == Some(&0.0) {
+                            let why = format!("{} is singular: pivot {i} is 0", called(at, a.shape()));
+                            return Err(Error::value(why).help("for a solution of least squares: .lstsq(b)"));
+                        }
+                        both.extend(row.iter().take(n));
+                        order.extend(row.get(n).map(|&row| row as usize));
                     }
-                    both.extend(row.iter().take(n));
-                    order.extend(row.get(n).map(|&row| row as usize));
-                }
-                let row = |i: usize| i * k..(i + 1) * k;
-                if self.transposed {
-                    moved.copy_from_slice(b);
-                    T::triangular_solve(&both, n, upper, &mut moved, k);
-                    T::triangular_solve(&both, n, lower, &mut moved, k);
-                } else {
-                    for (i, &from) in order.iter().enumerate() {
-                        if let (Some(to), Some(from)) = (moved.get_mut(row(i)), b.get(row(from))) {
+                    let row = |i: usize| i * k..(i + 1) * k;
+                    if self.transposed {
+                        moved.copy_from_slice(b);
+                        T::triangular_solve(&both, n, upper, &mut moved, k);
+                        T::triangular_solve(&both, n, lower, &mut moved, k);
+                    } else {
+                        for (i, &from) in order.iter().enumerate() {
+                            if let (Some(to), Some(from)) = (moved.get_mut(row(i)), b.get(row(from))) {
+                                to.copy_from_slice(from);
+                            }
+                        }
+                        T::triangular_solve(&both, n, lower, &mut moved, k);
+                        T::triangular_solve(&both, n, upper, &mut moved, k);
+                    }
+                    for (i, &to) in order.iter().enumerate() {
+                        let to = if self.transposed { to } else { i };
+                        if let (Some(to), Some(from)) = (x.get_mut(row(to)), moved.get(row(i))) {
                             to.copy_from_slice(from);
                         }
                     }
-                    T::triangular_solve(&both, n, lower, &mut moved, k);
-                    T::triangular_solve(&both, n, upper, &mut moved, k);
                 }
-                for (i, &to) in order.iter().enumerate() {
-                    let to = if self.transposed { to } else { i };
-                    if let (Some(to), Some(from)) = (x.get_mut(row(to)), moved.get(row(i))) {
-                        to.copy_from_slice(from);
-                    }
-                }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -16,7 +16,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, OpRef, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, matrix, resized};
 use crate::meta::{Meta, operands};
 use crate::ops::eigh::masked_recip;
@@ -25,6 +25,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -85,22 +86,24 @@ impl Kernel for Svd {
         let &[m, n] = a.shape().last_chunk().unwrap_or(&[0, 0]);
         let k = m.min(n);
         with_real!(a.dtype(), T => {
-            let matrices = a.as_slice::<T>()?.chunks_exact((m * n).max(1));
-            let packed = out.as_mut_slice::<T>()?.chunks_exact_mut((k * (m + n + 1)).max(1));
-            let (mut values, mut left, mut right) = (vec![0.0; k], vec![0.0; k * m], vec![0.0; k * n]);
-            for (at, (matrix, packed)) in matrices.zip(packed).enumerate() {
-                finite(matrix, at, a.shape())?;
-                if T::svd(matrix, (m, n), &mut values, &mut left, &mut right).is_err() {
-                    let why = format!("the singular values of {} do not converge", called(at, a.shape()));
-                    return Err(Error::value(why));
+            let src = a.as_slice::<T>()?;
+            in_parts(out.as_mut_slice::<T>()?, k * (m + n + 1), matrix_ns(m, n), |first, part| {
+                let matrices = src.chunks_exact(m * n).skip(first);
+                let (mut values, mut left, mut right) = (vec![0.0; k], vec![0.0; k * m], vec![0.0; k * n]);
+                for (at, (matrix, packed)) in (first..).zip(matrices.zip(part.chunks_exact_mut(k * (m + n + 1)))) {
+                    finite(matrix, at, a.shape())?;
+                    if T::svd(matrix, (m, n), &mut values, &mut left, &mut right).is_err() {
+                        let why = format!("the singular values of {} do not converge", called(at, a.shape()));
+                        return Err(Error::value(why));
+                    }
+                    let rows = left.chunks_exact(m).zip(right.chunks_exact(n)).zip(&values);
+                    for (to, ((u, v), value)) in packed.chunks_exact_mut(m + n + 1).zip(rows) {
+                        to.iter_mut().zip(u.iter().chain(v).chain([value])).for_each(|(to, from)| *to = *from);
+                    }
                 }
-                let rows = left.chunks_exact(m).zip(right.chunks_exact(n)).zip(&values);
-                for (to, ((u, v), value)) in packed.chunks_exact_mut(m + n + 1).zip(rows) {
-                    to.iter_mut().zip(u.iter().chain(v).chain([value])).for_each(|(to, from)| *to = *from);
-                }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use crate::sample::{Entry, Sample};
 use crate::sum_into::sum_into;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -84,6 +85,9 @@ impl Op for TakeAlong {
     }
 }
 
+/// About the time that an element takes.
+const PICK_NS: usize = 4;
+
 impl Kernel for TakeAlong {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x, index] = views(inputs)?;
@@ -92,14 +96,16 @@ impl Kernel for TakeAlong {
         let picks = index.as_slice::<i64>()?;
         with_type!(x.dtype(), T => {
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
-            for (flat, (&i, to)) in picks.iter().zip(dst).enumerate() {
-                let i = checked("index", i, size, flat, index.shape())?;
-                if let Some(&from) = src.get((flat / row * size + i) * inner + flat % inner) {
-                    *to = from;
+            in_parts(dst, 1, PICK_NS, |first, part| {
+                for ((flat, to), &i) in (first..).zip(part).zip(picks.iter().skip(first)) {
+                    let i = checked("index", i, size, flat, index.shape())?;
+                    if let Some(&from) = src.get((flat / row * size + i) * inner + flat % inner) {
+                        *to = from;
+                    }
                 }
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -10,7 +10,7 @@
 use crate::batch::Batch;
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Var};
-use crate::kernel::views;
+use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, system};
 use crate::meta::{Meta, operands};
 use crate::operand::{Like, Operand};
@@ -19,6 +19,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_numerics::factor::{self, Real};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::tensor::Tensor;
 
@@ -114,21 +115,24 @@ impl Kernel for TriangularSolve {
         with_real!(a.dtype(), T => {
             let dst = out.as_mut_slice::<T>()?;
             dst.copy_from_slice(b.as_slice::<T>()?);
-            let matrices = a.as_slice::<T>()?.chunks_exact((n * n).max(1));
-            for (at, (matrix, x)) in matrices.zip(dst.chunks_exact_mut((n * k).max(1))).enumerate() {
-                for (i, row) in matrix.chunks_exact(n.max(1)).enumerate() {
-                    let (diagonal, skip) = (!unit && row.get(i) == Some(&0.0), usize::from(unit));
-                    if diagonal {
-                        let why = format!("{} is singular: element {i} of its diagonal is 0", called(at, a.shape()));
-                        return Err(Error::value(why));
+            let src = a.as_slice::<T>()?;
+            in_parts(dst, n * k, matrix_ns(n, k), |first, part| {
+                let matrices = src.chunks_exact((n * n).max(1));
+                for (at, (matrix, x)) in (first..).zip(matrices.skip(first).zip(part.chunks_exact_mut(n * k))) {
+                    for (i, row) in matrix.chunks_exact(n.max(1)).enumerate() {
+                        let (diagonal, skip) = (!unit && row.get(i) == Some(&0.0), usize::from(unit));
+                        if diagonal {
+                            let why = format!("{} is singular: element {i} of its diagonal is 0", called(at, a.shape()));
+                            return Err(Error::value(why));
+                        }
+                        let read = if upper { row.get(i + skip..) } else { row.get(..(i + 1).saturating_sub(skip)) };
+                        finite(read.unwrap_or_default(), at, a.shape())?;
                     }
-                    let read = if upper { row.get(i + skip..) } else { row.get(..(i + 1).saturating_sub(skip)) };
-                    finite(read.unwrap_or_default(), at, a.shape())?;
+                    T::triangular_solve(matrix, n, factor::Triangle { upper, transposed, unit }, x, k);
                 }
-                T::triangular_solve(matrix, n, factor::Triangle { upper, transposed, unit }, x, k);
-            }
-        });
-        Ok(())
+                Ok(())
+            })
+        })
     }
 }
 

@@ -6,8 +6,10 @@
 //! A thread that sleeps takes long to wake: some microseconds, and tens of them on a virtual machine, which is more than most steps of a
 //! plan take. So while a plan runs, the other threads of its pool wait for its steps awake: see `team`.
 
+mod parts;
 mod team;
 
+pub use self::parts::in_parts;
 use self::team::Team;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
