@@ -109,10 +109,10 @@ def main():
     for name in options.table or TABLES:
         table = f"{machine()}\n\n{TABLES[name](options)}"
         text = README.read_text()
-        place = re.compile(rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)", re.S)
+        place = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.S)
         if not place.search(text):
             sys.exit(f"README.md has no place for the table {name}")
-        README.write_text(place.sub(lambda found: found[1] + table + found[2], text))
+        README.write_text(place.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text))
         print(table)
 
 
