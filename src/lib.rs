@@ -100,7 +100,7 @@ pub mod prelude {
     pub use crate::nn::data::transform::Transform;
     pub use crate::nn::grad_of::GradOf;
     pub use crate::nn::graph::Graph;
-    pub use crate::nn::init::Init;
+    pub use crate::nn::init::{Distribution, Fan, Init};
     pub use crate::nn::layer::Layer;
     pub use crate::nn::layers::activation::{
         Celu, Elu, Exponential, Gelu, Glu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Identity, LeakyRelu,
@@ -124,7 +124,7 @@ pub mod prelude {
     pub use crate::nn::layers::channel_shuffle::ChannelShuffle;
     pub use crate::nn::layers::concat::Concat;
     pub use crate::nn::layers::conv::{Conv1d, Conv2d, Conv3d};
-    pub use crate::nn::layers::conv_lstm::{ConvLstm1d, ConvLstm2d, ConvLstm3d};
+    pub use crate::nn::layers::conv_lstm::{ConvLstm1d, ConvLstm2d, ConvLstm3d, ConvLstmCell};
     pub use crate::nn::layers::conv_transpose::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
     pub use crate::nn::layers::cropping::Cropping;
     pub use crate::nn::layers::dense::Dense;

@@ -13,6 +13,9 @@ use crate::path::{Path, covers};
 /// What stands before the name of a parameter in the line of an operand.
 const MARK: &str = "parameter `";
 
+/// What stands before its number where the name is not known.
+const NUMBER: &str = "parameter #";
+
 /// The error of `tape` (or else `error`), told in the names of `model`: `parameter `head.weight``, `in Net › head (Dense)`.
 ///
 /// A tape does not know what its parameters are called, and a model is not asked until something went wrong.
@@ -22,22 +25,41 @@ pub fn explain<M: Module + ?Sized>(model: &M, tape: &Tape, error: Error) -> Erro
             tape.note(param.id(), path.name());
         }
     });
-    let error = tape.error().unwrap_or(error);
+    let error = named(model, tape.error().unwrap_or(error));
     let path = match parameter(&error) {
         Some(name) => chain(model, &name),
         None => prefixed(model.type_name(), error.path()),
     };
     match error.path() == Some(&path) {
         true => error,
-        false => retold(&error, error.location(), Some(&path)),
+        false => retold(&error, error.location(), Some(&path), &[]),
     }
 }
 
-/// The error at line `at`, when the line that it blames is one of this library: that of a layer behind a `dyn Layer`,
-/// which cannot see who called it.
+/// With the names of parameters in place of their numbers: what fails when it is computed is told before anybody knows them.
+fn named<M: Module + ?Sized>(model: &M, error: Error) -> Error {
+    let name = |text: &str| {
+        let (before, number) = text.split_once(NUMBER)?;
+        let mut found = None;
+        each(model, &mut |path, param| {
+            if !path.is_root() && number == param.id().0.to_string() {
+                found = Some(format!("{before}{MARK}{path}`"));
+            }
+        });
+        found
+    };
+    let names: Vec<Option<String>> = error.operands().iter().map(|(_, text)| name(text)).collect();
+    match names.iter().any(Option::is_some) {
+        true => retold(&error, error.location(), error.path(), &names),
+        false => error,
+    }
+}
+
+/// The error at line `at`, when it blames no line, or one of this library: that of a layer behind a `dyn Layer`, which cannot see
+/// who called it.
 pub fn blame(error: Error, at: &'static Location<'static>) -> Error {
-    match error.location().is_some_and(|location| ours(location.file())) {
-        true => retold(&error, Some(at), error.path()),
+    match error.location().is_none_or(|location| ours(location.file())) {
+        true => retold(&error, Some(at), error.path(), &[]),
         false => error,
     }
 }
@@ -97,8 +119,13 @@ impl<'a> Visitor<'a> for Chain<'_> {
     fn param(&mut self, _path: &Path, _param: &'a Param) {}
 }
 
-/// The same error at another line and in another layer.
-fn retold(error: &Error, at: Option<&'static Location<'static>>, path: Option<&str>) -> Error {
+/// The same error at another line and in another layer, with other texts for the operands that have one in `names`.
+fn retold(
+    error: &Error,
+    at: Option<&'static Location<'static>>,
+    path: Option<&str>,
+    names: &[Option<String>],
+) -> Error {
     // What lies below an error cannot be taken out of it again, and matters more than the place.
     if error.source().is_some() {
         return error.clone();
@@ -107,8 +134,9 @@ fn retold(error: &Error, at: Option<&'static Location<'static>>, path: Option<&s
     if let Some(op) = error.op_name() {
         told = told.op(op);
     }
-    for (label, text) in error.operands() {
-        told = told.operand(label, text);
+    for (place, (label, text)) in error.operands().iter().enumerate() {
+        let name = names.get(place).and_then(Option::as_ref);
+        told = told.operand(label, name.unwrap_or(text));
     }
     if let Some(at) = at {
         told = told.at(at);

@@ -215,8 +215,8 @@ both! {
     dropout(probability: f64) => Dropout::new(probability);
     /// [`Flatten`]: one axis of features per example.
     flatten() => Flatten;
-    /// [`Unflatten`]: one axis as several; axis 0 counts the examples.
-    unflatten(axis: isize, sizes: impl IntoShape) => Unflatten::new(axis, sizes);
+    /// [`Unflatten`]: one axis as several, in which one size may be −1; axis 0 counts the examples.
+    unflatten(axis: isize, sizes: impl AsRef<[isize]>) => Unflatten::new(axis, sizes);
     /// A function as a layer; errors and summaries call it `name`.
     lambda(name: &'static str, function: impl for<'t> Fn(Var<'t>) -> Var<'t> + Send + Sync + 'static)
         => Lambda::new(name, function);

@@ -247,6 +247,16 @@ macro_rules! reducible {
                 self
             }
         }
+
+        impl $(<$parameter>)? $crate::losses::case::Reduced for $loss {
+            fn reduced(self, reduction: $crate::loss::Reduction) -> Self {
+                self.reduction(reduction)
+            }
+
+            fn reduction_now(&self) -> $crate::loss::Reduction {
+                self.reduction
+            }
+        }
     };
 }
 pub(crate) use reducible;

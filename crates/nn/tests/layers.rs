@@ -25,7 +25,7 @@ fn sample(case: &Case, dtype: DType) -> Result<Tensor> {
 
 #[test]
 fn every_file_is_on_the_roll() {
-    let besides = ["case", "mask", "norm", "parametrization", "running", "stacked", "surround"];
+    let besides = ["attended", "case", "mask", "norm", "parametrization", "running", "stacked", "surround"];
     assert_on_roll("layers", &besides, roll().iter().map(|case| case.file));
 }
 

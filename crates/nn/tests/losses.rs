@@ -178,6 +178,53 @@ fn reductions_are_of_each() -> Result<()> {
         }
         let examples = each.shape().first().copied().unwrap_or(1) as f64;
         assert_close(reduced(Reduction::BatchMean)?.item::<f64>()? * examples, sum.item()?, 1e-13, &key);
+        // The builder's method is heard.
+        for reduction in reductions(case) {
+            let told = (case.reduced)(reduction).loss(p, t).value()?;
+            assert_all_close(&told, &reduced(reduction)?, 0.0, &format!("{key} {reduction:?}"));
+        }
+        Ok(())
+    })
+}
+
+/// All of them, but for the mean of CTC, which divides by the lengths of the targets first.
+fn reductions(case: &Case) -> impl Iterator<Item = Reduction> {
+    let all = [Reduction::None, Reduction::Sum, Reduction::BatchMean, Reduction::WeightedMean, Reduction::Mean];
+    all.into_iter().take(if case.file == "ctc" { 3 } else { 5 })
+}
+
+/// Σ w l and what it is divided by, number by number, for every loss and reduction.
+#[test]
+fn weights_of_samples_multiply_before_the_reduction() -> Result<()> {
+    each_case(|case, known| {
+        let tape = Tape::new();
+        let (p, t) = (tape.input(known.prediction()), tape.input(known.target()));
+        let each = case.loss.each(p, t).value()?;
+        let Some(&examples) = each.shape().first() else {
+            let error = case.loss.weighted(p, t, tape.input(&Tensor::from([1f64]))).value().expect_err(&case.key());
+            assert!(error.to_string().contains("one number for all examples"), "{}: {error}", case.key());
+            return Ok(());
+        };
+        let weight = |i: usize| [0.5, 2.0, 0.25, 3.0][i % 4];
+        let weights = Tensor::from_fn([examples], weight)?;
+        let one_each = each.len() / examples.max(1);
+        let counts = case.loss.counts(p, t).map_or(Ok(vec![1.0; each.len()]), |c| Ok(c.value()?.to_f64_vec()))?;
+        let losses: Vec<f64> =
+            each.to_f64_vec().iter().enumerate().map(|(i, loss)| loss * weight(i / one_each)).collect();
+        let sum = losses.iter().sum::<f64>();
+        let weighed = counts.iter().enumerate().map(|(i, count)| count * weight(i / one_each)).sum::<f64>();
+        for reduction in reductions(case) {
+            let what = format!("{} {reduction:?}", case.key());
+            let ours = (case.reduced)(reduction).weighted(p, t, tape.input(&weights)).value()?;
+            let right = match reduction {
+                Reduction::Mean => Tensor::from(sum / counts.iter().sum::<f64>()),
+                Reduction::WeightedMean => Tensor::from(sum / weighed),
+                Reduction::BatchMean => Tensor::from(sum / examples as f64),
+                Reduction::Sum => Tensor::from(sum),
+                Reduction::None => Tensor::new(losses.clone(), each.shape())?,
+            };
+            assert_all_close(&ours, &right, 1e-13, &what);
+        }
         Ok(())
     })
 }

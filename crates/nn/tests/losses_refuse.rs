@@ -15,6 +15,7 @@ use wengert_nn::losses::ctc::Ctc;
 use wengert_nn::losses::dice::Dice;
 use wengert_nn::losses::gaussian_nll::GaussianNll;
 use wengert_nn::losses::generalized_cross_entropy::GeneralizedCrossEntropy;
+use wengert_nn::losses::hinge::Hinge;
 use wengert_nn::losses::hinge_embedding::HingeEmbedding;
 use wengert_nn::losses::huber::Huber;
 use wengert_nn::losses::info_nce::InfoNce;
@@ -28,9 +29,12 @@ use wengert_nn::losses::multi_label_soft_margin::MultiLabelSoftMargin;
 use wengert_nn::losses::multi_margin::MultiMargin;
 use wengert_nn::losses::negative_log_likelihood::NegativeLogLikelihood;
 use wengert_nn::losses::nt_xent::NtXent;
+use wengert_nn::losses::poisson::Poisson;
 use wengert_nn::losses::poisson_nll::PoissonNll;
 use wengert_nn::losses::quantile::Quantile;
 use wengert_nn::losses::smooth_l1::SmoothL1;
+use wengert_nn::losses::soft_margin::SoftMargin;
+use wengert_nn::losses::squared_hinge::SquaredHinge;
 use wengert_nn::losses::supervised_contrastive::SupervisedContrastive;
 use wengert_nn::losses::triplet_margin::TripletMargin;
 use wengert_nn::losses::triplet_margin_with_distance::TripletMarginWithDistance;
@@ -159,6 +163,25 @@ fn probabilities_that_are_none() {
     let tape = Tape::new();
     let (mean, variance) = (tape.input(&scores()), tape.input(&negative));
     refuses(GaussianNll::new().loss(mean, mean, variance), "variance -0.25 is outside 0..=inf");
+    let two = || Tensor::from([[0f32, 1.0, 2.0], [1.0, 0.0, 0.0]]);
+    let binary: [&dyn Loss; 5] = [
+        &BinaryCrossEntropy::new(),
+        &BinaryFocalCrossEntropy::new(),
+        &MultiLabelSoftMargin::new(),
+        &Dice::new(),
+        &Tversky::new(),
+    ];
+    for loss in binary {
+        of(loss, half.clone(), two(), "target 2 at [0, 2] is outside -0.01..=1.01");
+        of(loss, half.clone(), Tensor::from([[0i64, 1, -1], [1, 0, 0]]), "target -1 at [0, 2] is outside -0.01..=1.01");
+    }
+    let signs: [&dyn Loss; 4] = [&Hinge::new(), &SquaredHinge::new(), &HingeEmbedding::new(), &SoftMargin::new()];
+    for loss in signs {
+        of(loss, half.clone(), two(), "label 2 at [0, 2] is outside -1..=1");
+    }
+    of(&Poisson::new(), negative.clone(), half.clone(), "rate -0.25 at [1, 0] is outside -0.01..=inf");
+    of(&PoissonNll::new().from_rates(), negative.clone(), half.clone(), "rate -0.25 at [1, 0] is outside -0.01..=inf");
+    of(&PoissonNll::new(), scores(), negative.clone(), "count -0.25 at [1, 0] is outside -0.01..=inf");
     // Rounded sums will do.
     let tape = Tape::new();
     let thirds = tape.input(&Tensor::from([[1f32 / 3.0; 3]; 2]).cast(DType::BF16).unwrap());

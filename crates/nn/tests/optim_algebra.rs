@@ -162,6 +162,29 @@ fn what_is_frozen_by_name_stays_and_is_not_differentiated() -> Result<()> {
     Ok(())
 }
 
+/// Large state is written over by a second plan, once the first has judged loss and gradients: neither has products for what is frozen.
+#[test]
+fn no_gradient_by_what_is_frozen_is_computed_however_large_the_state() -> Result<()> {
+    for (size, plans) in [(4, 1), (1200, 2)] {
+        let products = |optimizer: Optimizer<AdamWRule>| -> Result<usize> {
+            let mut optimizer = optimizer;
+            let mut net = (Dense::new(size, size), Dense::new(size, size)).init(Seed(1))?;
+            let tape = Tape::training(0);
+            let loss = net.forward(tape.input(&Tensor::normal([3, size], DType::F32, 2)?)).square().mean();
+            let (outcome, reports) = plan_reports(0, || optimizer.step(&mut net, loss.backward()));
+            outcome?;
+            assert_eq!(reports.len(), plans);
+            let ops = reports.iter().flat_map(|report| report.steps.iter().flat_map(|step| &step.ops));
+            Ok(ops.filter(|op| **op == "matmul").count())
+        };
+        // Two layers forward; the gradients by the second weight, by its input, and by the first weight.
+        assert_eq!(products(AdamW::new(0.1))?, 5, "{size}");
+        assert_eq!(products(AdamW::new(0.1).freeze("0"))?, 3, "{size}");
+        assert_eq!(products(AdamW::new(0.1).freeze("0.weight"))?, 4, "{size}");
+    }
+    Ok(())
+}
+
 #[test]
 fn decay_spares_what_it_is_told_to() -> Result<()> {
     let (mut plain, mut decayed) = (Net::new(), Net::new());

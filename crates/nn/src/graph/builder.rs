@@ -148,7 +148,7 @@ impl GraphBuilder {
         if outputs.iter().any(|node| !std::ptr::eq(node.graph, self)) {
             return Err(error(foreign()));
         }
-        let mut graph = draft.finish()?;
+        let mut graph = draft.finish().map_err(|error| blame(error, here))?;
         graph.outputs = outputs.into_iter().map(|node| node.value).collect();
         check_use(&graph).map_err(error)?;
         let inputs: Vec<Example> = graph.examples().map(|(_, example)| example.clone().following(&graph)).collect();

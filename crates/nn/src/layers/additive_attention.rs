@@ -1,12 +1,12 @@
 //! Additive attention: scores by a small network instead of a product.
 
 use wengert_autograd::Var;
-use wengert_tensor::error::{Error, Result};
+use wengert_tensor::error::Error;
 
+use super::attended::{attended, attends};
 use super::attention::{Attention, Masks};
 use super::case::{Applied, Case};
 use crate::init::Init;
-use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Param;
 
@@ -26,7 +26,7 @@ const NAME: &str = "AdditiveAttention";
 /// [`Dense`](super::dense::Dense) before each. One example without the axis of the batch is taken, too. A query that may
 /// see no key has the output 0.
 ///
-/// As a [`Layer`] it is self-attention.
+/// As a [`Layer`](crate::layer::Layer) it is self-attention.
 ///
 /// ```
 /// use wengert_autograd::Tape;
@@ -69,26 +69,6 @@ impl AdditiveAttention {
         self
     }
 
-    /// Query i sees the keys 0 to i only.
-    #[must_use]
-    pub fn causal(mut self) -> AdditiveAttention {
-        self.causal = true;
-        self
-    }
-
-    /// While training, silences each weight with this probability, in `0 ≤ p < 1`.
-    #[must_use]
-    pub fn dropout(mut self, probability: f64) -> AdditiveAttention {
-        self.dropout = probability;
-        self
-    }
-
-    /// What each query finds among the keys.
-    #[track_caller]
-    pub fn attend<'t>(&self, query: Var<'t>, key: Var<'t>, value: Var<'t>, masks: Masks<'t>) -> Var<'t> {
-        self.attend_weighted(query, key, value, masks).0
-    }
-
     /// The same with the weights, `[batch, queries, keys]`.
     #[track_caller]
     pub fn attend_weighted<'t>(
@@ -103,6 +83,7 @@ impl AdditiveAttention {
         let scale = self.scale.as_ref().map(|scale| scale.on(tape));
         let takes = self.scale.as_ref().and_then(|scale| scale.shape().first().copied());
         let options = Attention::new().causal_if(self.causal).dropout(self.dropout);
+        let takes = (takes, "`AdditiveAttention::new` is told the number of features of queries and keys");
         attended(NAME, [query, key, value], takes, options, masks, |q, k| {
             let sum = (q.unsqueeze(-2) + k.unsqueeze(-3)).tanh();
             scale.map_or(sum, |scale| sum * scale).sum_axes(-1)
@@ -110,66 +91,7 @@ impl AdditiveAttention {
     }
 }
 
-/// Attention of one head by scores `[batch, queries, keys]`, once all fits.
-#[track_caller]
-pub(super) fn attended<'t>(
-    name: &'static str,
-    inputs: [Var<'t>; 3],
-    features: Option<usize>,
-    options: Attention<'t>,
-    masks: Masks<'t>,
-    scores: impl FnOnce(Var<'t>, Var<'t>) -> Var<'t>,
-) -> (Var<'t>, Var<'t>) {
-    let [query, key, value] = inputs;
-    let tape = query.tape();
-    if let Err(error) = fit(inputs, features) {
-        let none = tape.reject(name, &[("query", query), ("key", key), ("value", value)], error);
-        return (none, none);
-    }
-    let single = query.rank() == 2;
-    let [q, k, v] = if single { inputs.map(|x| x.unsqueeze(0)) } else { inputs };
-    let options = match masks.added_to(options, [q.dim(0), 1, q.dim(1), k.dim(1)], 0, q.dtype()) {
-        Ok(options) => options,
-        Err((what, mask, error)) => {
-            let none = tape.reject(name, &[(what, mask)], error);
-            return (none, none);
-        }
-    };
-    // Masks have an axis of heads.
-    let weights = options.weigh(scores(q, k).unsqueeze(1)).squeeze(1);
-    let y = weights.matmul(v);
-    if single { (y.squeeze(0), weights.squeeze(0)) } else { (y, weights) }
-}
-
-fn fit(inputs: [Var<'_>; 3], takes: Option<usize>) -> Result<()> {
-    let [q, k, v] = inputs.map(|x| x.shape());
-    let (q_batch, queries) = q.dims().split_at(q.rank().saturating_sub(2));
-    let (k_batch, keys) = k.dims().split_at(k.rank().saturating_sub(2));
-    let (v_batch, values) = v.dims().split_at(v.rank().saturating_sub(2));
-    let (&[_, features], &[key_count, inner], &[value_count, _], true) = (queries, keys, values, q_batch.len() < 2)
-    else {
-        return Err(Error::shape(format!("a query {q}, a key {k} and a value {v}"))
-            .help("each is [batch, positions, features]"));
-    };
-    if q_batch != k_batch || k_batch != v_batch {
-        return Err(Error::shape(format!("a query {q}, a key {k} and a value {v} of different batches")));
-    }
-    if features != inner || takes.is_some_and(|takes| takes != features) {
-        let takes = takes.map_or(String::new(), |takes| format!(", and the layer takes {takes}"));
-        return Err(Error::shape(format!("a query of {features} features and a key of {inner}{takes}")));
-    }
-    match key_count == value_count {
-        true => Ok(()),
-        false => Err(Error::shape(format!("{key_count} keys and {value_count} values")).help("each key has one value")),
-    }
-}
-
-impl Layer for AdditiveAttention {
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        self.attend(x, x, x, Masks::new())
-    }
-}
+attends!(AdditiveAttention);
 
 /// What the laws try.
 pub(super) fn cases() -> Vec<Case> {
@@ -193,6 +115,7 @@ mod tests {
     use super::*;
     use wengert_autograd::Tape;
     use wengert_tensor::dtype::DType;
+    use wengert_tensor::error::Result;
     use wengert_tensor::tensor::Tensor;
 
     #[test]
@@ -204,10 +127,11 @@ mod tests {
         };
         let layer = AdditiveAttention::new(4);
         let features = say(&layer, [&[2, 3, 5]; 3]);
-        assert!(features.contains("5 features") && features.contains("the layer takes 4"), "{features}");
-        assert!(say(&layer, [&[2, 3, 4], &[2, 3, 5], &[2, 3, 4]]).contains("a key of 5"));
+        assert!(features.contains("takes queries of 4 features, not 5"), "{features}");
+        assert!(features.contains("help   `AdditiveAttention::new` is told"), "{features}");
+        assert!(say(&layer, [&[2, 3, 4], &[2, 3, 5], &[2, 3, 4]]).contains("takes keys of 4 features, not 5"));
         assert!(say(&layer, [&[2, 3, 4], &[2, 3, 4], &[2, 4, 4]]).contains("3 keys and 4 values"));
-        assert!(say(&layer, [&[2, 3, 4], &[3, 3, 4], &[3, 3, 4]]).contains("different batches"));
+        assert!(say(&layer, [&[2, 3, 4], &[3, 3, 4], &[3, 3, 4]]).contains("keys [3, 3, 4] beside a batch [2, 3, 4]"));
         assert!(say(&layer, [&[4]; 3]).contains("[batch, positions, features]"));
         assert!(say(&AdditiveAttention::new(0), [&[2, 3, 4]; 3]).contains("attention to 0 features"));
         assert!(say(&layer.dropout(f64::NAN), [&[2, 3, 4]; 3]).contains("a probability of NaN"));

@@ -1,5 +1,7 @@
 //! ALiBi: attention with linear biases, which see positions as distances.
 
+use std::panic::Location;
+
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
@@ -7,6 +9,7 @@ use wengert_tensor::tensor::Tensor;
 
 use super::attention::Attention;
 use super::case::{Applied, Case};
+use crate::explain::blame;
 
 /// The slopes of ALiBi, one for each head: 2^(−8 h / heads) for h = 1 … heads, where the number of heads is a power of two.
 ///
@@ -55,7 +58,12 @@ const MOST_HEADS: usize = 1 << 16;
 #[track_caller]
 pub fn alibi_bias<'t>(heads: usize, queries: Var<'t>, keys: Var<'t>, dtype: DType) -> Var<'t> {
     let tape = queries.tape();
-    let refused = |error: Error| tape.reject("alibi_bias", &[("queries", queries), ("keys", keys)], error);
+    let here = Location::caller();
+    let refused = |error: Error| {
+        let none = tape.reject("alibi_bias", &[("queries", queries), ("keys", keys)], error);
+        tape.amend(|error| blame(error, here));
+        none
+    };
     if queries.rank() != 1 || keys.rank() != 1 {
         return refused(Error::shape("positions are one axis, a number for each query and for each key"));
     }

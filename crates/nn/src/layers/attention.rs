@@ -411,7 +411,7 @@ fn typed(mask: Var<'_>, dtype: DType) -> Result<()> {
 /// |---|---|---|
 /// | [`mask`](Masks::mask) | `[queries, keys]`, `[batch, queries, keys]`, `[batch · heads, queries, keys]` or `[batch or 1, heads or 1, queries, keys]` | bool, true where a key takes part; or float, added to the scores |
 /// | [`padding`](Masks::padding) | `[batch, keys]` or `[keys]` | bool, true where a key is padding; or float, added to the scores |
-/// | [`lengths`](Masks::lengths) | `[batch]` | i64 |
+/// | [`lengths`](Masks::lengths) | `[batch]` | i64, each from 0 to the number of keys |
 ///
 /// The shapes are those of `attn_mask` and `key_padding_mask` of PyTorch's `MultiheadAttention`. Beware: in its bool
 /// `attn_mask` true means *hidden*, in ours and in PyTorch's `scaled_dot_product_attention` it means *takes part*.
@@ -524,8 +524,8 @@ impl<'t> Masks<'t> {
                 let error = Error::shape(format!("lengths {shape} {} for {batch} examples", lengths.dtype()));
                 return Err(("lengths", lengths, error.help(format!("they are [{batch}] i64"))));
             }
-            let keys = lengths.tape().iota([1, 1, 1, keys], -1, DType::I64);
-            add(keys.lt(lengths.reshape([batch, 1, 1, 1])));
+            let lengths = lengths.check_index(keys + 1, "length").reshape([batch, 1, 1, 1]);
+            add(lengths.tape().iota([1, 1, 1, keys], -1, DType::I64).lt(lengths));
         }
         Ok(attention)
     }

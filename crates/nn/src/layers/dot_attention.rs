@@ -3,10 +3,9 @@
 use wengert_autograd::Var;
 use wengert_tensor::tensor::Tensor;
 
-use super::additive_attention::attended;
+use super::attended::{attended, attends};
 use super::attention::{Attention, Masks};
 use super::case::{Applied, Case};
-use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Param;
 
@@ -28,7 +27,7 @@ const NAME: &str = "DotAttention";
 /// may see no key has the output 0. For scores divided by √features see
 /// [`scaled_dot_product_attention`](super::attention::scaled_dot_product_attention).
 ///
-/// As a [`Layer`] it is self-attention.
+/// As a [`Layer`](crate::layer::Layer) it is self-attention.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::dot_attention::DotAttention};
@@ -69,26 +68,6 @@ impl DotAttention {
         self
     }
 
-    /// Query i sees the keys 0 to i only.
-    #[must_use]
-    pub fn causal(mut self) -> DotAttention {
-        self.causal = true;
-        self
-    }
-
-    /// While training, silences each weight with this probability, in `0 ≤ p < 1`.
-    #[must_use]
-    pub fn dropout(mut self, probability: f64) -> DotAttention {
-        self.dropout = probability;
-        self
-    }
-
-    /// What each query finds among the keys.
-    #[track_caller]
-    pub fn attend<'t>(&self, query: Var<'t>, key: Var<'t>, value: Var<'t>, masks: Masks<'t>) -> Var<'t> {
-        self.attend_weighted(query, key, value, masks).0
-    }
-
     /// The same with the weights, `[batch, queries, keys]`.
     #[track_caller]
     pub fn attend_weighted<'t>(
@@ -100,8 +79,9 @@ impl DotAttention {
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
         let _scope = tape.scope(NAME);
+        let takes = (None, "queries and keys have as many features");
         let options = Attention::new().causal_if(self.causal).dropout(self.dropout);
-        attended(NAME, [query, key, value], None, options, masks, |q, k| {
+        attended(NAME, [query, key, value], takes, options, masks, |q, k| {
             let scaled = |x: Var<'t>| self.scale.as_ref().map_or(x, |scale| x * scale);
             match &self.concat_score_weight {
                 Some(weight) => scaled(q.unsqueeze(-2) + k.unsqueeze(-3)).tanh().sum_axes(-1) * weight,
@@ -111,17 +91,12 @@ impl DotAttention {
     }
 }
 
+attends!(DotAttention);
+
 /// Products as they are.
 impl Default for DotAttention {
     fn default() -> DotAttention {
         DotAttention::new()
-    }
-}
-
-impl Layer for DotAttention {
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        self.attend(x, x, x, Masks::new())
     }
 }
 

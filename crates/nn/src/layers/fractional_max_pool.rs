@@ -64,7 +64,8 @@ impl FractionalMaxPool {
         FractionalMaxPool { size: size.into(), goal: Goal::By(ratio) }
     }
 
-    /// As `forward`, for given u, `[batch, channels, axes]` of f64 in 0 ≤ u < 1, one for each spatial axis.
+    /// As `forward`, for given u, `[batch, channels, axes]` of f64 in 0 ≤ u < 1, one for each spatial axis in their order.
+    /// (PyTorch's `_random_samples` of images begin with the last axis.)
     #[track_caller]
     pub fn forward_with<'t>(&self, x: Var<'t>, samples: Var<'t>) -> Var<'t> {
         let _scope = x.tape().scope("FractionalMaxPool");

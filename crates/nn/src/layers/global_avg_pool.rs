@@ -46,19 +46,24 @@ impl GlobalAvgPool {
 impl Layer for GlobalAvgPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let tape = x.tape();
-        let _scope = tape.scope("GlobalAvgPool");
-        let shape = x.shape();
-        if shape.rank() < 3 || shape.iter().skip(2).any(|size| *size == 0) {
-            let error = Error::shape(format!("takes [batch, channels, n…] with elements, not {shape}"));
-            return tape.reject("GlobalAvgPool", &[("input", x)], error);
-        }
-        let axes: Vec<isize> = (2..shape.rank() as isize).collect();
-        match self.keepdims {
-            true => x.mean_keep(axes),
-            false => x.mean_axes(axes),
+        let _scope = x.tape().scope("GlobalAvgPool");
+        match spatial("GlobalAvgPool", x) {
+            Ok(axes) if self.keepdims => x.mean_keep(axes),
+            Ok(axes) => x.mean_axes(axes),
+            Err(poison) => poison,
         }
     }
+}
+
+/// The spatial axes of images that have elements; otherwise the tape has failed.
+#[track_caller]
+pub(super) fn spatial<'t>(name: &'static str, x: Var<'t>) -> Result<Vec<isize>, Var<'t>> {
+    let shape = x.shape();
+    if shape.rank() < 3 || shape.iter().skip(2).any(|size| *size == 0) {
+        let error = Error::shape(format!("takes [batch, channels, n…] with elements, not {shape}"));
+        return Err(x.tape().reject(name, &[("input", x)], error.help("examples lie on axis 0, channels on axis 1")));
+    }
+    Ok((2..shape.rank() as isize).collect())
 }
 
 /// What the laws try.
@@ -77,14 +82,17 @@ mod tests {
     use wengert_tensor::error::Result;
     use wengert_tensor::tensor::Tensor;
 
+    use super::super::global_max_pool::GlobalMaxPool;
     use super::*;
 
     #[test]
     fn images_have_elements() -> Result<()> {
         for dims in [&[2, 3][..], &[2, 3, 0], &[2]] {
-            let y = GlobalAvgPool::new().predict(&Tensor::zeros(dims, DType::F32)?);
-            let text = y.map_or_else(|error| error.to_string(), |_| String::new());
-            assert!(text.contains("takes [batch, channels, n…] with elements"), "{text}");
+            let x = Tensor::zeros(dims, DType::F32)?;
+            for y in [GlobalAvgPool::new().predict(&x), GlobalMaxPool::new().predict(&x)] {
+                let text = y.map_or_else(|error| error.to_string(), |_| String::new());
+                assert!(text.contains("takes [batch, channels, n…] with elements"), "{text}");
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What attention keeps of the tokens that it has seen, so that the next one costs one step.
 
 use std::fmt;
+use std::panic::Location;
 
 use smallvec::SmallVec;
 use wengert_autograd::{Tape, Var, Vars};
@@ -10,6 +11,7 @@ use wengert_tensor::tensor::Tensor;
 
 use super::case::{Applied, Case};
 use super::multi_head_attention::MultiHeadAttention;
+use crate::explain::blame;
 
 const NAME: &str = "KvCache";
 
@@ -60,7 +62,8 @@ impl KvCache<Tensor> {
         let shape = [batch, heads, capacity, features];
         if shape.contains(&0) || !dtype.is_float() {
             let error = Error::value(format!("room for {shape:?} {dtype}: batch, heads, capacity, features"));
-            return Err(error.op(NAME).help("all sizes are at least 1, and the numbers are floats"));
+            let error = error.op(NAME).at(Location::caller());
+            return Err(error.help("all sizes are at least 1, and the numbers are floats"));
         }
         let empty = Tensor::zeros(shape, dtype)?;
         Ok(KvCache { layers: vec![[empty.clone(), empty]], length: Tensor::from(0i64) })
@@ -91,10 +94,12 @@ impl KvCache<Tensor> {
     ///
     /// # Errors
     /// More tokens than it holds.
+    #[track_caller]
     pub fn truncated(&self, length: usize) -> Result<KvCache> {
         let held = self.tokens()?;
         if length > held {
-            return Err(Error::value(format!("the first {length} of {held} tokens")).op(NAME));
+            let error = Error::value(format!("the first {length} of {held} tokens")).op(NAME).at(Location::caller());
+            return Err(error.help("a cache is cut to fewer tokens than it holds: see `tokens`"));
         }
         Ok(KvCache { layers: self.layers.clone(), length: Tensor::from(length as i64) })
     }
@@ -151,8 +156,10 @@ impl<'t> KvCache<Var<'t>> {
     pub fn append(&self, keys: Var<'t>, values: Var<'t>) -> KvCache<Var<'t>> {
         let tape = keys.tape();
         let _scope = tape.scope(NAME);
+        let here = Location::caller();
         let refused = |error: Error| {
             let none = tape.reject(NAME, &[("keys", keys), ("values", values)], error);
+            tape.amend(|error| blame(error, here));
             KvCache { layers: vec![[none, none]; self.layers.len()], length: none }
         };
         let &[[old_keys, old_values]] = &self.layers[..] else {

@@ -75,11 +75,7 @@ impl Cell for LstmCell {
 
     #[track_caller]
     fn prepare<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let x = self.weights.of_input(x);
-        match &self.weights.bias_hh {
-            Some(bias) => x + bias,
-            None => x,
-        }
+        self.weights.of_input_and_biases(x)
     }
 
     #[track_caller]

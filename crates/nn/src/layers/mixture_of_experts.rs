@@ -1,5 +1,7 @@
 //! A mixture of experts: a gate chooses for each token which of several networks it goes through.
 
+use std::panic::Location;
+
 use wengert_autograd::Var;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
@@ -8,6 +10,7 @@ use super::case::{Applied, Case};
 use super::dense::Dense;
 use super::gated_feed_forward::GatedFeedForward;
 use super::norm::wide;
+use crate::explain::blame;
 use crate::layer::Layer;
 use crate::module::{Module, each_mut};
 use crate::param::Param;
@@ -125,8 +128,10 @@ impl<E: Layer> MixtureOfExperts<E> {
     pub fn route<'t>(&self, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let tape = x.tape();
         let _scope = tape.scope(NAME);
+        let here = Location::caller();
         let refused = |error: Error| {
             let none = tape.reject(NAME, &[("input", x)], error);
+            tape.amend(|error| blame(error, here));
             (none, none)
         };
         let (count, k) = (self.experts.len(), self.chosen);

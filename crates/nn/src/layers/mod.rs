@@ -91,11 +91,11 @@ pub mod unit_normalization;
 pub mod upsample;
 pub mod weight_norm;
 
+mod attended;
 mod mask;
 mod norm;
 mod parametrization;
 mod running;
-
 mod surround;
 
 /// The cases of every file of this directory.

@@ -6,19 +6,23 @@ use std::panic::Location;
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
-use wengert_tensor::shape::Shape;
 
+use super::attended::{attends, fit_together};
 use super::attention::{Attention, Masks};
 use super::case::{Applied, Case};
 use super::dense::Dense;
 use super::kv_cache::KvCache;
 use super::rotary_embedding::RotaryEmbedding;
+use crate::explain::blame;
 use crate::init::Init;
 use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Param;
 
 const NAME: &str = "MultiHeadAttention";
+
+/// What helps where the features are others.
+const MEND: &str = "`new` is told the features of queries, and of keys and values where `key_features` and `value_features` say no others";
 
 /// y = concat(head₁ … headₕ) Wᵒᵀ + bᵒ with headᵢ = softmax(qᵢ kᵢᵀ / √d) vᵢ, where qᵢ, kᵢ, vᵢ are projections of the queries,
 /// keys and values to d = features / heads features. Vaswani et al. 2017.
@@ -207,13 +211,6 @@ impl MultiHeadAttention {
         self.built()
     }
 
-    /// Token i sees the tokens 0 to i only.
-    #[must_use]
-    pub fn causal(mut self) -> MultiHeadAttention {
-        self.causal = true;
-        self
-    }
-
     /// A query sees only the keys that are less than `size` from it: see [`Attention::window`].
     #[must_use]
     pub fn window(mut self, size: usize) -> MultiHeadAttention {
@@ -249,13 +246,6 @@ impl MultiHeadAttention {
         self
     }
 
-    /// While training, silences each weight of the attention with this probability, in `0 ≤ p < 1`.
-    #[must_use]
-    pub fn dropout(mut self, probability: f64) -> MultiHeadAttention {
-        self.dropout = probability;
-        self
-    }
-
     /// The number of features of queries and of the output.
     pub fn features(&self) -> usize {
         self.made.features
@@ -264,12 +254,6 @@ impl MultiHeadAttention {
     /// The number of heads.
     pub fn heads(&self) -> usize {
         self.made.heads
-    }
-
-    /// What each query finds among the keys.
-    #[track_caller]
-    pub fn attend<'t>(&self, query: Var<'t>, key: Var<'t>, value: Var<'t>, masks: Masks<'t>) -> Var<'t> {
-        self.attend_weighted(query, key, value, masks).0
     }
 
     /// As [`attend`](MultiHeadAttention::attend), with the weights of each head, `[batch, heads, queries, keys]`. Their mean,
@@ -380,7 +364,12 @@ impl MultiHeadAttention {
         let tape = x.tape();
         let _scope = tape.scope(NAME);
         self.touch(tape);
-        let refused = |error: Error| (tape.reject(NAME, &[("input", x)], error), cache.clone());
+        let here = Location::caller();
+        let refused = |error: Error| {
+            let none = tape.reject(NAME, &[("input", x)], error);
+            tape.amend(|error| blame(error, here));
+            (none, cache.clone())
+        };
         if let Err(error) = self.fit([x; 3]) {
             return refused(error);
         }
@@ -512,18 +501,15 @@ impl MultiHeadAttention {
     /// Whether queries, keys and values fit the layer and each other.
     fn fit(&self, [query, key, value]: [Var<'_>; 3]) -> Result<()> {
         let [keys, values] = self.made.apart.unwrap_or([self.made.features; 2]);
-        fit_together(&[
-            ("queries", query.shape(), self.made.features),
-            ("keys", key.shape(), keys),
-            ("values", value.shape(), values),
-        ])
+        let queries = ("queries", query.shape(), self.made.features);
+        fit_together(&[queries, ("keys", key.shape(), keys), ("values", value.shape(), values)], MEND)
     }
 
     /// Whether keys and values of a batch fit the layer and each other.
     fn fit_memory(&self, key: Var<'_>, value: Var<'_>) -> Result<()> {
         let [keys, values] = self.made.apart.unwrap_or([self.made.features; 2]);
         match key.rank() {
-            3 => fit_together(&[("keys", key.shape(), keys), ("values", value.shape(), values)]),
+            3 => fit_together(&[("keys", key.shape(), keys), ("values", value.shape(), values)], MEND),
             _ => Err(Error::shape(format!("keys are [batch, positions, features], not {}", key.shape()))),
         }
     }
@@ -532,7 +518,8 @@ impl MultiHeadAttention {
     #[track_caller]
     fn built(mut self) -> MultiHeadAttention {
         let made = self.made.clone();
-        let fault = |error: Error| Param::faulty(error.op(NAME).at(Location::caller()));
+        let here = Location::caller();
+        let fault = |error: Error| Param::faulty(error.op(NAME).at(here));
         let weight = |dims: [usize; 2]| Param::draw(dims, made.init.clone());
         (self.in_proj_weight, self.in_proj_bias, self.bias_k, self.bias_v) = (None, None, None, None);
         (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight) = (None, None, None);
@@ -567,32 +554,7 @@ impl MultiHeadAttention {
     }
 }
 
-/// Whether shapes have the features that are wanted, and fit each other. The last two are keys and values.
-fn fit_together(named: &[(&str, Shape, usize)]) -> Result<()> {
-    let Some((_, first, _)) = named.first() else { return Ok(()) };
-    let mut counts = Vec::new();
-    for (what, shape, features) in named {
-        match (shape.dims(), first.dims()) {
-            (&[n, given], &[_, _]) | (&[_, n, given], &[_, _, _]) if given == *features => counts.push(n),
-            (&[_, given], &[_, _]) | (&[_, _, given], &[_, _, _]) => {
-                return Err(Error::shape(format!("takes {what} of {features} features, not {given}")));
-            }
-            _ => {
-                let error = Error::shape(format!("{what} are [batch, positions, features], not {shape}"));
-                return Err(error.help("all have the same axes; one example may go without `batch`"));
-            }
-        }
-        if shape.rank() == 3 && shape.first() != first.first() {
-            return Err(Error::shape(format!("{what} {shape} beside a batch {first}")).help("of as many examples"));
-        }
-    }
-    match counts[..] {
-        [.., keys, values] if keys != values => {
-            Err(Error::shape(format!("{keys} keys and {values} values")).help("each key has one value"))
-        }
-        _ => Ok(()),
-    }
-}
+attends!(MultiHeadAttention);
 
 /// x Wᵀ + b.
 #[track_caller]
@@ -630,13 +592,6 @@ impl Made {
             (Some(rows), Some(kv_rows)) if rows.checked_mul(3).is_some() => Ok([rows, kv_rows]),
             _ => Err(Error::value(format!("{} heads of {head} features are too many", self.heads))),
         }
-    }
-}
-
-impl Layer for MultiHeadAttention {
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        self.attend(x, x, x, Masks::new())
     }
 }
 

@@ -58,11 +58,7 @@ impl Cell for RnnCell {
 
     #[track_caller]
     fn prepare<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let x = self.weights.of_input(x);
-        match &self.weights.bias_hh {
-            Some(bias) => x + bias,
-            None => x,
-        }
+        self.weights.of_input_and_biases(x)
     }
 
     #[track_caller]

@@ -174,6 +174,13 @@ impl Weights {
         }
     }
 
+    /// x W_ihᵀ + b_ih + b_hh, for gates that only add both products.
+    #[track_caller]
+    pub(super) fn of_input_and_biases<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let y = self.of_input(x);
+        self.bias_hh.iter().fold(y, |y, bias| y + bias)
+    }
+
     /// Whether the last axis of `x` is not the input features.
     fn refuses(&self, x: Var<'_>) -> bool {
         x.tape().error().is_none() && x.shape().last() != Some(&self.inputs)
@@ -279,35 +286,47 @@ pub trait Repeated: Cell + Clone {
     fn weights_mut(&mut self) -> &mut Weights;
 }
 
-/// The settings that all cells have.
+/// The settings of weights, for whatever has a `reweighed`.
+macro_rules! weight_settings {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> $type {
+            /// Without `bias_ih` and `bias_hh`. As all settings of weights, it draws them anew.
+            #[must_use]
+            pub fn without_bias(self) -> $type {
+                self.reweighed(|weights| weights.without_bias())
+            }
+
+            /// Draws the weights of inputs from another distribution. By default all weights and biases are uniform on
+            /// ±1/√hidden, as PyTorch's.
+            #[must_use]
+            pub fn weight_init(self, init: $crate::init::Init) -> $type {
+                self.reweighed(|weights| weights.weight_init(init))
+            }
+
+            /// Draws the weights of states from another distribution.
+            #[must_use]
+            pub fn recurrent_init(self, init: $crate::init::Init) -> $type {
+                self.reweighed(|weights| weights.recurrent_init(init))
+            }
+
+            /// Draws all biases from another distribution.
+            #[must_use]
+            pub fn bias_init(self, init: $crate::init::Init) -> $type {
+                self.reweighed(|weights| weights.bias_init(init))
+            }
+        }
+    };
+}
+pub(super) use weight_settings;
+
+/// What all cells have: the settings of their weights, and these as their parameters.
 macro_rules! settings {
     ($cell:ident) => {
+        $crate::layers::stacked::weight_settings!([] $cell);
+
         impl $cell {
-            /// Without `bias_ih` and `bias_hh`. As all settings of a cell, it draws the weights anew.
-            #[must_use]
-            pub fn without_bias(mut self) -> $cell {
-                self.weights = self.weights.without_bias();
-                self
-            }
-
-            /// Draws the weights of the input from another distribution.
-            #[must_use]
-            pub fn weight_init(mut self, init: $crate::init::Init) -> $cell {
-                self.weights = self.weights.weight_init(init);
-                self
-            }
-
-            /// Draws the weights of the state from another distribution.
-            #[must_use]
-            pub fn recurrent_init(mut self, init: $crate::init::Init) -> $cell {
-                self.weights = self.weights.recurrent_init(init);
-                self
-            }
-
-            /// Draws both biases from another distribution.
-            #[must_use]
-            pub fn bias_init(mut self, init: $crate::init::Init) -> $cell {
-                self.weights = self.weights.bias_init(init);
+            fn reweighed(mut self, change: impl FnOnce(Weights) -> Weights) -> $cell {
+                self.weights = change(self.weights);
                 self
             }
         }
@@ -419,31 +438,6 @@ impl<C: Repeated> Stacked<C> {
         Stacked { time_first: true, ..self }
     }
 
-    /// Without `bias_ih` and `bias_hh`.
-    #[must_use]
-    pub fn without_bias(self) -> Stacked<C> {
-        self.reweighed(Weights::without_bias)
-    }
-
-    /// Draws the weights of the inputs from another distribution. By default all weights and biases are uniform on
-    /// ±1/√hidden, as PyTorch's.
-    #[must_use]
-    pub fn weight_init(self, init: Init) -> Stacked<C> {
-        self.reweighed(|weights| weights.weight_init(init))
-    }
-
-    /// Draws the weights of the states from another distribution.
-    #[must_use]
-    pub fn recurrent_init(self, init: Init) -> Stacked<C> {
-        self.reweighed(|weights| weights.recurrent_init(init))
-    }
-
-    /// Draws all biases from another distribution.
-    #[must_use]
-    pub fn bias_init(self, init: Init) -> Stacked<C> {
-        self.reweighed(|weights| weights.bias_init(init))
-    }
-
     /// The cells, by layer, and in a layer by direction.
     pub fn cells(&self) -> &[C] {
         &self.cells
@@ -463,7 +457,7 @@ impl<C: Repeated> Stacked<C> {
         if self.bidirectional { 2 } else { 1 }
     }
 
-    pub(super) fn reweighed(self, change: impl FnOnce(Weights) -> Weights) -> Stacked<C> {
+    fn reweighed(self, change: impl FnOnce(Weights) -> Weights) -> Stacked<C> {
         self.remade(|mut cell| {
             let weights = change(cell.weights().clone());
             *cell.weights_mut() = weights;
@@ -649,6 +643,8 @@ impl<C: Repeated> Stacked<C> {
         }
     }
 }
+
+weight_settings!([C: Repeated] Stacked<C>);
 
 /// The features of both directions.
 #[track_caller]

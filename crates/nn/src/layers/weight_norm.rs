@@ -95,7 +95,8 @@ impl<L: Layer> WeightNorm<L> {
             let shape = magnitudes(weight.shape(), axis)?;
             Ok(Param::draw(shape, follows(weight.clone(), axis)))
         };
-        let original0 = of().unwrap_or_else(|error| Param::faulty(error.op("WeightNorm").at(Location::caller())));
+        let here = Location::caller();
+        let original0 = of().unwrap_or_else(|error| Param::faulty(error.op("WeightNorm").at(here)));
         WeightNorm { target, axis, others: Parametrizations { name, parts: Magnitude { original0 } } }
     }
 

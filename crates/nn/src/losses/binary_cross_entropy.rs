@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, log_probability, of_probabilities, setting, weights};
+use super::operands::{binary, label_smoothing, log_probability, of_probabilities, setting, weights};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "BinaryCrossEntropy";
@@ -93,8 +93,8 @@ impl Loss for BinaryCrossEntropy {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "label smoothing", self.smoothing, (0.0..=1.0).contains(&self.smoothing), "in 0 ≤ s ≤ 1");
-        let [z, t] = both(NAME, prediction, target);
+        label_smoothing(tape, NAME, self.smoothing);
+        let [z, t] = binary(NAME, prediction, target);
         let t = if self.smoothing == 0.0 { t } else { t * (1.0 - self.smoothing) + 0.5 * self.smoothing };
         let positive = self.positive(z);
         let weigh = |x: Var<'t>| positive.map_or(x, |positive| x * positive);

@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, log_probability, of_probabilities, setting};
+use super::operands::{binary, label_smoothing, log_probability, not_negative, of_probabilities, setting};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "BinaryFocalCrossEntropy";
@@ -86,10 +86,10 @@ impl Loss for BinaryFocalCrossEntropy {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, alpha) = (self.gamma, self.alpha.unwrap_or(0.5));
-        setting(tape, NAME, "gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "a number that is at least 0");
+        not_negative(tape, NAME, "gamma", gamma);
         setting(tape, NAME, "alpha", alpha, (0.0..=1.0).contains(&alpha), "in 0 ≤ α ≤ 1");
-        setting(tape, NAME, "label smoothing", self.smoothing, (0.0..=1.0).contains(&self.smoothing), "in 0 ≤ s ≤ 1");
-        let [z, t] = both(NAME, prediction, target);
+        label_smoothing(tape, NAME, self.smoothing);
+        let [z, t] = binary(NAME, prediction, target);
         let t = if self.smoothing == 0.0 { t } else { t * (1.0 - self.smoothing) + 0.5 * self.smoothing };
         let (yes, no, entropy) = match self.probabilities {
             true => (z, 1.0 - z, -(t * log_probability(z)) - (1.0 - t) * log_probability(1.0 - z)),

@@ -2,7 +2,16 @@
 
 use wengert_autograd::Var;
 
-use crate::loss::Loss;
+use crate::loss::{Loss, Reduction};
+
+/// A loss that has a reduction.
+pub trait Reduced {
+    /// The same loss with this one.
+    fn reduced(self, reduction: Reduction) -> Self;
+
+    /// The one that it has.
+    fn reduction_now(&self) -> Reduction;
+}
 
 /// A loss: what the laws try. Prediction, target and what is right are those of the reference for `file/name`.
 pub struct Case {
@@ -12,6 +21,8 @@ pub struct Case {
     pub name: &'static str,
     /// The loss.
     pub loss: Box<dyn Loss>,
+    /// The same loss with another reduction.
+    pub reduced: Box<dyn Fn(Reduction) -> Box<dyn Loss>>,
     /// Whether the loss of an example depends on the other examples.
     pub coupled: bool,
     /// Whether an example by itself, without the axis that counts them, is read otherwise.
@@ -24,8 +35,11 @@ pub struct Case {
 
 impl Case {
     /// A loss that looks at every example by itself.
-    pub fn new(file: &'static str, name: &'static str, loss: impl Loss + 'static) -> Case {
-        Case { file, name, loss: Box::new(loss), coupled: false, batched: false, exact: true, positive: false }
+    pub fn new(file: &'static str, name: &'static str, loss: impl Loss + Reduced + Clone + 'static) -> Case {
+        let again = loss.clone();
+        let reduced = Box::new(move |reduction| Box::new(again.clone().reduced(reduction)) as Box<dyn Loss>);
+        let (coupled, batched, exact, positive) = (false, false, true, false);
+        Case { file, name, loss: Box::new(loss), reduced, coupled, batched, exact, positive }
     }
 
     /// The loss of an example depends on the others.
@@ -63,6 +77,7 @@ impl Case {
 }
 
 /// A loss of more operands with a function that takes them out of one prediction: how it is tried.
+#[derive(Clone)]
 pub struct Applied<L, F> {
     loss: L,
     each: F,
@@ -79,12 +94,26 @@ where
     }
 }
 
+impl<L: Reduced, F> Reduced for Applied<L, F> {
+    fn reduced(self, reduction: Reduction) -> Applied<L, F> {
+        Applied { loss: self.loss.reduced(reduction), ..self }
+    }
+
+    fn reduction_now(&self) -> Reduction {
+        self.loss.reduction_now()
+    }
+}
+
 impl<L, F> Loss for Applied<L, F>
 where
-    L: Send + Sync,
+    L: Reduced + Send + Sync,
     F: for<'t> Fn(&L, Var<'t>, Var<'t>) -> Var<'t> + Send + Sync,
 {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         (self.each)(&self.loss, prediction, target)
+    }
+
+    fn reduces(&self) -> Reduction {
+        self.loss.reduction_now()
     }
 }

@@ -5,7 +5,7 @@ use wengert_autograd::Var;
 use super::binary_focal_cross_entropy::power;
 use super::case::Case;
 use super::classes::{Classes, Reading};
-use super::operands::setting;
+use super::operands::{label_smoothing, not_negative};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "CategoricalFocalCrossEntropy";
@@ -110,8 +110,8 @@ impl Loss for CategoricalFocalCrossEntropy {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, smoothing) = (self.gamma, self.smoothing);
-        setting(tape, NAME, "gamma", gamma, gamma >= 0.0 && gamma.is_finite(), "a number that is at least 0");
-        setting(tape, NAME, "label smoothing", smoothing, (0.0..=1.0).contains(&smoothing), "in 0 ≤ s ≤ 1");
+        not_negative(tape, NAME, "gamma", gamma);
+        label_smoothing(tape, NAME, smoothing);
         let Some(classes) = self.reading.of(NAME, prediction, target) else { return prediction };
         let Classes { axis, .. } = classes;
         let log = if self.probabilities { classes.log_normalised() } else { classes.log_softmax() };
@@ -123,7 +123,7 @@ impl Loss for CategoricalFocalCrossEntropy {
         let missed = if gamma == 0.0 { t } else { power(-log.expm1(), gamma) * t };
         let weighed = match self.alpha[..] {
             [alpha] => {
-                setting(tape, NAME, "alpha", alpha, alpha >= 0.0 && alpha.is_finite(), "a number that is at least 0");
+                not_negative(tape, NAME, "alpha", alpha);
                 missed * alpha
             }
             _ => missed * classes.weights(NAME, &self.alpha),

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::Case;
 use super::info_nce::embeddings;
-use super::operands::setting;
+use super::operands::{finite, positive};
 use super::supervised_contrastive::{others, same};
 use crate::loss::{Loss, Reduction, reducible, wide};
 
@@ -83,8 +83,8 @@ impl Loss for Circle {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let (gamma, margin) = (self.gamma, self.margin);
-        setting(tape, NAME, "gamma", gamma, gamma > 0.0 && gamma.is_finite(), "a positive number");
-        setting(tape, NAME, "margin", margin, margin.is_finite(), "a number");
+        positive(tape, NAME, "gamma", gamma);
+        finite(tape, NAME, "margin", margin);
         embeddings(NAME, prediction, target, 1.0);
         let same = same(NAME, prediction, target);
         let (friends, strangers) = (if self.with_itself { same } else { others(same) }, same.logical_not());

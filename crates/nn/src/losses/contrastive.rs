@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::{Applied, Case};
 use super::cosine_embedding::rows;
-use super::operands::{pair, setting, signs};
+use super::operands::{pair, positive, signs};
 use crate::loss::{Reduction, of_three, reducible};
 
 const NAME: &str = "Contrastive";
@@ -54,8 +54,7 @@ impl Contrastive {
     pub fn each<'t>(&self, first: Var<'t>, second: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = first.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        let holds = self.margin > 0.0 && self.margin.is_finite();
-        setting(tape, NAME, "margin", self.margin, holds, "a positive number");
+        positive(tape, NAME, "margin", self.margin);
         let [a, b] = pair(NAME, ["first", "second"], [first, second]);
         let y = signs(NAME, first, &rows(NAME, first), target);
         let e = a - b;

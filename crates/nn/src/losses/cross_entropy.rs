@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::Case;
 use super::classes::{Classes, Reading, Target};
-use super::operands::setting;
+use super::operands::label_smoothing;
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "CrossEntropy";
@@ -97,8 +97,7 @@ impl CrossEntropy {
 
     #[track_caller]
     fn checked<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Option<Classes<'t>> {
-        let holds = (0.0..=1.0).contains(&self.smoothing);
-        setting(prediction.tape(), NAME, "label smoothing", self.smoothing, holds, "in 0 ≤ s ≤ 1");
+        label_smoothing(prediction.tape(), NAME, self.smoothing);
         self.reading.of(NAME, prediction, target)
     }
 

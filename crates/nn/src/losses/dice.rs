@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, setting};
+use super::operands::{binary, not_negative};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "Dice";
@@ -95,15 +95,8 @@ impl Loss for Dice {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(
-            tape,
-            NAME,
-            "smoothing",
-            self.smooth,
-            self.smooth >= 0.0 && self.smooth.is_finite(),
-            "a number that is at least 0",
-        );
-        let [p, t] = both(NAME, prediction, target);
+        not_negative(tape, NAME, "smoothing", self.smooth);
+        let [p, t] = binary(NAME, prediction, target);
         let both = self.over.sum(p * t) * 2.0 + self.smooth;
         let all = self.over.sum(p) + self.over.sum(t) + (self.smooth + 1e-7);
         (1f64 - both / all).cast(prediction.dtype())

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 use wengert_tensor::error::Error;
 
 use super::case::{Applied, Case};
-use super::operands::{both, floats, setting, within};
+use super::operands::{both, floats, positive, within};
 use crate::loss::{Reduction, of_three, reducible, wide};
 
 const NAME: &str = "GaussianNll";
@@ -65,7 +65,7 @@ impl GaussianNll {
         let tape = mean.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let epsilon = self.epsilon;
-        setting(tape, NAME, "epsilon", epsilon, epsilon > 0.0 && epsilon.is_finite(), "a positive number");
+        positive(tape, NAME, "epsilon", epsilon);
         let [x, t] = both(NAME, mean, target);
         let variance = spread(mean, variance);
         let v = variance.custom_jvp(|v| v.maximum(epsilon), |_, _, change| change);

@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{setting, signed};
+use super::operands::{finite, signed};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "HingeEmbedding";
@@ -61,7 +61,7 @@ impl Loss for HingeEmbedding {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
+        finite(tape, NAME, "margin", self.margin);
         let [p, y] = signed(NAME, prediction, target);
         p.select(y.gt(0.0), (self.margin - p).relu()).cast(prediction.dtype())
     }

@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, setting};
+use super::operands::{both, positive};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "Huber";
@@ -61,7 +61,7 @@ impl Loss for Huber {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "delta", self.delta, self.delta > 0.0 && self.delta.is_finite(), "a positive number");
+        positive(tape, NAME, "delta", self.delta);
         let [p, t] = both(NAME, prediction, target);
         let (e, delta) = (p - t, self.delta);
         let size = e.abs();

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 use wengert_tensor::error::Error;
 
 use super::case::Case;
-use super::operands::{both, reject, setting, unit};
+use super::operands::{both, positive, reject, unit};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "InfoNce";
@@ -77,8 +77,7 @@ reducible!(InfoNce);
 /// That a prediction is a batch of embeddings, and a temperature one.
 #[track_caller]
 pub(super) fn embeddings<'t>(name: &'static str, prediction: Var<'t>, target: Var<'t>, temperature: f64) {
-    let holds = temperature > 0.0 && temperature.is_finite();
-    setting(prediction.tape(), name, "temperature", temperature, holds, "a positive number");
+    positive(prediction.tape(), name, "temperature", temperature);
     let shape = prediction.shape();
     if shape.rank() != 2 || shape.is_empty() {
         let error = Error::shape(format!("a prediction is [batch, n], and no part of it 0, not {shape}"));

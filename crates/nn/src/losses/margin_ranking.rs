@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::{Applied, Case};
-use super::operands::{pair, setting, signs};
+use super::operands::{finite, pair, signs};
 use crate::loss::{Reduction, of_three, reducible};
 
 const NAME: &str = "MarginRanking";
@@ -52,7 +52,7 @@ impl MarginRanking {
     pub fn each<'t>(&self, first: Var<'t>, second: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = first.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
+        finite(tape, NAME, "margin", self.margin);
         let [a, b] = pair(NAME, ["first", "second"], [first, second]);
         let y = signs(NAME, first, &first.shape(), target);
         (y * (b - a) + self.margin).relu().cast(first.dtype())

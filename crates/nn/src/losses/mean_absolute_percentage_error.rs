@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, setting};
+use super::operands::{both, positive};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "MeanAbsolutePercentageError";
@@ -61,14 +61,7 @@ impl Loss for MeanAbsolutePercentageError {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(
-            tape,
-            NAME,
-            "epsilon",
-            self.epsilon,
-            self.epsilon > 0.0 && self.epsilon.is_finite(),
-            "a positive number",
-        );
+        positive(tape, NAME, "epsilon", self.epsilon);
         let [p, t] = both(NAME, prediction, target);
         ((p - t).abs() / t.abs().maximum(self.epsilon) * 100.0).cast(prediction.dtype())
     }

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 use wengert_tensor::error::Error;
 
 use super::case::Case;
-use super::operands::{both, reject, weights};
+use super::operands::{binary, reject, weights};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "MultiLabelSoftMargin";
@@ -60,7 +60,7 @@ impl Loss for MultiLabelSoftMargin {
         let Some(&classes) = prediction.shape().last() else {
             return reject(NAME, prediction, target, Error::shape("a prediction is […, classes], not a single number"));
         };
-        let [x, t] = both(NAME, prediction, target);
+        let [x, t] = binary(NAME, prediction, target);
         let each = x.softplus() - t * x;
         let each = match &self.weights {
             Some(given) => each * weights(NAME, x, classes, given),

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::Case;
 use super::classes::{Reading, Target};
-use super::operands::setting;
+use super::operands::{finite, setting};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "MultiMargin";
@@ -76,7 +76,7 @@ impl Loss for MultiMargin {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "margin", self.margin, self.margin.is_finite(), "a number");
+        finite(tape, NAME, "margin", self.margin);
         setting(tape, NAME, "power p", f64::from(self.p), self.p == 1 || self.p == 2, "1 or 2");
         let reading = Reading { axis: Some(-1), only_labels: true, ..Reading::default() };
         let Some(classes) = reading.of(NAME, prediction, target) else { return prediction };

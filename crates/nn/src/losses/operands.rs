@@ -36,8 +36,8 @@ pub fn pair<'t>(name: &'static str, labels: [&'static str; 2], x: [Var<'t>; 2]) 
     [a.tape().reject(name, &[(first, a), (second, b)], error); 2]
 }
 
-/// The labels of two classes as 1 and −1: 0, −1 and false are the one class, 1 and true the other. They have the shape of
-/// what they are labels of.
+/// The labels of two classes as 1 and −1: 0, −1 and false are the one class, 1 and true the other; others are an error when they are
+/// computed. They have the shape of what they are labels of.
 #[track_caller]
 pub fn signs<'t>(name: &'static str, of: Var<'t>, shape: &Shape, labels: Var<'t>) -> Var<'t> {
     let given = labels.shape();
@@ -54,7 +54,7 @@ pub fn signs<'t>(name: &'static str, of: Var<'t>, shape: &Shape, labels: Var<'t>
         false => labels.cast(wide(of).dtype()),
     };
     let labels = labels.reshape(shape);
-    labels.select(labels.ne(0.0), -1.0)
+    within(labels.select(labels.ne(0.0), -1.0), labels, [-1.0, 1.0], "label")
 }
 
 /// A score of every element and the sign of its label.
@@ -72,6 +72,30 @@ pub fn setting(tape: &Tape, name: &'static str, what: &str, value: f64, holds: b
     if value.is_nan() || !holds {
         tape.reject(name, &[], Error::value(format!("the {what} is {value}, and must be {range}")));
     }
+}
+
+/// That a setting is a finite number above 0.
+#[track_caller]
+pub fn positive(tape: &Tape, name: &'static str, what: &str, value: f64) {
+    setting(tape, name, what, value, value > 0.0 && value.is_finite(), "a positive number");
+}
+
+/// That a setting is a finite number, 0 at least.
+#[track_caller]
+pub fn not_negative(tape: &Tape, name: &'static str, what: &str, value: f64) {
+    setting(tape, name, what, value, value >= 0.0 && value.is_finite(), "a number that is at least 0");
+}
+
+/// That a setting is a finite number.
+#[track_caller]
+pub fn finite(tape: &Tape, name: &'static str, what: &str, value: f64) {
+    setting(tape, name, what, value, value.is_finite(), "a number");
+}
+
+/// That the part of a target that is spread over all classes is one.
+#[track_caller]
+pub fn label_smoothing(tape: &Tape, name: &'static str, value: f64) {
+    setting(tape, name, "label smoothing", value, (0.0..=1.0).contains(&value), "in 0 ≤ s ≤ 1");
 }
 
 /// The weights of classes as a vector in the dtype of the prediction.
@@ -115,6 +139,9 @@ pub fn log_probability(p: Var<'_>) -> Var<'_> {
     p.custom_jvp(|p| p.log().maximum(-100.0), |p, _, v| v / p.maximum(1e-12))
 }
 
+/// The range of rates and counts, give or take a rounding.
+pub const AT_LEAST_0: [f64; 2] = [-0.01, f64::INFINITY];
+
 /// The loss as it is, or an error when it is computed and a value is outside `low..=high`: values of the shape of the loss, or one for
 /// all. `what` they are stands in the error.
 #[track_caller]
@@ -123,6 +150,14 @@ pub fn within<'t>(each: Var<'t>, value: Var<'t>, [low, high]: [f64; 2], what: &'
     // Within, 0 is added; a value that is not finite has made the loss what it is.
     let nothing = value.check_range(low, high, what) - value;
     each + nothing.select(value.is_finite(), 0.0).cast(each.dtype())
+}
+
+/// Prediction and target, which holds the labels of two classes or their probabilities: 0 to 1, give or take a rounding, or else an error
+/// when it is computed.
+#[track_caller]
+pub fn binary<'t>(name: &'static str, prediction: Var<'t>, target: Var<'t>) -> [Var<'t>; 2] {
+    let [p, t] = both(name, prediction, target);
+    [p, within(t, t, [-0.01, 1.01], "target")]
 }
 
 /// The loss as it is, or an error when it is computed and something of `p` is no probability.

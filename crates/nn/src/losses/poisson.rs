@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::both;
+use super::operands::{AT_LEAST_0, both, within};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "Poisson";
@@ -51,6 +51,7 @@ impl Loss for Poisson {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         let [p, t] = both(NAME, prediction, target);
+        let [p, t] = [within(p, p, AT_LEAST_0, "rate"), within(t, t, AT_LEAST_0, "count")];
         (p - t * (p + 1e-7).log()).cast(prediction.dtype())
     }
 

@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, setting};
+use super::operands::{AT_LEAST_0, both, positive, within};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "PoissonNll";
@@ -75,18 +75,12 @@ impl Loss for PoissonNll {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(
-            tape,
-            NAME,
-            "epsilon",
-            self.epsilon,
-            self.epsilon > 0.0 && self.epsilon.is_finite(),
-            "a positive number",
-        );
+        positive(tape, NAME, "epsilon", self.epsilon);
         let [p, t] = both(NAME, prediction, target);
+        let t = within(t, t, AT_LEAST_0, "count");
         let loss = match self.log_input {
             true => p.exp() - t * p,
-            false => p - t * (p + self.epsilon).log(),
+            false => within(p, p, AT_LEAST_0, "rate") - t * (p + self.epsilon).log(),
         };
         if !self.full {
             return loss.cast(prediction.dtype());

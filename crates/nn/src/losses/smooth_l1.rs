@@ -3,7 +3,7 @@
 use wengert_autograd::Var;
 
 use super::case::Case;
-use super::operands::{both, setting};
+use super::operands::{both, not_negative};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "SmoothL1";
@@ -62,14 +62,7 @@ impl Loss for SmoothL1 {
     fn each<'t>(&self, prediction: Var<'t>, target: Var<'t>) -> Var<'t> {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(
-            tape,
-            NAME,
-            "beta",
-            self.beta,
-            self.beta >= 0.0 && self.beta.is_finite(),
-            "a number that is at least 0",
-        );
+        not_negative(tape, NAME, "beta", self.beta);
         let [p, t] = both(NAME, prediction, target);
         let (e, beta) = (p - t, self.beta);
         let size = e.abs();

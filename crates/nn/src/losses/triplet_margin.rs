@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::{Applied, Case};
 use super::cosine_embedding::rows;
-use super::operands::{pair, setting};
+use super::operands::{self, not_negative, pair, setting};
 use crate::loss::{Reduction, of_three, reducible};
 
 const NAME: &str = "TripletMargin";
@@ -73,16 +73,9 @@ impl TripletMargin {
     pub fn each<'t>(&self, anchor: Var<'t>, positive: Var<'t>, negative: Var<'t>) -> Var<'t> {
         let tape = anchor.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
-        setting(tape, NAME, "margin", self.margin, self.margin > 0.0 && self.margin.is_finite(), "a positive number");
+        operands::positive(tape, NAME, "margin", self.margin);
         setting(tape, NAME, "norm p", self.p, self.p > 0.0, "above 0, or infinite");
-        setting(
-            tape,
-            NAME,
-            "epsilon",
-            self.epsilon,
-            self.epsilon >= 0.0 && self.epsilon.is_finite(),
-            "a number that is at least 0",
-        );
+        not_negative(tape, NAME, "epsilon", self.epsilon);
         rows(NAME, anchor);
         let [a, p] = pair(NAME, ["anchor", "positive"], [anchor, positive]);
         let [_, n] = pair(NAME, ["anchor", "negative"], [anchor, negative]);

@@ -5,7 +5,7 @@ use std::fmt;
 use wengert_autograd::Var;
 
 use super::case::{Applied, Case};
-use super::operands::{pair, setting};
+use super::operands::{self, pair};
 use crate::loss::{Reduction, of_three, reducible};
 
 const NAME: &str = "TripletMarginWithDistance";
@@ -74,7 +74,7 @@ impl<D: for<'a> Fn(Var<'a>, Var<'a>) -> Var<'a>> TripletMarginWithDistance<D> {
     pub fn each<'t>(&self, anchor: Var<'t>, positive: Var<'t>, negative: Var<'t>) -> Var<'t> {
         let tape = anchor.tape();
         let _scope = tape.scope(NAME);
-        setting(tape, NAME, "margin", self.margin, self.margin > 0.0 && self.margin.is_finite(), "a positive number");
+        operands::positive(tape, NAME, "margin", self.margin);
         let [a, p] = pair(NAME, ["anchor", "positive"], [anchor, positive]);
         let [_, n] = pair(NAME, ["anchor", "negative"], [anchor, negative]);
         let (near, far) = ((self.distance)(a, p), (self.distance)(a, n));

@@ -4,7 +4,7 @@ use wengert_autograd::Var;
 
 use super::case::Case;
 use super::dice::Over;
-use super::operands::{both, setting};
+use super::operands::{binary, not_negative};
 use crate::loss::{Loss, Reduction, reducible};
 
 const NAME: &str = "Tversky";
@@ -93,9 +93,9 @@ impl Loss for Tversky {
         let tape = prediction.tape();
         let (_scope, _call) = (tape.scope(NAME), tape.call(NAME));
         for (what, value) in [("alpha", self.alpha), ("beta", self.beta), ("smoothing", self.smooth)] {
-            setting(tape, NAME, what, value, value >= 0.0 && value.is_finite(), "a number that is at least 0");
+            not_negative(tape, NAME, what, value);
         }
-        let [p, t] = both(NAME, prediction, target);
+        let [p, t] = binary(NAME, prediction, target);
         let both = self.over.sum(p * t);
         let wrong = self.over.sum(p * (1.0 - t)) * self.alpha;
         let missed = self.over.sum((1.0 - p) * t) * self.beta;

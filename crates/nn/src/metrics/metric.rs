@@ -193,10 +193,22 @@ impl<M: Metric> Meter<M> {
     }
 
     fn take(&mut self, sums: Var<'_>, target: &Shape, here: &'static Location<'static>) -> Result<()> {
-        let sums = sums.value().map_err(|error| blame(error, here))?;
+        let sums = sums.value().map_err(|error| blame(self.told(error), here))?;
         self.fits(sums.len()).map_err(|error| blame(error, here))?;
         self.add(&sums, target);
         Ok(())
+    }
+
+    /// The error with the name of the metric before that of the op that failed.
+    fn told(&self, error: Error) -> Error {
+        let name = self.metric.name();
+        match error.op_name() {
+            Some(op) if op != name && !op.starts_with(&format!("{name} ")) => {
+                let text = format!("{name} (in {op})");
+                error.renamed(text)
+            }
+            _ => error,
+        }
     }
 
     /// That a batch has as many sums as those before.
@@ -240,7 +252,8 @@ impl<M: Metric> Meter<M> {
         if other.count == 0 {
             return Ok(());
         }
-        self.fits(other.sums.len()).map_err(|error| error.at(Location::caller()))?;
+        let here = Location::caller();
+        self.fits(other.sums.len()).map_err(|error| error.at(here))?;
         self.absorb(&other.sums, other.count);
         Ok(())
     }

@@ -400,7 +400,7 @@ impl<R: Rule> Optimizer<R> {
         let tape = gradients.tape();
         let here = Location::caller();
         tape.check().map_err(|error| blame(explain(model, tape, error), here))?;
-        self.know(model)?;
+        self.know(model).map_err(|error| blame(error, here))?;
         let named = |error| blame(explain(model, tape, error), here);
         let number =
             |loss: Option<&Tensor>| loss.and_then(|loss| loss.to_f64_vec().first().copied()).unwrap_or(f64::NAN);

@@ -156,7 +156,6 @@ for name, equation, output, bias, shape in [
 store.layer("reshape/sizes", nn.Unflatten(1, (3, 2)), (4, 6))
 store.layer("reshape/rest", Keras(keras.layers.Reshape((-1, 2)), (4, 3, 4)), (4, 3, 4))
 store.layer("reshape/scalar", Same(lambda x: x.squeeze(1)), (4, 1))
-store.layer("reshape/unflatten", nn.Unflatten(1, (2, 3)), (2, 6, 3))
 store.layer("permute/two", Keras(keras.layers.Permute((2, 1)), (2, 3, 4)), (2, 3, 4))
 store.layer("permute/three", Keras(keras.layers.Permute((3, 1, 2)), (2, 3, 4, 5)), (2, 3, 4, 5))
 store.layer("repeat_vector/three", Keras(keras.layers.RepeatVector(3), (2, 4)), (2, 4))

@@ -210,6 +210,7 @@ store.layer("channel_shuffle/volume", Same(turned), (1, 4, 1, 2, 2))
 store.layer("pixel_unshuffle/two", nn.PixelUnshuffle(2), (2, 1, 4, 6))
 store.layer("unflatten/features", nn.Unflatten(1, (2, 3)), (4, 6, 2))
 store.layer("unflatten/last", nn.Unflatten(-1, (2, 1, 2)), (2, 3, 4))
+store.layer("unflatten/rest", nn.Unflatten(1, (2, -1)), (2, 6, 3))
 
 # The other modes of upsampling.
 store.layer("upsample/exact", nn.Upsample((3, 5), mode="nearest-exact"), (2, 1, 4, 3))

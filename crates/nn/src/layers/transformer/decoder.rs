@@ -1,7 +1,7 @@
 //! The decoder: layers of self-attention and of attention to a memory.
 
 use wengert_autograd::Var;
-use wengert_tensor::error::{Error, Result};
+use wengert_tensor::error::Error;
 
 use super::super::attention::Masks;
 use super::super::case::{Applied, Case};
@@ -10,9 +10,8 @@ use super::super::dropout::Dropout;
 use super::super::gated_feed_forward::Pointwise;
 use super::super::kv_cache::KvCache;
 use super::super::layer_norm::LayerNorm;
-use super::super::mixture_of_experts::copies;
 use super::super::multi_head_attention::MultiHeadAttention;
-use super::{caches, empty, settings, steps};
+use super::{empty, settings, stack, steps};
 use crate::layer::Layer;
 use crate::module::Module;
 
@@ -182,30 +181,9 @@ pub struct TransformerDecoder {
     norm: Option<LayerNorm>,
 }
 
+stack!(TransformerDecoder of TransformerDecoderLayer, norm3);
+
 impl TransformerDecoder {
-    /// So many layers like this one.
-    pub fn new(layer: TransformerDecoderLayer, count: usize) -> TransformerDecoder {
-        TransformerDecoder { layers: copies(layer, count), norm: None }
-    }
-
-    /// A norm after the last layer, with the settings of its norms.
-    #[must_use]
-    #[track_caller]
-    pub fn with_norm(mut self) -> TransformerDecoder {
-        self.norm = self.layers.first().and_then(|layer| copies(layer.norm3.clone(), 1).pop());
-        self
-    }
-
-    pub(super) fn map(mut self, f: impl Fn(TransformerDecoderLayer) -> TransformerDecoderLayer) -> TransformerDecoder {
-        self.layers = self.layers.into_iter().map(f).collect();
-        self
-    }
-
-    pub(super) fn map_norm(mut self, f: impl FnOnce(LayerNorm) -> LayerNorm) -> TransformerDecoder {
-        self.norm = self.norm.map(f);
-        self
-    }
-
     /// The output for tokens that see each other as the first masks say, and the memory as the second.
     #[track_caller]
     pub fn decode<'t>(&self, x: Var<'t>, memory: Var<'t>, masks: Masks<'t>, memory_masks: Masks<'t>) -> Var<'t> {
@@ -216,15 +194,6 @@ impl TransformerDecoder {
         }
         let y = self.layers.iter().fold(x, |x, layer| layer.decode(x, memory, masks, memory_masks));
         self.norm.forward(y)
-    }
-
-    /// An empty cache for generating up to `capacity` tokens of each example.
-    ///
-    /// # Errors
-    /// As [`MultiHeadAttention::cache`].
-    #[track_caller]
-    pub fn cache(&self, batch: usize, capacity: usize) -> Result<KvCache> {
-        caches("TransformerDecoder", self.layers.iter().map(|layer| layer.self_attn.cache(batch, capacity)))
     }
 
     /// What each layer makes of a memory, once for all steps.

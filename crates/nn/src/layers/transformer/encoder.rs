@@ -1,7 +1,6 @@
 //! The encoder: layers of self-attention.
 
 use wengert_autograd::Var;
-use wengert_tensor::error::Result;
 
 use super::super::attention::Masks;
 use super::super::case::{Applied, Case};
@@ -10,9 +9,8 @@ use super::super::dropout::Dropout;
 use super::super::gated_feed_forward::Pointwise;
 use super::super::kv_cache::KvCache;
 use super::super::layer_norm::LayerNorm;
-use super::super::mixture_of_experts::copies;
 use super::super::multi_head_attention::MultiHeadAttention;
-use super::{caches, empty, settings, steps};
+use super::{empty, settings, stack, steps};
 use crate::layer::Layer;
 use crate::module::Module;
 
@@ -152,30 +150,9 @@ pub struct TransformerEncoder {
     norm: Option<LayerNorm>,
 }
 
+stack!(TransformerEncoder of TransformerEncoderLayer, norm2);
+
 impl TransformerEncoder {
-    /// So many layers like this one.
-    pub fn new(layer: TransformerEncoderLayer, count: usize) -> TransformerEncoder {
-        TransformerEncoder { layers: copies(layer, count), norm: None }
-    }
-
-    /// A norm after the last layer, with the settings of its norms: what [`norm_first`](TransformerEncoderLayer::norm_first) wants.
-    #[must_use]
-    #[track_caller]
-    pub fn with_norm(mut self) -> TransformerEncoder {
-        self.norm = self.layers.first().and_then(|layer| copies(layer.norm2.clone(), 1).pop());
-        self
-    }
-
-    pub(super) fn map(mut self, f: impl Fn(TransformerEncoderLayer) -> TransformerEncoderLayer) -> TransformerEncoder {
-        self.layers = self.layers.into_iter().map(f).collect();
-        self
-    }
-
-    pub(super) fn map_norm(mut self, f: impl FnOnce(LayerNorm) -> LayerNorm) -> TransformerEncoder {
-        self.norm = self.norm.map(f);
-        self
-    }
-
     /// The output for tokens of which not all see each other.
     #[track_caller]
     pub fn encode<'t>(&self, x: Var<'t>, masks: Masks<'t>) -> Var<'t> {
@@ -186,15 +163,6 @@ impl TransformerEncoder {
         }
         let y = self.layers.iter().fold(x, |x, layer| layer.encode(x, masks));
         self.norm.forward(y)
-    }
-
-    /// An empty cache for generating up to `capacity` tokens of each example.
-    ///
-    /// # Errors
-    /// As [`MultiHeadAttention::cache`].
-    #[track_caller]
-    pub fn cache(&self, batch: usize, capacity: usize) -> Result<KvCache> {
-        caches("TransformerEncoder", self.layers.iter().map(|layer| layer.self_attn.cache(batch, capacity)))
     }
 
     /// The output for the next tokens, which see those in the cache and themselves.

@@ -17,8 +17,8 @@ pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
 pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
 pub use whole::Transformer;
 
-use wengert_autograd::{Tape, Var};
-use wengert_tensor::error::{Error, Result};
+use wengert_autograd::Var;
+use wengert_tensor::error::Error;
 
 use super::case::Case;
 use super::kv_cache::KvCache;
@@ -116,6 +116,49 @@ macro_rules! settings {
 }
 use settings;
 
+/// What both kinds of stack have: layers that are made alike, a norm at the end, and a cache.
+macro_rules! stack {
+    ($stack:ident of $layer:ident, $norm:ident) => {
+        impl $stack {
+            /// So many layers like this one.
+            pub fn new(layer: $layer, count: usize) -> $stack {
+                $stack { layers: $crate::layers::mixture_of_experts::copies(layer, count), norm: None }
+            }
+
+            /// A norm after the last layer, with the settings of its norms: what layers with `norm_first` want.
+            #[must_use]
+            pub fn with_norm(mut self) -> $stack {
+                let like = |layer: &$layer| $crate::layers::mixture_of_experts::copies(layer.$norm.clone(), 1).pop();
+                self.norm = self.layers.first().and_then(like);
+                self
+            }
+
+            pub(super) fn map(mut self, f: impl Fn($layer) -> $layer) -> $stack {
+                self.layers = self.layers.into_iter().map(f).collect();
+                self
+            }
+
+            pub(super) fn map_norm(mut self, f: impl FnOnce(LayerNorm) -> LayerNorm) -> $stack {
+                self.norm = self.norm.map(f);
+                self
+            }
+
+            /// An empty cache for generating up to `capacity` tokens of each example.
+            ///
+            /// # Errors
+            /// As [`MultiHeadAttention::cache`].
+            #[track_caller]
+            pub fn cache(&self, batch: usize, capacity: usize) -> wengert_tensor::error::Result<KvCache> {
+                let (name, here) = (stringify!($stack), std::panic::Location::caller());
+                let caches = self.layers.iter().map(|layer| layer.self_attn.cache(batch, capacity));
+                KvCache::stack(caches.collect::<wengert_tensor::error::Result<Vec<_>>>()?)
+                    .ok_or_else(|| empty(name).op(name).at(here))
+            }
+        }
+    };
+}
+use stack;
+
 /// One layer of a stack after another, each with its part of the cache.
 #[track_caller]
 fn steps<'t, L>(
@@ -125,10 +168,10 @@ fn steps<'t, L>(
     cache: KvCache<Var<'t>>,
     step: impl Fn(&L, Var<'t>, KvCache<Var<'t>>) -> (Var<'t>, KvCache<Var<'t>>),
 ) -> (Var<'t>, KvCache<Var<'t>>) {
-    let refuse = |tape: &'t Tape, error: Error| tape.reject(name, &[("input", x)], error);
+    let tape = x.tape();
     if cache.layers() != layers.len() {
         let error = Error::state(format!("a cache of {} layers for {}", cache.layers(), layers.len()));
-        return (refuse(x.tape(), error.help("`cache` of the model makes one")), cache);
+        return (tape.reject(name, &[("input", x)], error.help("`cache` of the model makes one")), cache);
     }
     let mut y = x;
     let mut parts = Vec::new();
@@ -140,13 +183,8 @@ fn steps<'t, L>(
     }
     match KvCache::stack(parts) {
         Some(cache) => (y, cache),
-        None => (refuse(x.tape(), empty(name)), cache),
+        None => (tape.reject(name, &[("input", x)], empty(name)), cache),
     }
-}
-
-/// The caches of all layers as one.
-fn caches(name: &'static str, caches: impl Iterator<Item = Result<KvCache>>) -> Result<KvCache> {
-    KvCache::stack(caches.collect::<Result<Vec<_>>>()?).ok_or_else(|| empty(name).op(name))
 }
 
 fn empty(name: &str) -> Error {
