@@ -1,5 +1,6 @@
 //! Reverse mode. The gradient is more of the same tape, so gradients of gradients are the same call.
 
+use crate::class::{Class, IndexFn};
 use crate::frame::not_differentiable;
 use crate::gradients::Gradients;
 use crate::graph::{Derivative, LeafId, NodeId, Op, Partial, Tape, Var};
@@ -244,8 +245,24 @@ fn times<'t>(ct: Var<'t>, partial: Partial<'t>) -> Option<Var<'t>> {
         Partial::MinusOne => Some(-ct),
         Partial::Where(mask) => Some(ct.select(mask, ct.filled(0.0))),
         Partial::Unless(mask) => Some(ct.filled(0.0).select(mask, ct)),
+        // A sum of all elements hands on 1 to each of them.
+        Partial::Times(factor) if is_one(ct) && same_meta(ct, factor) => Some(factor),
         Partial::Times(factor) => Some(ct.mul_masked(factor)),
     }
+}
+
+/// Whether a value is the constant 1, everywhere.
+fn is_one(x: Var<'_>) -> bool {
+    let graph = x.tape.graph.borrow();
+    let mut id = x.id;
+    while let Ok(node) = graph.node(id) {
+        match (node.op.class(), node.inputs.first()) {
+            (Class::View(_), Some(&of)) => id = of,
+            (Class::Index(IndexFn::Fill(value)), _) => return value.to_f64() == 1.0,
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn not_single(y: Var<'_>) -> Error {
