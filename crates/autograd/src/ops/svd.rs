@@ -15,6 +15,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::views;
 use crate::matrices::{called, example, finite, matrix, resized};
@@ -26,6 +27,7 @@ use wengert_numerics::factor::Real;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The packed decomposition.
@@ -101,6 +103,11 @@ impl Kernel for Svd {
             }
         });
         Ok(())
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // With the first columns of U and V: Golub & Van Loan, Matrix Computations, §8.6.
+        per_matrix(inputs.first(), |m, n| 14.0 * m.max(n) * m.min(n).powi(2) + 8.0 * m.min(n).powi(3))
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
@@ -18,6 +19,7 @@ use crate::sum_into::sum_into;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// Picks along an axis, at every place by itself.
@@ -101,6 +103,10 @@ impl Kernel for TakeAlong {
         });
         Ok(())
     }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
+    }
 }
 
 impl Op for ScatterAdd {
@@ -157,6 +163,10 @@ impl Kernel for ScatterAdd {
             let pick = picks.get(flat).copied().unwrap_or_default() as usize;
             (flat / (size * inner) * self.size + pick) * inner + flat % inner
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

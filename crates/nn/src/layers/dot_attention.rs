@@ -99,7 +99,7 @@ impl DotAttention {
         masks: Masks<'t>,
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let options = Attention::new().causal_if(self.causal).dropout(self.dropout);
         attended(NAME, [query, key, value], None, options, masks, |q, k| {
             let scaled = |x: Var<'t>| self.scale.as_ref().map_or(x, |scale| x * scale);

@@ -47,7 +47,7 @@ impl Layer for GlobalAvgPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("GlobalAvgPool");
+        let _scope = self.scope(tape);
         let shape = x.shape();
         if shape.rank() < 3 || shape.iter().skip(2).any(|size| *size == 0) {
             let error = Error::shape(format!("takes [batch, channels, n…] with elements, not {shape}"));
