@@ -152,23 +152,18 @@ fn main() -> Result<()> {
     let exact = scores.argmax(-1).eq(&date).all(-1).cast(DType::F64).mean().item::<f64>()?;
     println!("{:.1} % of 1000 dates that it never saw are right", 100.0 * exact);
 
-    // Where it looks: a row for every sign, the first above; a column for every letter. A map blurs neighbours, so each cell is eight wide.
+    // Where it looks: a row for every sign, the first above; a column for every letter.
     let (human, _) = write(1998, 3, 22, 2);
     let tape = Tape::new();
     let text = tape.input(&Tensor::new(code(&format!("{human:LENGTH$}"), LETTERS), [1, LENGTH])?);
     let (scores, looks) = model.translate(text, None);
-    let [signs, looks] =
-        tape.eval([scores.argmax(-1), looks.squeeze(0).flip(0).slice(1, ..human.len()).repeat(8, 0).repeat(8, 1)])?;
+    let [signs, looks] = tape.eval([scores.argmax(-1), looks.squeeze(0).slice(1, ..human.len())])?;
     let date: String = signs.to_vec::<i64>()?.iter().filter_map(|sign| SIGNS.chars().nth(*sign as usize)).collect();
     println!("{human} → {date}");
-    HeatMap::new(
-        format!("where it looks in `{human}` as it writes `{date}`"),
-        &looks,
-        0.0..human.len() as f64,
-        0.0..10.0,
-    )?
-    .size(960, 420)
-    .save_svg("target/dates/looks.svg")?;
+    AttentionMap::new(format!("where it looks in `{human}` as it writes `{date}`"), &looks)
+        .queries(date.chars())
+        .keys(human.chars())
+        .save_svg("target/dates/looks.svg")?;
     LineChart::new("learning to read dates").log_y().line("loss", losses).save_svg("target/dates/loss.svg")?;
     println!("drew target/dates/looks.svg and loss.svg");
     Ok(())

@@ -58,13 +58,14 @@ fn main() -> Result<()> {
     let chosen = mixture.gate.forward(x).argmax(-1).one_hot(PIECES);
     let pieces = piece.one_hot(PIECES);
     let shares = pieces.t().matmul(chosen) / pieces.sum_axes(0).unsqueeze(1);
-    let [shares, load] = tape.eval([shares.repeat(8, 0).repeat(8, 1), chosen.mean_axes(0)])?;
+    let [shares, load] = tape.eval([shares, chosen.mean_axes(0)])?;
     let load = load.to_f64_vec();
     let percent: Vec<String> = load.iter().map(|share| format!("{:.0}", 100.0 * share)).collect();
     println!("load of the experts in %: {}", percent.join(" "));
     println!("the busiest has {:.1} times an even share", PIECES as f64 * load.iter().copied().fold(0.0, f64::max));
 
     HeatMap::new("the share of each piece (up) that goes to each expert (right)", &shares, 0.0..8.0, 0.0..8.0)?
+        .cells()
         .save_svg("target/experts/shares.svg")?;
     println!("drew target/experts/shares.svg");
     Ok(())

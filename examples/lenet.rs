@@ -73,11 +73,10 @@ fn main() -> Result<()> {
     let tape = Tape::new();
     let surprise = -tape.input(&scores).log_softmax(-1).take_along(1, tape.input(&test.1).unsqueeze(1)).flatten();
     let (_, hardest) = surprise.top_k(16, 0);
-    let images = tape.input(&test.0).gather(0, hardest).reshape([4, 4, 8, 8]).flip(0).flip(2);
-    let framed = images.pad(2, 1, 1, 0.0).pad(3, 1, 1, 0.0).permute(&[0, 2, 1, 3]).reshape([40, 40]);
-    let images = framed.repeat(4, 0).repeat(4, 1).value()?;
-    HeatMap::new("the sixteen it is least sure of", &images, 0.0..4.0, 0.0..4.0)?
-        .size(640, 600)
+    let images = tape.input(&test.0).gather(0, hardest).reshape([16, 8, 8]).value()?;
+    ImageGrid::new("the sixteen it is least sure of", &images)
+        .columns(4)
+        .range(0.0, 16.0)
         .save_svg("target/lenet/hardest.svg")?;
     history.save_svg("target/lenet/curves.svg")?;
     println!("drew target/lenet/curves.svg and hardest.svg");

@@ -126,6 +126,19 @@ impl Body {
         (0..self.outputs.len()).filter_map(|i| self.output(i).cloned()).collect()
     }
 
+    /// Operations of one run, as far as its ops say.
+    pub(crate) fn flops(&self) -> u64 {
+        let meta = |&at: &u32| match (at as usize).checked_sub(self.inputs.len()) {
+            None => self.inputs.get(at as usize).map(|input| &input.meta),
+            Some(piece) => self.pieces.get(piece).map(|piece| &piece.meta),
+        };
+        let of = |piece: &Piece| {
+            let inputs: SmallVec<[&Meta; 3]> = piece.inputs.iter().filter_map(meta).collect();
+            piece.op.class().flops(&inputs, &piece.meta)
+        };
+        self.pieces.iter().filter_map(of).sum()
+    }
+
     /// Which inputs are read.
     pub(crate) fn reads(&self) -> Vec<bool> {
         let mut reads = vec![false; self.inputs.len()];

@@ -6,6 +6,7 @@ use crate::graph::{Graph, Leaf, Node, NodeId, Tape};
 use crate::meta::Meta;
 use crate::operand::number;
 use crate::plan::extract::bound_bytes;
+use crate::report;
 use smallvec::SmallVec;
 use std::fmt;
 use wengert_tensor::dtype::{DType, Scalar};
@@ -236,7 +237,7 @@ impl Compiled {
             results.clear();
             return Err(error);
         }
-        if debug::is_on()
+        if (debug::is_on() || report::is_watched())
             && let Err(error) = self.watch(arguments)
         {
             results.clear();
@@ -278,7 +279,7 @@ impl Compiled {
         Ok(())
     }
 
-    /// Looks for numbers that are not finite, with the arguments on the tape for so long.
+    /// Reports the plan and looks for numbers that are not finite, with the arguments on the tape for so long.
     #[cold]
     fn watch(&mut self, arguments: &[Argument<'_>]) -> Result<()> {
         let mut lent = |arguments: &[Argument<'_>]| {
@@ -294,6 +295,7 @@ impl Compiled {
             }
         };
         lent(arguments);
+        report::watch(&self.tape, &self.computed);
         let outcome = debug::watch(&self.tape, &self.computed);
         let graph = self.tape.graph.get_mut();
         for parameter in self.arguments.iter().filter(|parameter| !parameter.slot) {

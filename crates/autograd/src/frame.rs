@@ -5,6 +5,7 @@ use crate::graph::{Derivative, Failure, Graph, Leaf, Node, NodeId, Op, Origin, T
 use crate::naming::Called;
 use std::collections::BTreeSet;
 use std::panic::Location;
+use std::sync::PoisonError;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, ErrorKind, Result};
 
@@ -107,7 +108,10 @@ fn placed(graph: &Graph, error: Error, origin: Origin) -> Error {
     let error = error.at(origin.location);
     match graph.scopes.path(origin.scope) {
         path if path.is_empty() => error,
-        path => error.within(path),
+        path => {
+            *graph.blamed.lock().unwrap_or_else(PoisonError::into_inner) = Some((origin.scope, path.clone()));
+            error.within(path)
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
@@ -433,6 +433,8 @@ pub(crate) struct Graph {
     /// Terms of the loss that no loss has taken up yet.
     pub(crate) added_losses: Vec<NodeId>,
     pub(crate) scopes: Scopes,
+    /// The scope of the error that was told last, and its path as it was told.
+    pub(crate) blamed: Mutex<Option<(u32, String)>>,
     /// The last few constants: rules ask for the same ones again and again.
     pub(crate) constants: [Option<(Scalar, NodeId)>; 4],
     /// Scratch of the gradient engine: which nodes depend on what is differentiated for, and their cotangents.

@@ -1,9 +1,13 @@
 //! Names for what is recorded: the layers around it, the parameters in it, and what its user calls a composition.
 
+use crate::debug::is_on;
 use crate::graph::{Graph, LeafId, Node, NodeId, Origin, Tape, Var};
 use crate::operand::NUMBER;
+use crate::ops::{check_index, check_range};
+use crate::report::is_watched;
 use crate::scope::ScopeName;
 use std::panic::Location;
+use std::sync::PoisonError;
 use wengert_tensor::error::Error;
 
 impl Tape {
@@ -33,6 +37,39 @@ impl Tape {
         self.graph.borrow_mut().names.insert(id, name.into());
     }
 
+    /// Says where layers stand in their model, by type, [number](ScopeName::which) and place: what was recorded in them is told by these
+    /// places from now on. Of layers with one type and number, none has a place.
+    ///
+    /// ```
+    /// use wengert_autograd::{ScopeName, Tape};
+    /// use wengert_tensor::tensor::Tensor;
+    /// let tape = Tape::new();
+    /// let x = tape.input(&Tensor::from([1.0f32]));
+    /// let _head = tape.scope(ScopeName::from("Dense").which(7));
+    /// let y = x.exp();
+    /// tape.note_layers([("Dense", 7, "head".to_string())]);
+    /// assert_eq!(tape.recorded(y)?.layers[1].name, "head (Dense)");
+    /// # Ok::<(), wengert_tensor::error::Error>(())
+    /// ```
+    pub fn note_layers(&self, layers: impl IntoIterator<Item = (&'static str, usize, String)>) {
+        self.graph.borrow_mut().scopes.note(layers.into_iter());
+    }
+
+    /// Whether names are worth noting before an error asks for them: plans are [reported](crate::plan_reports) on this thread, or the
+    /// [search](crate::debug::non_finite) for what is not finite is on.
+    pub fn wants_names(&self) -> bool {
+        is_watched() || is_on()
+    }
+
+    /// Where an error arose that this tape told last: the place of the layer, as far as it was [noted](Tape::note_layers), and the path from
+    /// there on. `None` for another error.
+    pub fn place_of(&self, error: &Error) -> Option<(String, String)> {
+        let graph = self.graph.borrow();
+        let blamed = graph.blamed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scope, _) = blamed.as_ref().filter(|(_, path)| error.path() == Some(path))?;
+        graph.scopes.place(*scope)
+    }
+
     /// Says what the user calls the result of a composition: `softmax`, not the division at its end. Nodes from before
     /// `start`, its length when it began, keep their own names.
     pub(crate) fn label<'t>(&'t self, var: Var<'t>, name: &'static str, start: usize) -> Var<'t> {
@@ -54,13 +91,13 @@ impl Tape {
     /// #[track_caller]
     /// fn pick<'t>(x: Var<'t>, label: Var<'t>) -> Var<'t> {
     ///     let _call = x.tape().call("pick");
-    ///     x.take_along(0, label.check_index(2, "label"))
+    ///     x.exp().take_along(0, label)
     /// }
     ///
     /// let tape = Tape::new();
     /// let (x, label) = (tape.input(&Tensor::from([0.5f32, 1.5])), tape.input(&Tensor::from([7i64])));
     /// let error = pick(x, label).value().unwrap_err();
-    /// assert_eq!(error.op_name(), Some("pick (in check_index)"));
+    /// assert_eq!(error.op_name(), Some("pick (in take_along)"));
     /// ```
     #[track_caller]
     pub fn call(&self, name: &'static str) -> Call<'_> {
@@ -114,7 +151,8 @@ impl Called {
     pub(crate) fn tell(self, error: Error) -> Error {
         let told = match (error.op_name(), self.derived) {
             (Some(part), _) if part == self.name => return error,
-            (Some(NUMBER), _) => self.name.to_string(),
+            // A check is nothing that its user knows of.
+            (Some(NUMBER | check_index::NAME | check_range::NAME), _) => self.name.to_string(),
             (None, _) => self.name.to_string(),
             (Some(part), false) => format!("{} (in {part})", self.name),
             (Some(part), true) => format!("{} (in {part}, for its derivative)", self.name),

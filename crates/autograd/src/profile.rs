@@ -38,8 +38,8 @@ impl From<PlanReport> for Profile {
 }
 
 impl Profile {
-    /// Calls a closure, and measures every plan that runs in it on this thread in so many runs of its own: see [`plan_reports`]. A step of
-    /// training that was compiled is none of them: profile the plain loop, which has the same plan.
+    /// Calls a closure, and measures every plan that runs in it on this thread in so many runs of its own: see [`plan_reports`]. What was
+    /// compiled is among them: a [`Program`](crate::Program), a training step.
     pub fn measure<R>(runs: usize, f: impl FnOnce() -> R) -> (R, Profile) {
         let (result, plans) = plan_reports(runs, f);
         (result, Profile { plans })

@@ -190,6 +190,11 @@ pub fn plan_reports<R>(runs: usize, f: impl FnOnce() -> R) -> (R, Vec<PlanReport
     (result, reports)
 }
 
+/// Whether somebody watches what is evaluated on this thread.
+pub(crate) fn is_watched() -> bool {
+    WATCHED.get()
+}
+
 /// Notes what is about to be evaluated, if somebody watches. What cannot be planned or run fails again, with its error, when it is.
 pub(crate) fn watch(tape: &Tape, outputs: &[NodeId]) {
     if WATCHED.get() {

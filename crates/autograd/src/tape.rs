@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::hash::Hash;
 use std::panic::Location;
+use std::sync::PoisonError;
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::huge::huge_pages;
@@ -572,6 +573,7 @@ impl Drop for Tape {
         graph.updates.clear();
         graph.added_losses.clear();
         graph.scopes.clear();
+        *graph.blamed.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         graph.constants = [None; 4];
         // A thread that ends has no spare list any more; the graph is then simply freed.
         _ = SPARE.try_with(|spare| {

@@ -34,6 +34,9 @@ impl<M: Module + ?Sized> Module for Box<M> {
     fn type_name(&self) -> &'static str {
         (**self).type_name()
     }
+    fn which(&self) -> usize {
+        (**self).which()
+    }
     fn visit<'a>(&'a self, at: &mut Visit<'a, '_>) {
         (**self).visit(at);
     }
@@ -46,6 +49,9 @@ impl<M: Module + ?Sized> Module for Box<M> {
 impl<M: Module> Module for Option<M> {
     fn type_name(&self) -> &'static str {
         self.as_ref().map_or("None", Module::type_name)
+    }
+    fn which(&self) -> usize {
+        self.as_ref().map_or(0, Module::which)
     }
     fn visit<'a>(&'a self, at: &mut Visit<'a, '_>) {
         if let Some(module) = self {

@@ -7,6 +7,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::{IntoShape, Shape};
 
+use crate::explain::reworded;
 use crate::module::{Module, each};
 use crate::sequential::Builder;
 
@@ -28,23 +29,20 @@ impl Example {
         Ok(Example { shape: shape.into_shape()?, dtype: DType::F32, follows: false })
     }
 
-    /// Examples without values, to ask layers for their shapes.
-    pub(crate) fn probe<'t>(&self, tape: &'t Tape) -> Result<Var<'t>> {
-        self.batch(tape, PROBES)
-    }
-
-    /// As [`Example::probe`], so many.
+    /// So many examples without values, to ask layers for their shapes: [`PROBES`], unless an error is to be told.
     pub(crate) fn batch<'t>(&self, tape: &'t Tape, count: usize) -> Result<Var<'t>> {
         Ok(tape.full(self.shape.insert(0, count)?, 0.0, self.dtype))
     }
 
-    /// What the probes became.
-    pub(crate) fn of(y: Var<'_>) -> Result<Example> {
+    /// What a batch of so many became.
+    pub(crate) fn of(y: Var<'_>, count: usize) -> Result<Example> {
         match y.shape().split_first() {
-            Some((&PROBES, example)) => Ok(Example { shape: Shape::new(example)?, dtype: y.dtype(), follows: false }),
+            Some((&first, example)) if first == count => {
+                Ok(Example { shape: Shape::new(example)?, dtype: y.dtype(), follows: false })
+            }
             _ => {
                 let message =
-                    format!("the first axis counts the examples and must stay; {PROBES} became {}", y.shape());
+                    format!("the first axis counts the examples and must stay; {count} examples became {}", y.shape());
                 Err(Error::shape(message))
             }
         }
@@ -120,9 +118,77 @@ pub(crate) fn batched(shape: &Shape) -> String {
     }
 }
 
+/// An error about probes, told without them: `[*, 8]` for `[2, 8]`, and `4·*` for a number that grows with that of the examples. `again` does
+/// the same with so many; what is another number then is known by that.
+pub(crate) fn starred(error: Error, again: impl FnOnce(usize) -> Option<Error>) -> Error {
+    match again(PROBES + 1) {
+        Some(other) => retell(&error, &other),
+        None => error,
+    }
+}
+
+fn retell(error: &Error, other: &Error) -> Error {
+    if error.operands().len() != other.operands().len() {
+        return error.clone();
+    }
+    let operands = error.operands().iter().zip(other.operands()).map(|((label, text), (_, other))| {
+        let text = without_count(text, other);
+        // Where the value of a probe comes from is nobody's business.
+        let text = if text.starts_with("[*") { text.trim_end_matches(PROBE).trim_end().to_string() } else { text };
+        (label.clone(), text)
+    });
+    let help = error.help_text().zip(other.help_text()).map(|(text, other)| without_count(text, other));
+    reworded(error, without_count(error.message(), other.message()), operands.collect(), help)
+}
+
+/// What errors say of the value of a probe.
+const PROBE: &str = "the number 0";
+
+/// `text` about [`PROBES`] examples beside the same about one more: without the numbers that differ by this.
+fn without_count(text: &str, other: &str) -> String {
+    let (pieces, others) = (pieces(text), pieces(other));
+    let told =
+        pieces.iter().zip(&others).map(|(piece, other)| match (piece.parse::<usize>(), other.parse::<usize>()) {
+            _ if piece == other => Some(piece.to_string()),
+            (Ok(few), Ok(more)) if few % PROBES == 0 && more.checked_sub(few) == Some(few / PROBES) => {
+                Some(if few == PROBES { "*".to_string() } else { format!("{}·*", few / PROBES) })
+            }
+            _ => None,
+        });
+    match told.collect::<Option<Vec<_>>>() {
+        Some(told) if pieces.len() == others.len() => told.concat(),
+        _ => text.to_string(),
+    }
+}
+
+/// Numbers, and what is between them.
+fn pieces(text: &str) -> Vec<&str> {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    text.as_bytes()
+        .chunk_by(|a, b| is_digit(a) == is_digit(b))
+        .filter_map(|piece| std::str::from_utf8(piece).ok())
+        .collect()
+}
+
 /// The dtype of the first weight or buffer that holds floats.
 fn float_of<M: Module + ?Sized>(model: &M) -> Option<DType> {
     let mut found = None;
     each(model, &mut |_, param| found = found.or(Some(param.dtype()).filter(|dtype| dtype.is_float())));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_grow_with_the_examples_are_stars() {
+        let told = |two: &str, three: &str| without_count(two, three);
+        assert_eq!(told("[2, 4] of 8, not [2]", "[3, 4] of 12, not [2]"), "[*, 4] of 4·*, not [2]");
+        assert_eq!(told("2 of 20 are 10 more", "2 of 20 are 10 more"), "2 of 20 are 10 more");
+        // Another text altogether, and numbers that grow in another way.
+        assert_eq!(told("takes 2", "takes at least 3"), "takes 2");
+        assert_eq!(told("takes 2, has 4", "takes 3, has 9"), "takes 2, has 4");
+        assert_eq!(told("1 × 2 → 2", "1 × 3 → 3"), "1 × * → *");
+    }
 }

@@ -16,23 +16,59 @@ const MARK: &str = "parameter `";
 /// What stands before its number where the name is not known.
 const NUMBER: &str = "parameter #";
 
-/// The error of `tape` (or else `error`), told in the names of `model`: `parameter `head.weight``, `in Net › head (Dense)`.
+/// Tells a tape what the parts of a model are called. Errors do so by themselves; a picture or a table of what stands on the tape then has the
+/// names of parameters and the places of layers: `head (Dense)`, not `Dense`.
 ///
-/// A tape does not know what its parameters are called, and a model is not asked until something went wrong.
-pub fn explain<M: Module + ?Sized>(model: &M, tape: &Tape, error: Error) -> Error {
+/// ```
+/// use wengert_autograd::Tape;
+/// use wengert_nn::{explain::note, layer::Layer, layers::dense::Dense};
+/// use wengert_tensor::tensor::Tensor;
+/// # fn main() -> wengert_tensor::error::Result<()> {
+/// let net = (Dense::new(2, 3), Dense::new(3, 1));
+/// let tape = Tape::new();
+/// let y = net.forward(tape.input(&Tensor::from([[1f32, 2.0]])));
+/// note(&net, &tape);
+/// let all = tape.recorded(y)?;
+/// assert_eq!(all.layers[1].name, "0 (Dense)");
+/// assert!(all.nodes.iter().any(|node| node.name == "1.weight"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn note<M: Module + ?Sized>(model: &M, tape: &Tape) {
     each(model, &mut |path, param| {
         if !path.is_root() {
             tape.note(param.id(), path.name());
         }
     });
+    let mut places = Places(vec![(model.type_name(), model.which(), String::new())]);
+    model.visit(&mut Visit::new(&mut places));
+    tape.note_layers(places.0);
+}
+
+/// [`note`], where somebody looks at what is computed.
+pub(crate) fn note_if_wanted<M: Module + ?Sized>(model: &M, tape: &Tape) {
+    if tape.wants_names() {
+        note(model, tape);
+    }
+}
+
+/// The error of `tape` (or else `error`), told in the names of `model`: `parameter `head.weight``, in `Net › head (Dense)`.
+///
+/// A tape does not know what its parameters are called, and a model is not asked until something went wrong.
+pub fn explain<M: Module + ?Sized>(model: &M, tape: &Tape, error: Error) -> Error {
+    note(model, tape);
     let error = named(model, tape.error().unwrap_or(error));
-    let path = match parameter(&error) {
-        Some(name) => chain(model, &name),
-        None => prefixed(model.type_name(), error.path()),
+    let path = match (parameter(&error), tape.place_of(&error)) {
+        (Some(name), _) => chain(model, owner(&name)),
+        (None, Some((place, inner))) => match (chain(model, &place), inner) {
+            (layer, inner) if inner.is_empty() => layer,
+            (layer, inner) => format!("{layer} › {inner}"),
+        },
+        (None, None) => prefixed(model.type_name(), error.path()),
     };
     match error.path() == Some(&path) {
         true => error,
-        false => retold(&error, error.location(), Some(&path), &[]),
+        false => retold(&error, error.location(), Some(&path)),
     }
 }
 
@@ -48,18 +84,35 @@ fn named<M: Module + ?Sized>(model: &M, error: Error) -> Error {
         });
         found
     };
-    let names: Vec<Option<String>> = error.operands().iter().map(|(_, text)| name(text)).collect();
-    match names.iter().any(Option::is_some) {
-        true => retold(&error, error.location(), error.path(), &names),
+    let mut operands = error.operands().to_vec();
+    let mut known = false;
+    for (_, text) in &mut operands {
+        if let Some(name) = name(text) {
+            (*text, known) = (name, true);
+        }
+    }
+    match known {
+        true => reworded(&error, error.message().to_string(), operands, error.help_text().map(str::to_string)),
         false => error,
     }
+}
+
+/// The type, number and place of every part.
+struct Places(Vec<(&'static str, usize, String)>);
+
+impl<'a> Visitor<'a> for Places {
+    fn enter(&mut self, path: &Path, module: &'a dyn Module) {
+        self.0.push((module.type_name(), module.which(), path.name()));
+    }
+
+    fn param(&mut self, _path: &Path, _param: &'a Param) {}
 }
 
 /// The error at line `at`, when it blames no line, or one of this library: that of a layer behind a `dyn Layer`, which cannot see
 /// who called it.
 pub fn blame(error: Error, at: &'static Location<'static>) -> Error {
     match error.location().is_none_or(|location| ours(location.file())) {
-        true => retold(&error, Some(at), error.path(), &[]),
+        true => retold(&error, Some(at), error.path()),
         false => error,
     }
 }
@@ -86,15 +139,20 @@ fn prefixed(type_name: &str, path: Option<&str>) -> String {
     }
 }
 
-/// `Net › body (Gated) › value (Dense)` for the parameter `body.value.weight`.
-fn chain<M: Module + ?Sized>(model: &M, name: &str) -> String {
-    let mut chain = Chain { name, text: model.type_name().to_string(), pending: String::new() };
+/// The name of the layer that a parameter is of.
+fn owner(parameter: &str) -> &str {
+    parameter.rsplit_once('.').map_or("", |(owner, _)| owner)
+}
+
+/// `Net › body (Gated) › value (Dense)` for the layer `body.value`.
+fn chain<M: Module + ?Sized>(model: &M, place: &str) -> String {
+    let mut chain = Chain { place, text: model.type_name().to_string(), pending: String::new() };
     model.visit(&mut Visit::new(&mut chain));
     chain.text
 }
 
 struct Chain<'n> {
-    name: &'n str,
+    place: &'n str,
     text: String,
     /// The containers since the last layer: `blocks.` before `blocks.0 (Dense)`.
     pending: String,
@@ -102,8 +160,7 @@ struct Chain<'n> {
 
 impl<'a> Visitor<'a> for Chain<'_> {
     fn enter(&mut self, path: &Path, module: &'a dyn Module) {
-        let here = path.name();
-        if here == self.name || !covers(&here, self.name) {
+        if !covers(&path.name(), self.place) {
             return;
         }
         let Some(segment) = path.segments().last() else { return };
@@ -119,24 +176,35 @@ impl<'a> Visitor<'a> for Chain<'_> {
     fn param(&mut self, _path: &Path, _param: &'a Param) {}
 }
 
-/// The same error at another line and in another layer, with other texts for the operands that have one in `names`.
-fn retold(
+/// The same error at another line and in another layer.
+fn retold(error: &Error, at: Option<&'static Location<'static>>, path: Option<&str>) -> Error {
+    let help = error.help_text().map(str::to_string);
+    made(error, error.message().to_string(), error.operands().to_vec(), at, path, help)
+}
+
+/// The same error in other words.
+pub(crate) fn reworded(error: &Error, message: String, operands: Vec<(String, String)>, help: Option<String>) -> Error {
+    made(error, message, operands, error.location(), error.path(), help)
+}
+
+fn made(
     error: &Error,
+    message: String,
+    operands: Vec<(String, String)>,
     at: Option<&'static Location<'static>>,
     path: Option<&str>,
-    names: &[Option<String>],
+    help: Option<String>,
 ) -> Error {
     // What lies below an error cannot be taken out of it again, and matters more than the place.
     if error.source().is_some() {
         return error.clone();
     }
-    let mut told = Error::new(error.kind(), error.message());
+    let mut told = Error::new(error.kind(), message);
     if let Some(op) = error.op_name() {
         told = told.op(op);
     }
-    for (place, (label, text)) in error.operands().iter().enumerate() {
-        let name = names.get(place).and_then(Option::as_ref);
-        told = told.operand(label, name.unwrap_or(text));
+    for (label, text) in operands {
+        told = told.operand(label, text);
     }
     if let Some(at) = at {
         told = told.at(at);
@@ -144,8 +212,56 @@ fn retold(
     if let Some(path) = path {
         told = told.within(path);
     }
-    if let Some(help) = error.help_text() {
-        told = told.help(help);
+    match help {
+        Some(help) => told.help(help),
+        None => told,
     }
-    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::Layer;
+    use crate::layers;
+    use wengert_tensor::dtype::DType;
+    use wengert_tensor::error::Result;
+
+    #[derive(Module)]
+    struct Pair {
+        left: Box<dyn Layer>,
+        right: Box<dyn Layer>,
+    }
+
+    /// Two layers of one type are told apart, whatever the type, unless there is nothing in which they could differ.
+    #[test]
+    fn siblings_have_places_of_their_own() -> Result<()> {
+        let mut tried = 0;
+        for (left, right) in layers::roll().into_iter().zip(layers::roll()) {
+            let (key, alike) = (left.key(), size_of_val(&*left.layer) == 0);
+            let dtype = if left.below.is_some() { DType::I64 } else { DType::F32 };
+            let tape = Tape::training(0u64);
+            let x = tape.full(left.input, 0.0, dtype);
+            let pair = Pair { left: left.layer, right: right.layer };
+            pair.left.forward(x);
+            let half = tape.recording()?.layers.len();
+            pair.right.forward(x);
+            note(&pair, &tape);
+            let all = tape.recording()?.layers;
+            let mut entered = false;
+            for (at, layer) in all.iter().enumerate().skip(1).filter(|(_, layer)| layer.parent == 0) {
+                let (side, type_name) =
+                    if at < half { ("left", pair.left.type_name()) } else { ("right", pair.right.type_name()) };
+                // A function of a module is told by its own name.
+                if layer.name != type_name && !layer.name.ends_with(&format!("({type_name})")) {
+                    continue;
+                }
+                let wanted = if alike { type_name.to_string() } else { format!("{side} ({type_name})") };
+                assert_eq!(layer.name, wanted, "{key}");
+                (entered, tried) = (true, tried + 1);
+            }
+            assert!(alike || !entered || all.len() == 2 * half - 1, "{key}: {all:?}");
+        }
+        assert!(tried > 150, "{tried}");
+        Ok(())
+    }
 }

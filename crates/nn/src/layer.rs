@@ -6,7 +6,7 @@ use wengert_autograd::{Tape, Var};
 use wengert_tensor::error::Result;
 use wengert_tensor::tensor::Tensor;
 
-use crate::explain::{blame, explain};
+use crate::explain::{blame, explain, note_if_wanted};
 use crate::module::Module;
 
 /// A [`Module`] with a function from one variable to another.
@@ -74,7 +74,9 @@ pub trait Layer: Module {
     #[track_caller]
     fn predict(&self, x: &Tensor) -> Result<Tensor> {
         let (tape, here) = (Tape::new(), Location::caller());
-        self.forward(tape.input(x)).value().map_err(|error| blame(explain(self, &tape, error), here))
+        let y = self.forward(tape.input(x));
+        note_if_wanted(self, &tape);
+        y.value().map_err(|error| blame(explain(self, &tape, error), here))
     }
 }
 

@@ -35,7 +35,7 @@ pub mod constraints;
 pub mod containers;
 pub mod data;
 pub mod explain;
-#[cfg(feature = "files")]
+#[cfg(any(feature = "files", feature = "plot"))]
 pub mod files;
 pub mod grad_of;
 pub mod graph;

@@ -4,7 +4,7 @@
 //! its seed, its file, its next step) is a walk. Walking allocates nothing.
 
 use smallvec::SmallVec;
-use wengert_autograd::LeafId;
+use wengert_autograd::{LeafId, ScopeGuard, ScopeName, Tape};
 pub use wengert_derive::Module;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -51,6 +51,48 @@ pub trait Module: Send + Sync {
 
     /// Hands every field to `at` under its name, in the same order as [`Module::visit`].
     fn visit_mut(&mut self, at: &mut VisitMut<'_>);
+
+    /// Enters this module on a tape until the guard is dropped: errors, reports and pictures then name it, by its place in the model once
+    /// that [is known](crate::explain::note). Without it, what a layer of one's own records belongs to the layer around it.
+    ///
+    /// ```
+    /// # extern crate wengert_nn as wengert;
+    /// use wengert_autograd::Var;
+    /// use wengert_nn::{layer::Layer, layers::dense::Dense, module::Module};
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// #[derive(Module)]
+    /// struct Halved { inner: Dense }
+    ///
+    /// impl Layer for Halved {
+    ///     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    ///         let _scope = self.scope(x.tape());
+    ///         self.inner.forward(x * 0.5).sum_axes(3)
+    ///     }
+    /// }
+    ///
+    /// #[derive(Module)]
+    /// struct Net { first: Dense, second: Halved }
+    ///
+    /// impl Layer for Net {
+    ///     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+    ///         self.second.forward(self.first.forward(x))
+    ///     }
+    /// }
+    ///
+    /// let halved = Halved { inner: Dense::new(2, 2) };
+    /// let error = Net { first: Dense::new(2, 2), second: halved }.predict(&Tensor::from([[1f32, 2.0]])).unwrap_err();
+    /// assert_eq!(error.path(), Some("Net › second (Halved)"));
+    /// ```
+    fn scope<'t>(&self, tape: &'t Tape) -> ScopeGuard<'t> {
+        tape.scope(ScopeName::from(self.type_name()).which(self.which()))
+    }
+
+    /// Tells modules of one type apart, as long as they are not moved: the address. What hands all calls to another module gives that one's.
+    #[doc(hidden)]
+    fn which(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
 
     /// All weights, trainable or frozen, with their names, in the order of the walk.
     fn parameters(&self) -> Vec<(String, &Param)> {
@@ -322,6 +364,15 @@ impl<'v> VisitMut<'v> {
             None => (self.visitor)(&self.path, param),
         }
     }
+}
+
+/// Enters a part by its field, a name or an index: for a container that runs it.
+pub(crate) fn enter<'t, F>(tape: &'t Tape, field: F, part: &(impl Module + ?Sized)) -> ScopeGuard<'t>
+where
+    (F, &'static str): Into<ScopeName>,
+{
+    let name: ScopeName = (field, part.type_name()).into();
+    tape.scope(name.which(part.which()))
 }
 
 /// Calls `f` with every parameter and buffer of a model.

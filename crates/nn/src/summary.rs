@@ -5,11 +5,11 @@
 
 use std::panic::Location;
 
-use wengert_autograd::{LeafId, Tape};
+use wengert_autograd::{LeafId, Tape, Var};
 use wengert_tensor::error::Result;
 use wengert_tensor::shape::IntoShape;
 
-use crate::example::Example;
+use crate::example::{Example, PROBES, starred};
 use crate::explain::{blame, explain};
 use crate::layer::Layer;
 use crate::module::{Module, Visit, Visitor, check, each};
@@ -33,7 +33,7 @@ pub(crate) use measure::{Figures, Recorded, peak};
 /// # }
 /// ```
 pub trait Summarize: Module {
-    /// A table of all parts that have parameters: path, type, shapes, count.
+    /// A table of all parts that have parameters of their own, the model itself first: path, type, shapes, count.
     ///
     /// # Errors
     /// What was wrong with a layer's arguments.
@@ -42,7 +42,9 @@ pub trait Summarize: Module {
         Self: Sized,
     {
         check(self)?;
-        Ok(Summary::new(self, rows(self, "")))
+        let mut table = rows(self, "");
+        drop_idle(&mut table);
+        Ok(Summary::new(self, table))
     }
 
     /// As [`summary`](Summarize::summary), with the shapes of outputs and the figures of a layer or model that is given examples of this
@@ -81,14 +83,18 @@ pub trait Summarize: Module {
         check(self)?;
         let (tape, here) = (Tape::new(), Location::caller());
         let input = Example { follows: true, ..Example::new(shape)? }.for_weights(self);
-        let y = self.forward(input.probe(&tape)?);
-        tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
+        let y = probed(self, &tape, &input, PROBES)
+            .map_err(|error| blame(starred(error, |count| probed(self, &Tape::new(), &input, count).err()), here))?;
         let recorded = Recorded::of(&tape)?;
         let mut table = rows(self, "");
-        recorded.fill(&mut table);
-        let parts: u64 = table.iter().filter_map(|row| row.output_bytes).sum();
-        let output_bytes = parts.max(recorded.output(&[y]).1);
-        let figures = Figures { flops: recorded.flops(0..tape.len()), output_bytes };
+        let (output, bytes) = recorded.output(&[y]);
+        let mut figures = Figures { flops: recorded.flops(0..tape.len()), output_bytes: bytes };
+        if let Some((model, parts)) = table.split_first_mut() {
+            recorded.fill(parts);
+            (model.output, model.flops, model.output_bytes) = (Some(output), Some(figures.flops), Some(bytes));
+            figures.output_bytes = bytes.max(parts.iter().filter_map(|row| row.output_bytes).sum());
+        }
+        drop_idle(&mut table);
         let mut summary = Summary::new(self, table);
         let peak = peak(&[input], |_, xs| xs.iter().map(|x| self.forward(*x)).collect());
         summary.measured(figures, peak);
@@ -127,7 +133,8 @@ pub struct Summary {
 }
 
 /// The memory of a step of training, as the planner predicts it: weights, buffers and inputs, the values that are kept for the gradient, and
-/// the gradients; without the state of an optimizer.
+/// the gradients; without an optimizer, its state and the new weights: [`Optimizer::report`](crate::optim::optimizer::Optimizer::report)
+/// tells of a step with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peak {
     /// For so many examples in a batch: 32, as Keras has it.
@@ -140,7 +147,7 @@ pub struct Peak {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Row {
-    /// The place in the model: `encoder.0`.
+    /// The place in the model: `encoder.0`; empty for the model itself, which a table shows as `(self)`.
     pub path: String,
     /// The type.
     pub type_name: &'static str,
@@ -189,39 +196,24 @@ impl Summary {
 }
 
 impl Row {
-    pub(crate) fn of<M: Module + ?Sized>(path: String, module: &M, output: Option<String>) -> Row {
-        let (type_name, parameters, from) = (module.type_name(), Vec::new(), Vec::new());
-        let (flops, output_bytes, gradient_bytes, own) = (None, None, 0, Vec::new());
+    /// A part of which nothing is known yet.
+    pub(crate) fn new(path: String, type_name: &'static str) -> Row {
+        let (output, parameters, from, own) = (None, Vec::new(), Vec::new(), Vec::new());
         let (count, frozen, kept) = (0, 0, 0);
-        let mut row = Row {
-            path,
-            type_name,
-            output,
-            parameters,
-            count,
-            frozen,
-            kept,
-            from,
-            flops,
-            output_bytes,
-            gradient_bytes,
-            own,
-        };
-        each(module, &mut |path, param| {
-            if path.segments().len() == 1 {
-                row.parameters.push(format!("{path} {}", param.shape()));
-                row.own.push(param.id());
+        let (flops, output_bytes, gradient_bytes) = (None, None, 0);
+        Row { path, type_name, output, parameters, count, frozen, kept, from, flops, output_bytes, gradient_bytes, own }
+    }
+
+    /// With one of its parameters, or of its parts.
+    fn counts(&mut self, param: &Param) {
+        self.gradient_bytes += gradient(param);
+        match param.role() {
+            Role::Weight => {
+                self.count += param.shape().len();
+                self.frozen += if param.is_trainable() { 0 } else { param.shape().len() };
             }
-            row.gradient_bytes += gradient(param);
-            match param.role() {
-                Role::Weight => {
-                    row.count += param.shape().len();
-                    row.frozen += if param.is_trainable() { 0 } else { param.shape().len() };
-                }
-                Role::Buffer => row.kept += param.shape().len(),
-            }
-        });
-        row
+            Role::Buffer => self.kept += param.shape().len(),
+        }
     }
 }
 
@@ -231,27 +223,93 @@ fn gradient(param: &Param) -> u64 {
     if trained { (param.shape().len() * param.dtype().size()) as u64 } else { 0 }
 }
 
-/// The rows of all parts below `module` that hold parameters of their own, with paths that start at `prefix`.
+/// What so many examples become.
+fn probed<'t, L: Layer>(layer: &L, tape: &'t Tape, input: &Example, count: usize) -> Result<Var<'t>> {
+    let y = layer.forward(input.batch(tape, count)?);
+    tape.check().map_err(|error| explain(layer, tape, error))?;
+    Ok(y)
+}
+
+/// The row of `module`, and those of all parts below it that hold parameters of their own, with paths that start at `prefix`.
 pub(crate) fn rows<M: Module + ?Sized>(module: &M, prefix: &str) -> Vec<Row> {
-    let mut parts = Parts { prefix, rows: Vec::new() };
+    let first = Row::new(prefix.to_string(), module.type_name());
+    let mut parts = Parts { prefix, rows: vec![first], open: vec![0] };
     module.visit(&mut Visit::new(&mut parts));
+    let mut at = 0;
+    parts.rows.retain(|row| {
+        at += 1;
+        at == 1 || !row.own.is_empty()
+    });
     parts.rows
+}
+
+/// Without the row of the model itself, where that holds nothing that its parts do not.
+fn drop_idle(table: &mut Vec<Row>) {
+    if table.first().is_some_and(|model| model.own.is_empty()) {
+        table.remove(0);
+    }
 }
 
 struct Parts<'p> {
     prefix: &'p str,
     rows: Vec<Row>,
+    /// The rows of the parts that the walk is in, from the root down: one more than the path has segments.
+    open: Vec<usize>,
 }
 
 impl<'a> Visitor<'a> for Parts<'_> {
     fn enter(&mut self, path: &Path, module: &'a dyn Module) {
         let separator = if self.prefix.is_empty() { "" } else { "." };
-        let row = Row::of(format!("{}{separator}{path}", self.prefix), module, None);
-        // A parameter itself is told by the row of its owner.
-        if !row.parameters.is_empty() {
-            self.rows.push(row);
-        }
+        self.open.push(self.rows.len());
+        self.rows.push(Row::new(format!("{}{separator}{path}", self.prefix), module.type_name()));
     }
 
-    fn param(&mut self, _path: &Path, _param: &'a Param) {}
+    fn leave(&mut self, _path: &Path, _module: &'a dyn Module) {
+        self.open.pop();
+    }
+
+    fn param(&mut self, path: &Path, param: &'a Param) {
+        for &at in &self.open {
+            self.rows.get_mut(at).into_iter().for_each(|row| row.counts(param));
+        }
+        // The last that was entered is the parameter itself, and a row of the part around it tells of it.
+        let depth = self.open.len().saturating_sub(2);
+        if let Some(owner) = self.open.get(depth).and_then(|&at| self.rows.get_mut(at)) {
+            let name: Vec<String> = path.segments().iter().skip(depth).map(|segment| segment.to_string()).collect();
+            owner.parameters.push(format!("{} {}", name.join("."), param.shape()));
+            owner.own.push(param.id());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers;
+    use std::collections::HashSet;
+
+    /// Every parameter and buffer stands in one row of the table, and the table is complete.
+    #[test]
+    fn the_rows_of_every_layer_hold_each_parameter_once() -> Result<()> {
+        let mut tried = 0;
+        for case in layers::roll() {
+            let table = case.layer.summary()?;
+            let all = case.layer.state();
+            let mut seen = HashSet::new();
+            for id in table.rows.iter().flat_map(|row| &row.own) {
+                assert!(seen.insert(*id), "{}: twice in {table}", case.key());
+            }
+            for (name, param) in &all {
+                assert!(seen.contains(&param.id()), "{}: `{name}` is missing in {table}", case.key());
+            }
+            let own = |row: &Row| -> usize {
+                all.iter().filter(|(_, p)| row.own.contains(&p.id())).map(|(_, p)| p.shape().len()).sum()
+            };
+            let sum: usize = table.rows.iter().map(own).sum();
+            assert_eq!(sum, table.trainable + table.frozen + table.kept, "{}", case.key());
+            tried += 1;
+        }
+        assert!(tried > 50);
+        Ok(())
+    }
 }

@@ -87,6 +87,7 @@ fn in_a_process_of_its_own() {
     match task.as_str() {
         "save" => save_for_ever(&folder),
         "full" => save_on_a_full_disk(&folder),
+        "disk" => fill_a_disk(&folder),
         _ => panic!("{task}"),
     }
 }
@@ -245,6 +246,48 @@ fn a_full_disk_is_an_error_and_the_old_files_stay() {
         assert_eq!(left, ["old.safetensors", "step-000000001.safetensors", "step-000000002.safetensors"]);
     }
     assert!(same(&read_checkpoint(scratch.0.join("old.safetensors")).unwrap(), &state(7)));
+}
+
+/// A file system with room for two checkpoints and a half.
+fn fill_a_disk(folder: &Path) {
+    let checkpoints = Checkpoints::open(folder).unwrap();
+    for step in [1, 2] {
+        checkpoints.save(step, &state(step)).unwrap();
+    }
+    for error in [
+        checkpoints.save(3, &state(3)).map(drop).unwrap_err(),
+        write_tensors(folder.join("weights.safetensors"), &state(9)).unwrap_err(),
+    ] {
+        assert!(error.kind() == ErrorKind::Io && error.to_string().contains("No space left"), "{error}");
+        assert_eq!(error.help_text(), Some("free some space on that disk"));
+    }
+    assert_eq!(newest(folder), Some(2));
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 2, "what was begun is gone");
+    // Once there is room again, the run goes on.
+    fs::remove_file(checkpoints.path(1)).unwrap();
+    checkpoints.save(3, &state(3)).unwrap();
+    assert_eq!(newest(folder), Some(3));
+    println!("saved 3");
+}
+
+/// On a real file system that is full: a small one in memory, which a user may mount in a name space of its own.
+#[test]
+fn a_disk_that_fills_up_loses_nothing() {
+    let scratch = Scratch::new("disk");
+    let mounted = |then: &Command| {
+        let mut command = Command::new("unshare");
+        let script = r#"mount -t tmpfs -o size=1200k none "$1" && shift && exec "$@""#;
+        command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]).arg(&scratch.0);
+        command.arg(then.get_program()).args(then.get_args()).stdout(Stdio::piped());
+        then.get_envs().for_each(|(key, value)| _ = command.env(key, value.unwrap()));
+        command
+    };
+    if !mounted(&Command::new("true")).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!("skipped: this system does not let a user mount a file system");
+        return;
+    }
+    let (told, status) = run(mounted(&child("disk", &scratch.0, None)), |_, _| {});
+    assert!(told == Some(3) && status.success(), "{status}");
 }
 
 #[test]

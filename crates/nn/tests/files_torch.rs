@@ -181,6 +181,16 @@ fn values_that_lie_in_one_another_end() {
     assert_eq!(read(b"].").unwrap(), 0);
 }
 
+/// The archive with its second entry where the first one is, so many bytes further on.
+fn overlapping(mut zip: Vec<u8>, shift: u32) -> Vec<u8> {
+    let central = |zip: &[u8], n: usize| {
+        zip.windows(4).enumerate().filter(|(_, four)| *four == b"PK\x01\x02").nth(n).map(|(at, _)| at).unwrap()
+    };
+    let second = central(&zip, 1);
+    zip[second + 42..second + 46].copy_from_slice(&shift.to_le_bytes());
+    zip
+}
+
 #[test]
 fn hostile_archives_are_refused() {
     let read = |bytes: Vec<u8>| TorchFile::from_bytes("m", bytes).map(drop).unwrap_err();
@@ -200,8 +210,20 @@ fn hostile_archives_are_refused() {
     assert!(read(zipped(&["x/data.pkl", "y/data.pkl"])).to_string().contains("several"));
     assert!(read(zipped(&["x/data.pkl", "x/constants.pkl"])).to_string().contains("TorchScript"));
     assert!(read(zipped(&["x/data.pkl", "x/byteorder"])).to_string().contains("byte order"));
-    // A name that climbs out of a folder is a name: nothing is ever unpacked.
-    assert!(TorchFile::from_bytes("m", zipped(&["../../x/data.pkl"])).is_ok());
+    // The pickle stands right below the folder of the first entry, as PyTorch has it, and nowhere else.
+    for wrong in ["x/mydata.pkl", "data.pkl", "x/a/data.pkl", "../../x/data.pkl"] {
+        let told = read(zipped(&[wrong])).to_string();
+        assert!(told.contains("without `data.pkl` in its own folder"), "{wrong}: {told}");
+    }
+    assert!(read(zipped(&["y/version", "x/data.pkl"])).to_string().contains("in its own folder"));
+    let beside = zipped(&["x/version", "x/data.pkl", "x/extra/data.pkl", "x/mydata.pkl"]);
+    assert!(TorchFile::from_bytes("m", beside).is_ok());
+    // Two entries over one stretch of the file, and one that begins within another.
+    for shift in [0, 40] {
+        let error = read(overlapping(zipped(&["x/data.pkl", "x/data/0"]), shift));
+        assert_eq!(error.kind(), ErrorKind::Format);
+        assert!(error.to_string().contains("overlap") || shift > 0, "{shift}: {error}");
+    }
     // One that says it is compressed to nothing: the method and the size of the entry in both headers.
     let mut bomb = good.clone();
     let at = |from: usize| bomb.windows(4).skip(from).position(|four| four == b"PK\x01\x02").unwrap() + from;

@@ -133,7 +133,9 @@ fn labels_out_of_range_and_of_other_kinds() {
     }
     let tape = Tape::new();
     let loss = CrossEntropy::new().loss(tape.input(&scores()), tape.input(&Tensor::from([0i64, 5])));
-    assert_eq!(loss.value().unwrap_err().op_name(), Some("CrossEntropy (in check_index)"));
+    let error = loss.value().unwrap_err();
+    assert_eq!(error.op_name(), Some("CrossEntropy"));
+    assert!(error.help_text().unwrap().starts_with("the prediction scores 3 classes, counted from 0"), "{error}");
     let tape = Tape::new();
     let ignoring = CrossEntropy::new().ignore_index(-100);
     let loss = ignoring.loss(tape.input(&scores()), tape.input(&Tensor::from([-100i64, 3])));
@@ -186,6 +188,19 @@ fn probabilities_that_are_none() {
     let tape = Tape::new();
     let thirds = tape.input(&Tensor::from([[1f32 / 3.0; 3]; 2]).cast(DType::BF16).unwrap());
     assert!(CrossEntropy::new().loss(tape.input(&scores()).cast(DType::BF16), thirds).value().is_ok());
+}
+
+#[test]
+fn a_prediction_for_every_step_is_told_how_to_be_one() {
+    let tape = Tape::new();
+    let each = tape.full([10, 20, 1], 0.0, DType::F32);
+    for target in [vec![10], vec![10, 1]] {
+        let error = MeanSquaredError::new().loss(each, tape.full(target, 0.0, DType::F32)).value().unwrap_err();
+        assert!(error.help_text().unwrap().contains("20 steps: `Lstm::new(…).last_only()`"), "{error}");
+    }
+    let tape = Tape::new();
+    let error = MeanSquaredError::new().loss(tape.full([10, 20, 1], 0.0, DType::F32), tape.full([20], 0.0, DType::F32));
+    assert_eq!(error.value().unwrap_err().help_text(), None);
 }
 
 #[test]

@@ -54,6 +54,61 @@ fn a_step_names_the_op_and_changes_nothing() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_compiled_step_names_the_op_and_changes_nothing() -> Result<()> {
+    let mut net = net()?;
+    let mut step = Adam::new(1e-3).compile(|net: &Net, _, [x]| net.forward(x).square().mean());
+    let large = Tensor::from([[100f32, 200.0]]);
+    catch_non_finite(|| step.run(&mut net, [&large]))?;
+    let before = net.body.weight.value().clone();
+    let small = Tensor::from([[0.1f32, 0.2]]);
+    let line = line!() + 1;
+    let error = catch_non_finite(|| step.run(&mut net, [&small])).unwrap_err();
+    assert_eq!((error.kind(), error.op_name(), error.path()), (ErrorKind::NonFinite, Some("log"), Some("Net")));
+    assert!(error.to_string().contains("4 NaN among 4") && error.location().unwrap().line() != line, "{error}");
+    assert!(net.body.weight.value().equals(&before));
+    assert_eq!(step.optimizer().steps(), 1);
+    assert!(last_non_finite().unwrap().inputs[0].1.to_f64_vec().iter().all(|x| *x < 0.0));
+    // It goes on with what is finite.
+    catch_non_finite(|| step.run(&mut net, [&large]))?;
+    assert_eq!(step.optimizer().steps(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_program_names_the_op() -> Result<()> {
+    let x = Tensor::from([4f32, 1.0]);
+    let mut root = wengert_autograd::Program::new([&x], |_, [x]| [x.log().sum()])?;
+    catch_non_finite(|| root.run([&x]))?;
+    let error = catch_non_finite(|| root.run([&Tensor::from([4f32, -1.0])])).unwrap_err();
+    assert_eq!((error.kind(), error.op_name()), (ErrorKind::NonFinite, Some("log")));
+    assert!(root.run([&Tensor::from([4f32, -1.0])])?[0].has_nan());
+    Ok(())
+}
+
+#[test]
+fn a_trainer_names_the_op_the_layer_and_the_samples() -> Result<()> {
+    use wengert_nn::losses::mean_squared_error::MeanSquaredError;
+    use wengert_nn::train::trainer::Trainer;
+    let data = (Tensor::from([[100f32, 200.0], [300.0, 100.0], [0.1, 0.2]]), Tensor::from([[1f32], [1.0], [1.0]]));
+    let mut net = net()?;
+    let mut trainer = Trainer::new(Adam::new(1e-3), MeanSquaredError::new()).batch_size(1).epochs(1).verbose(false);
+    trainer = trainer.shuffle(false);
+    let error = catch_non_finite(|| trainer.fit(&mut net, &data)).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::NonFinite, Some("Net")), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("log") && text.contains("3 of its epoch: samples 2"), "{text}");
+    // The two steps before stay, this one is not made.
+    assert!(!net.body.weight.value().has_nan());
+    // Also where the validation finds it.
+    let train = (data.0.slice(0, 0..2)?, data.1.slice(0, 0..2)?);
+    let mut trainer = Trainer::new(Adam::new(1e-3), MeanSquaredError::new()).epochs(1).verbose(false);
+    trainer = trainer.validation(&data);
+    let error = catch_non_finite(|| trainer.fit(&mut net, &train)).unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::NonFinite, Some("Net")), "{error}");
+    Ok(())
+}
+
 #[cfg(feature = "files")]
 #[test]
 fn what_was_found_is_saved_and_computed_again() -> Result<()> {

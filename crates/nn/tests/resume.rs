@@ -156,6 +156,7 @@ fn stopped_at_any_step_it_ends_with_the_same_bits() -> Result<()> {
             assert_eq!(history.epochs(), resumed.epochs(), "{name} stopped after {stop}");
             assert_eq!(history.notes(), resumed.notes(), "{name} stopped after {stop}");
             assert_eq!(logs(&whole), logs(&scratch), "{name} stopped after {stop}");
+            assert_eq!(resumed.unfinished(), None);
             if !begun.was_interrupted() {
                 // The run was over before, and is not run again.
                 assert_eq!(begun, resumed);
@@ -164,6 +165,22 @@ fn stopped_at_any_step_it_ends_with_the_same_bits() -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+/// An interruption in the last step of an epoch lets it end: it is evaluated, reported and among the others.
+#[test]
+fn an_epoch_that_is_over_is_no_broken_one() -> Result<()> {
+    let (name, run) = cases()[0];
+    let scratch = Scratch::new(name);
+    // 36 of 46 samples in batches of 10.
+    let (middle, _) = run(&scratch.0.join("middle"), Some(6))?;
+    assert_eq!((middle.len(), middle.was_interrupted(), middle.unfinished().is_some()), (1, true, true));
+    let names: Vec<&str> = middle.unfinished().unwrap().iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["loss", "accuracy"]);
+    let (end, _) = run(&scratch.0.join("end"), Some(8))?;
+    assert_eq!((end.len(), end.was_interrupted(), end.unfinished()), (2, true, None));
+    assert!(end.last("val_loss").is_some());
     Ok(())
 }
 

@@ -124,7 +124,7 @@ fn what_is_wrong_waits_for_build() {
         error(Sequential::input([2]).dense(3).layer(Dense::new(5, 4)).dense(5)),
         "\
 Dense: takes 5 inputs, not 3
-  input   [2, 3] f32   the number 0
+  input   [*, 3] f32
   weight  [4, 5] f32   parameter `1.weight`
   help    Dense::new(3, 4) would take this one"
     );
@@ -148,14 +148,14 @@ dense: needs an axis of features, and an example is a scalar here
     assert_eq!(
         error(Sequential::input([2]).lambda("Sum", |x| x.sum()).dense(1)),
         "\
-Sum: the first axis counts the examples and must stay; 2 became []
+Sum: the first axis counts the examples and must stay; * examples became []
   in     Sequential › 0 (Sum)"
     );
     assert_eq!(
         error(Sequential::input([2]).dropout(1.5)),
         "\
 Dropout: a probability of 1.5 to silence an element
-  input  [2, 2] f32   the number 0
+  input  [*, 2] f32
   help   it is at least 0 and below 1"
     );
     for builder in [Sequential::input([usize::MAX, 2]).dense(1), Sequential::input([2]).dense(usize::MAX).dense(2)] {

@@ -137,3 +137,30 @@ fn the_table_is_also_markdown_and_json() -> Result<()> {
     assert!(Dense::new(2, 3).summary()?.to_json().contains("\"peak\":null"));
     Ok(())
 }
+
+/// The loop of a recurrent layer counts what all its steps do.
+#[test]
+fn a_recurrent_layer_has_operations() -> Result<()> {
+    let table = Sequential::input([20, 3]).lstm(8).build(Seed(1))?.summary()?;
+    let products = 20 * 2 * 4 * 8 * (3 + 8);
+    assert!(table.flops.unwrap() > products && table.flops.unwrap() < 2 * products, "{:?}", table.flops);
+    Ok(())
+}
+
+/// A model that is a layer by itself, and one with a parameter of its own, stand in the first row.
+#[test]
+fn a_model_tells_of_its_own_parameters() -> Result<()> {
+    let table = Dense::new(4, 8).summary()?;
+    assert_eq!((table.rows.len(), table.rows[0].path.as_str(), table.rows[0].count), (1, "", 40));
+    assert!(table.to_string().contains("\n  (self)  Dense"), "{table}");
+    assert!(table.to_markdown().contains("| (self) | Dense |") && table.to_json().contains("{\"layer\":\"\",\"type\""));
+    let inner = Inner { head: Dense::new(6, 3), scale: Param::new(Tensor::from([1f32; 3])) };
+    let table = inner.summary_of([6])?;
+    let rows: Vec<(&str, &[String])> = table.rows.iter().map(|row| (row.path.as_str(), &row.parameters[..])).collect();
+    assert_eq!(
+        rows,
+        [("", &["scale [3]".to_string()][..]), ("head", &["weight [3, 6]".into(), "bias [3]".into()][..])]
+    );
+    assert_eq!((table.rows[0].output.as_deref(), table.rows[0].flops), (Some("[*, 3]"), table.flops));
+    Ok(())
+}

@@ -540,6 +540,9 @@ fn a_run_may_be_short_of_time_or_be_interrupted() -> Result<()> {
     }));
     let history = trainer.fit(&mut Dense::new(1, 1), &line(4))?;
     assert!(history.len() == 1 && history.was_interrupted());
+    // Two steps of four, the loss of which is no other epoch's.
+    let broken = history.unfinished().unwrap().get("loss").unwrap();
+    assert!(broken > 0.0 && Some(broken) != history.last("loss"), "{broken}");
     flag.clear();
     assert!(!flag.is_raised());
     Ok(())

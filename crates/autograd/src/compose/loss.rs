@@ -9,6 +9,11 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
 use wengert_tensor::tensor::Tensor;
 
+/// What to do about a label that is out of range.
+const LABELS: &str =
+    "the scores are of {size} classes, counted from 0: `labels - 1` counts labels that start at 1 from 0";
+const ONE_HOT: &str = "labels of {size} classes count from 0";
+
 impl<'t> Var<'t> {
     /// Labels as rows of zeros with a single 1, in f32: the classes are a new last axis.
     ///
@@ -27,7 +32,7 @@ impl<'t> Var<'t> {
         if let Err(error) = indices(&self.meta()) {
             return self.reject("one_hot", error);
         }
-        let checked = self.named("one_hot", self.check_index(classes, "label"));
+        let checked = self.named("one_hot", self.check_index_or(classes, "label", ONE_HOT));
         let y = checked.marks(classes).cast(DType::F32);
         self.named("one_hot", y)
     }
@@ -76,7 +81,7 @@ impl<'t> Var<'t> {
             return self.tape.reject(OP, &operands, error.help("leave the empty batch out"));
         }
         let classes = self.dim(-1);
-        let marked = labels.named(OP, labels.check_index(classes, "label")).marks(classes);
+        let marked = labels.named(OP, labels.check_index_or(classes, "label", LABELS)).marks(classes);
         let loss = widened(self, |x| {
             let below = x.below_max(&axes);
             let normaliser = below.exp().sum_over(axes.clone()).log();

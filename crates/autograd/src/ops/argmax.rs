@@ -8,6 +8,7 @@
 use crate::axes::inhabited;
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
@@ -17,6 +18,7 @@ use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The place of the extremum along an axis.
@@ -98,6 +100,10 @@ impl Kernel for ArgExtremum {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

@@ -9,6 +9,8 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::comparisons;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
@@ -17,6 +19,7 @@ use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// About the time that an element takes.
@@ -93,6 +96,11 @@ impl Kernel for Argsort {
                 }
             }
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        let x = inputs.first()?;
+        per_element(x, comparisons(Blocks::around(x, self.axis, 1).size))
     }
 }
 

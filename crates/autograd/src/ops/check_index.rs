@@ -14,7 +14,10 @@ use crate::meta::{Meta, indices, operands};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::error::Result;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
+
+pub(crate) const NAME: &str = "check_index";
 
 /// The identity on indices in range.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -23,11 +26,13 @@ pub struct CheckIndex {
     pub size: usize,
     /// What the indices are, for the error.
     pub what: &'static str,
+    /// What to do about one out of range, for the error; `{size}` stands for the size.
+    pub help: Option<&'static str>,
 }
 
 impl Op for CheckIndex {
     fn name(&self) -> &'static str {
-        "check_index"
+        NAME
     }
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
@@ -58,9 +63,17 @@ impl Kernel for CheckIndex {
         let [x] = views(inputs)?;
         let (src, dst) = (x.as_slice::<i64>()?, out.as_mut_slice::<i64>()?);
         for (flat, (&i, to)) in src.iter().zip(dst).enumerate() {
-            *to = checked(self.what, i, self.size, flat, x.shape())? as i64;
+            let index = checked(self.what, i, self.size, flat, x.shape());
+            *to = index.map_err(|error| match self.help {
+                Some(help) => error.help(help.replace("{size}", &self.size.to_string())),
+                None => error,
+            })? as i64;
         }
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
     }
 }
 
@@ -75,7 +88,20 @@ impl<'t> Var<'t> {
     /// ```
     #[track_caller]
     pub fn check_index(self, size: usize, what: &'static str) -> Var<'t> {
-        self.then(CheckIndex { size, what })
+        self.then(CheckIndex { size, what, help: None })
+    }
+
+    /// As [`Var::check_index`], with what to do about an index out of range; `{size}` stands for the size in it.
+    ///
+    /// ```
+    /// # use wengert_autograd::Apply;
+    /// # use wengert_tensor::tensor::Tensor;
+    /// let e = Tensor::from([12i64]).apply(|x| x.check_index_or(10, "day", "a week has {size} days here")).unwrap_err();
+    /// assert_eq!(e.help_text(), Some("a week has 10 days here"));
+    /// ```
+    #[track_caller]
+    pub fn check_index_or(self, size: usize, what: &'static str, help: &'static str) -> Var<'t> {
+        self.then(CheckIndex { size, what, help: Some(help) })
     }
 }
 

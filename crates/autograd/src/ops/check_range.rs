@@ -15,7 +15,10 @@ use crate::reals::{each, reals};
 use crate::sample::{Entry, Sample};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
+
+pub(crate) const NAME: &str = "check_range";
 
 /// The identity on numbers in range.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -28,7 +31,7 @@ pub struct CheckRange {
 
 impl Op for CheckRange {
     fn name(&self) -> &'static str {
-        "check_range"
+        NAME
     }
 
     fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
@@ -69,6 +72,10 @@ impl Kernel for CheckRange {
                 Err(Error::value(format!("{what} {value}{at} is outside {low}..={high}")))
             }
         })
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
     }
 }
 

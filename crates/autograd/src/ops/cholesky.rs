@@ -10,6 +10,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, square};
@@ -22,6 +23,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The Cholesky factor.
@@ -82,6 +84,10 @@ impl Kernel for Cholesky {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        per_matrix(inputs.first(), |_, n| n.powi(3) / 3.0)
     }
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// Two functions of the same operands, with results of the same shapes and dtypes. Each reads its own values from outside behind
@@ -230,6 +231,11 @@ impl Kernel for Cond {
             });
         }
         body.runner()?.run(0, &read, &mut written)
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // Of the one that has most.
+        self.fork.branches.iter().map(Body::flops).max()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// A check when it runs.
@@ -93,6 +94,10 @@ impl Kernel for Converged {
             false => return Err(Error::state("a copy of another size")),
         }
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
 use crate::lanes::scan;
@@ -18,6 +19,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The running product.
@@ -99,6 +101,10 @@ impl Kernel for CumProd {
             })),
         }
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        per_element(out, 1)
     }
 }
 

@@ -82,6 +82,10 @@ impl Kernel for Det {
         });
         Ok(())
     }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().map(|a| (a.len() / a.last().copied().unwrap_or(1).max(1)) as u64)
+    }
 }
 
 impl<'t> Var<'t> {

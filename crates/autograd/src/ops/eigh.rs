@@ -16,6 +16,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, resized, square};
@@ -27,6 +28,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The packed eigenvectors and eigenvalues.
@@ -103,6 +105,11 @@ impl Kernel for Eigh {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // With vectors: Golub & Van Loan, Matrix Computations, §8.3.
+        per_matrix(inputs.first(), |_, n| 9.0 * n.powi(3))
     }
 }
 

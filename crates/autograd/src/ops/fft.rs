@@ -176,12 +176,21 @@ fn around(shape: &Shape, axis: usize, parts: usize) -> Blocks {
     Blocks { size, inner: inner / parts }
 }
 
+/// `cost` · n log₂ n for each n of these elements: 5 for complex numbers, and half of it for real ones, as is custom.
+fn transforms(elements: f64, n: usize, cost: f64) -> Option<u64> {
+    Some((cost * elements * (n.max(1) as f64).log2()).round() as u64)
+}
+
 impl Kernel for Fft {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x] = views(inputs)?;
         let Blocks { size, inner } = around(x.shape(), self.axis, 2);
         with_real!(x.dtype(), T => T::fft(x.as_slice::<T>()?, out.as_mut_slice::<T>()?, size, inner, self.inverse));
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        transforms(out.len() as f64 / 2.0, Blocks::around(out, self.axis, 1).size, 5.0)
     }
 }
 
@@ -192,6 +201,11 @@ impl Kernel for Rfft {
         with_real!(x.dtype(), T => T::rfft(x.as_slice::<T>()?, out.as_mut_slice::<T>()?, size, inner));
         Ok(())
     }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        let x = inputs.first()?;
+        transforms(x.len() as f64, Blocks::around(x, self.axis, 1).size, 2.5)
+    }
 }
 
 impl Kernel for Irfft {
@@ -200,6 +214,10 @@ impl Kernel for Irfft {
         let Blocks { inner, .. } = around(x.shape(), self.axis, 2);
         with_real!(x.dtype(), T => T::irfft(x.as_slice::<T>()?, out.as_mut_slice::<T>()?, self.size, inner));
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        transforms(out.len() as f64, self.size, 2.5)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, copy_ns, views, with_type};
 use crate::meta::{Meta, indices, operands};
@@ -107,7 +108,7 @@ impl Op for Gather {
 
 /// Indices of each example into a table that has `size` rows for every example.
 fn own_rows<'t>(x: &Batch<'_, 't>, index: Var<'t>, size: usize) -> Var<'t> {
-    let checked = index.then(CheckIndex { size, what: "index" });
+    let checked = index.then(CheckIndex { size, what: "index", help: None });
     checked + x.tape().iota(index.shape(), 0, DType::I64) * size as i64
 }
 
@@ -137,6 +138,10 @@ impl Kernel for Gather {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
     }
 }
 
@@ -219,6 +224,10 @@ impl Kernel for IndexAdd {
             let (outer, pick) = (block / picks.len(), block % picks.len());
             (outer * self.size + picks.get(pick).copied().unwrap_or_default() as usize) * inner
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views, with_type};
 use crate::lanes::scan;
@@ -19,6 +20,7 @@ use crate::sample::{Accuracy, Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The recurrence of first order. Its operands are x and d.
@@ -119,6 +121,10 @@ impl Kernel for LinearScan {
             })),
         }
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        per_element(out, 2)
     }
 }
 

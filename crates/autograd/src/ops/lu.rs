@@ -13,6 +13,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{example, finite, resized, square};
@@ -25,6 +26,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The packed factors.
@@ -91,6 +93,10 @@ impl Kernel for Lu {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        per_matrix(inputs.first(), |_, n| n.powi(3) * 2.0 / 3.0)
     }
 }
 

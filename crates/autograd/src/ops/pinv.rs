@@ -11,6 +11,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, matrix, resized};
@@ -22,6 +23,7 @@ use wengert_tensor::dtype::{DType, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The pseudoinverse.
@@ -99,6 +101,14 @@ impl Kernel for Pinv {
                 }
                 Ok(())
             })
+        })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // A decomposition and a product.
+        per_matrix(inputs.first(), |m, n| {
+            let (k, long) = (m.min(n), m.max(n));
+            14.0 * long * k * k + 8.0 * k.powi(3) + 2.0 * m * n * k
         })
     }
 }

@@ -14,6 +14,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{example, finite, matrix, resized};
@@ -26,6 +27,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The packed factors.
@@ -98,6 +100,14 @@ impl Kernel for Qr {
                 }
                 Ok(())
             })
+        })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // The triangle, and the columns of Q from the reflections.
+        per_matrix(inputs.first(), |m, n| {
+            let (k, long) = (m.min(n), m.max(n));
+            2.0 * k * k * (long - k / 3.0) + 2.0 * k * k * (m - k / 3.0)
         })
     }
 }

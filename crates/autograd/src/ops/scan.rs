@@ -21,6 +21,7 @@ use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::storage::Storage;
 use wengert_tensor::tensor::Tensor;
 
@@ -324,6 +325,10 @@ impl Kernel for Scan {
             }
         }
         Ok(())
+    }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(self.frame.body.flops() * self.frame.length as u64)
     }
 }
 

@@ -10,6 +10,8 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::comparisons;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{nan_largest, views, with_type};
 use crate::meta::{Meta, operands};
@@ -20,6 +22,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The place in a sorted row.
@@ -107,6 +110,10 @@ impl Kernel for SearchSorted {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        per_element(out, comparisons(inputs.first()?.last().copied().unwrap_or(0) + 1))
     }
 }
 

@@ -10,6 +10,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, resized, system};
@@ -23,6 +24,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The system.
@@ -125,6 +127,11 @@ impl Kernel for Solve {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        let n = out.iter().rev().nth(1).copied().unwrap_or(0) as u64;
+        per_element(out, 2 * n)
     }
 }
 

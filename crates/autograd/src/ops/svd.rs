@@ -15,6 +15,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_matrix;
 use crate::graph::{Derivative, Op, OpRef, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, matrix, resized};
@@ -27,6 +28,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// The packed decomposition.
@@ -104,6 +106,11 @@ impl Kernel for Svd {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        // With the first columns of U and V: Golub & Van Loan, Matrix Computations, §8.6.
+        per_matrix(inputs.first(), |m, n| 14.0 * m.max(n) * m.min(n).powi(2) + 8.0 * m.min(n).powi(3))
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
@@ -19,6 +20,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// Picks along an axis, at every place by itself.
@@ -107,6 +109,10 @@ impl Kernel for TakeAlong {
             })
         })
     }
+
+    fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        Some(0)
+    }
 }
 
 impl Op for ScatterAdd {
@@ -163,6 +169,10 @@ impl Kernel for ScatterAdd {
             let pick = picks.get(flat).copied().unwrap_or_default() as usize;
             (flat / (size * inner) * self.size + pick) * inner + flat % inner
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{matrix_ns, views};
 use crate::matrices::{called, example, finite, system};
@@ -21,6 +22,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// Which triangle of a matrix is meant, and how it is read.
@@ -133,6 +135,11 @@ impl Kernel for TriangularSolve {
                 Ok(())
             })
         })
+    }
+
+    fn flops(&self, _inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        let n = out.iter().rev().nth(1).copied().unwrap_or(0) as u64;
+        per_element(out, n)
     }
 }
 

@@ -11,6 +11,7 @@
 
 use crate::batch::Batch;
 use crate::class::{Class, View};
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, views};
 use crate::meta::{Meta, operands};
@@ -204,6 +205,10 @@ impl Kernel for FoldWindows {
             let (k, i) = (block / blocks % size, block % blocks);
             (block / blocks / size * self.n + i * step + k * dilation) * inner
         })
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

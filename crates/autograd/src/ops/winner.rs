@@ -9,6 +9,7 @@
 
 use crate::batch::Batch;
 use crate::class::Class;
+use crate::cost::per_element;
 use crate::graph::{Derivative, Op, Var};
 use crate::kernel::{Blocks, checked, views, with_type};
 use crate::meta::{Meta, indices, operands};
@@ -16,6 +17,7 @@ use crate::sample::{Entry, Sample};
 use wengert_tensor::dtype::{DType, Element};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
+use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
 /// Which element stays.
@@ -111,6 +113,10 @@ impl Kernel for Winner {
             }
         });
         Ok(())
+    }
+
+    fn flops(&self, inputs: &[&Shape], _out: &Shape) -> Option<u64> {
+        inputs.first().and_then(|x| per_element(x, 1))
     }
 }
 

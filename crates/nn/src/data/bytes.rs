@@ -3,11 +3,57 @@
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::Read;
+use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
 /// What a reader takes at most, unless it is told otherwise: 4 GiB.
 pub(super) const MAX_BYTES: u64 = 4 << 30;
+
+/// A reader whose one setting is how much it takes.
+macro_rules! limited {
+    ($(#[$doc:meta])* $reader:ident, $(#[$limit:meta])*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $reader {
+            max_bytes: u64,
+        }
+
+        impl Default for $reader {
+            fn default() -> $reader {
+                $reader::new()
+            }
+        }
+
+        impl $reader {
+            /// Takes up to 4 GiB.
+            pub fn new() -> $reader {
+                $reader { max_bytes: $crate::data::bytes::MAX_BYTES }
+            }
+
+            $(#[$limit])*
+            #[must_use]
+            pub fn max_bytes(mut self, bytes: u64) -> Self {
+                self.max_bytes = bytes;
+                self
+            }
+        }
+    };
+}
+pub(super) use limited;
+
+/// What `parse` makes of the name and the bytes of a file, for the reader that is called `op`.
+#[track_caller]
+pub(super) fn open<T>(
+    op: &'static str,
+    path: impl AsRef<Path>,
+    max_bytes: u64,
+    parse: impl FnOnce(&str, &[u8]) -> Result<T>,
+) -> Result<T> {
+    let (here, path) = (Location::caller(), path.as_ref());
+    let parsed = read(path, max_bytes).and_then(|bytes| parse(&path.display().to_string(), &bytes));
+    parsed.map_err(|error| error.op(op).at(here))
+}
 
 /// Deflate cannot shrink anything to less than one byte of 1032.
 pub(super) const DEFLATE_RATIO: u64 = 1032;

@@ -5,7 +5,7 @@ use super::mapped::Mapped;
 use super::rows::Rows;
 use super::subset::Subset;
 use super::transform::Transform;
-use super::transformed::{Inputs, Transformed};
+use super::transformed::{Inputs, Targets, TargetsTransformed, Transformed};
 use std::panic::Location;
 use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
@@ -106,6 +106,15 @@ pub trait Dataset {
         Self::Batch: Inputs,
     {
         Transformed::new(self, transform)
+    }
+
+    /// A data set whose targets go through a transform: labels to one-hot rows, numbers to standard scale; see [`TargetsTransformed`].
+    fn targets_transformed<T: Transform>(self, transform: T) -> TargetsTransformed<Self, T>
+    where
+        Self: Sized,
+        Self::Batch: Targets,
+    {
+        TargetsTransformed::new(self, transform)
     }
 
     /// Splits into two parts at random, the first with `fraction` of the samples; the same seed gives the same split.

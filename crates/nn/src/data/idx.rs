@@ -3,7 +3,7 @@
 //! Two bytes 0, a code of the elements, the number of axes, the size of each axis as a big-endian u32, and the elements,
 //! big-endian and row by row. Codes: `08` u8, `09` i8, `0b` i16, `0c` i32, `0d` f32, `0e` f64; i8 and i16 become i32.
 
-use super::bytes::{self, Kind, MAX_BYTES, is_gzip, product, too_large};
+use super::bytes::{self, Kind, is_gzip, limited, product, too_large};
 use super::transform::Transform;
 use super::transform::convert::ToFloat;
 use std::panic::Location;
@@ -33,40 +33,20 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Tensor> {
     IdxReader::new().read(path)
 }
 
-/// How to read a file; a builder.
-#[derive(Clone, Copy, Debug)]
-pub struct IdxReader {
-    max_bytes: u64,
-}
-
-impl Default for IdxReader {
-    fn default() -> IdxReader {
-        IdxReader::new()
-    }
+limited! {
+    /// How to read a file; a builder.
+    IdxReader,
+    /// Refuses a larger file, and one that says that it unpacks to more.
 }
 
 impl IdxReader {
-    /// Takes up to 4 GiB.
-    pub fn new() -> IdxReader {
-        IdxReader { max_bytes: MAX_BYTES }
-    }
-
-    /// Refuses a larger file, and one that says that it unpacks to more.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
     /// The elements of a file.
     ///
     /// # Errors
     /// Those of [`read_idx`].
     #[track_caller]
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Tensor> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        let read = bytes::read(path, self.max_bytes).and_then(|bytes| self.array(&path.display().to_string(), &bytes));
-        read.map_err(|error| error.op("read_idx").at(here))
+        bytes::open("read_idx", path, self.max_bytes, |name, bytes| self.array(name, bytes))
     }
 
     /// The elements of bytes in memory; `name` stands for the file in errors.

@@ -103,15 +103,24 @@ impl<D: Dataset> DataLoader<D> {
 
     /// Takes the samples in the order of a [`Sampler`].
     ///
-    /// An order that names a sample beyond the data gives an `Err` item there, and ends
-    /// [`epochs`](DataLoader::epochs).
+    /// The orders of the first two epochs are looked at here. One of a later epoch that names a sample beyond the data, or that is shorter
+    /// than the sampler said, gives an `Err` item there, and ends [`epochs`](DataLoader::epochs), whose items cannot tell of it.
     ///
     /// # Errors
-    /// A sampler that does not fit the number of samples.
+    /// A sampler that does not fit the number of samples, or gives samples that are not there.
     #[track_caller]
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Result<Self> {
         let here = Location::caller();
-        sampler.check(self.data.len()).map_err(|error| error.op("DataLoader::sampler").at(here))?;
+        let samples = self.data.len();
+        let ordered = |epoch: usize| {
+            let order = sampler.order(samples, epoch);
+            there(&sampler, samples, epoch, &order).and_then(|()| match order.len() < sampler.len(samples) {
+                true => Err(short(&sampler, samples, epoch, order.len())),
+                false => Ok(()),
+            })
+        };
+        let checked = sampler.check(samples).and_then(|()| (0..2).try_for_each(ordered));
+        checked.map_err(|error| error.op("DataLoader::sampler").at(here))?;
         self.sampler = Arc::new(sampler);
         Ok(self)
     }
@@ -302,7 +311,13 @@ impl<D: Dataset> DataLoader<D> {
         }
         let start = position.batch.saturating_mul(self.batch_size);
         let end = start.saturating_add(self.batch_size).min(order.len());
-        order.get(start..end).map(|indices| self.data.batch_in(position.epoch, indices))
+        let (samples, epoch) = (self.data.len(), position.epoch);
+        Some(match order.get(start..end) {
+            Some(indices) if !indices.is_empty() => {
+                there(&*self.sampler, samples, epoch, indices).and_then(|()| self.data.batch_in(epoch, indices))
+            }
+            _ => Err(short(&*self.sampler, samples, epoch, order.len())),
+        })
     }
 }
 
@@ -397,6 +412,28 @@ impl<D: Dataset> Iterator for Epochs<'_, D> {
             self.current = (next < self.n && self.loader.len() > 0).then(|| self.loader.epoch(next));
         }
     }
+}
+
+/// That all of these samples exist.
+fn there(sampler: &dyn Sampler, samples: usize, epoch: usize, order: &[usize]) -> Result<()> {
+    match order.iter().find(|&&index| index >= samples) {
+        Some(index) => {
+            let error = Error::index(format!("sample {index} of a data set of {samples}"));
+            Err(told(error, sampler, epoch).help("an order has numbers from 0 to below that of the samples"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// An order that ends too early.
+fn short(sampler: &dyn Sampler, samples: usize, epoch: usize, length: usize) -> Error {
+    let error = Error::data(format!("an order of {length} samples, and `len` says {}", sampler.len(samples)));
+    told(error, sampler, epoch).help("`Sampler::len` is the length of every order")
+}
+
+fn told(error: Error, sampler: &dyn Sampler, epoch: usize) -> Error {
+    let name: String = format!("{sampler:?}").chars().take(60).collect();
+    error.operand("sampler", name).operand("epoch", epoch.to_string())
 }
 
 /// A number that tells orders apart: FNV-1a over the indices.
@@ -525,6 +562,44 @@ mod tests {
             complaint(new(11, 4).shuffle(1), &set("batch", Tensor::from(7i64))).contains("batch 7 of an epoch of 3")
         );
         complaint(new(11, 4).shuffle(1), &set("batch", Tensor::from([0i64, 1])));
+    }
+
+    #[test]
+    fn a_sampler_that_names_what_is_not_there_is_told() {
+        /// Goes beyond the data from an epoch on.
+        #[derive(Debug)]
+        struct Beyond(usize);
+        impl Sampler for Beyond {
+            fn order(&self, samples: usize, epoch: usize) -> Vec<usize> {
+                let far = if epoch >= self.0 { 1 } else { 0 };
+                (far..samples + far).collect()
+            }
+        }
+        /// Gives less than it says.
+        #[derive(Debug)]
+        struct Short(usize);
+        impl Sampler for Short {
+            fn order(&self, samples: usize, epoch: usize) -> Vec<usize> {
+                (0..samples - if epoch >= self.0 { 4 } else { 0 }).collect()
+            }
+        }
+        let new = || DataLoader::new(data(6), 2).unwrap();
+        for epoch in [0, 1] {
+            let error = new().sampler(Beyond(epoch)).unwrap_err();
+            assert_eq!(error.kind(), wengert_tensor::error::ErrorKind::Index);
+            assert!(error.to_string().contains("sample 6 of a data set of 6") && error.location().is_some(), "{error}");
+            assert!(error.to_string().contains("Beyond") && error.help_text().is_some(), "{error}");
+            let error = new().sampler(Short(epoch)).unwrap_err();
+            assert!(error.to_string().contains("an order of 2 samples, and `len` says 6"), "{error}");
+        }
+        let later = new().sampler(Beyond(3)).unwrap();
+        let batches: Vec<_> = later.try_epochs(4).collect();
+        assert_eq!(batches.iter().filter(|batch| batch.is_ok()).count(), 3 * 3 + 2);
+        let error = batches.into_iter().find_map(Result::err).unwrap().to_string();
+        assert!(error.contains("sample 6") && error.contains("epoch    3"), "{error}");
+        let later = new().sampler(Short(2)).unwrap();
+        let batches: Vec<bool> = later.try_epochs(3).map(|batch| batch.is_ok()).collect();
+        assert_eq!(batches[6..], [true, false, false]);
     }
 
     #[test]

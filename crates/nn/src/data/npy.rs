@@ -18,7 +18,7 @@
 //! Complex numbers, texts, dates, records and Python objects are errors. A declared size is never trusted: memory is
 //! bounded by the bytes of the file, and of an archive by what they can unpack to.
 
-use super::bytes::{self, Kind, MAX_BYTES, product, quoted, too_large};
+use super::bytes::{self, Kind, limited, product, quoted, too_large};
 use crate::files::atomic::write_atomic;
 use header::Header;
 use std::io::{Cursor, Read, Write};
@@ -109,51 +109,31 @@ pub fn write_npz_compressed(path: impl AsRef<Path>, arrays: &[(String, Tensor)])
     written.map_err(|error| error.op("write_npz_compressed").at(Location::caller()))
 }
 
-/// How to read arrays; a builder.
-///
-/// ```
-/// use wengert_nn::data::npy::{NpyReader, npy_bytes};
-/// use wengert_tensor::tensor::Tensor;
-///
-/// # fn main() -> wengert_tensor::error::Result<()> {
-/// let bytes = npy_bytes(&Tensor::from([1u8, 2]))?;
-/// assert_eq!(NpyReader::new().parse("two.npy", &bytes)?.to_vec::<u8>()?, [1, 2]);
-/// assert!(NpyReader::new().parse("torn.npy", &bytes[..bytes.len() - 1]).is_err());
-/// # Ok(()) }
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct NpyReader {
-    max_bytes: u64,
-}
-
-impl Default for NpyReader {
-    fn default() -> NpyReader {
-        NpyReader::new()
-    }
+limited! {
+    /// How to read arrays; a builder.
+    ///
+    /// ```
+    /// use wengert_nn::data::npy::{NpyReader, npy_bytes};
+    /// use wengert_tensor::tensor::Tensor;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let bytes = npy_bytes(&Tensor::from([1u8, 2]))?;
+    /// assert_eq!(NpyReader::new().parse("two.npy", &bytes)?.to_vec::<u8>()?, [1, 2]);
+    /// assert!(NpyReader::new().parse("torn.npy", &bytes[..bytes.len() - 1]).is_err());
+    /// # Ok(()) }
+    /// ```
+    NpyReader,
+    /// Refuses a larger file, and an archive that unpacks to more.
 }
 
 impl NpyReader {
-    /// Takes up to 4 GiB.
-    pub fn new() -> NpyReader {
-        NpyReader { max_bytes: MAX_BYTES }
-    }
-
-    /// Refuses a larger file, and an archive that unpacks to more.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
     /// One array of a file.
     ///
     /// # Errors
     /// Those of [`read_npy`].
     #[track_caller]
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Tensor> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        let parsed = bytes::read(path, self.max_bytes).and_then(|bytes| array(&path.display().to_string(), &bytes));
-        parsed.map_err(|error| error.op("read_npy").at(here))
+        bytes::open("read_npy", path, self.max_bytes, array)
     }
 
     /// One array of bytes in memory; `name` stands for the file in errors.
@@ -171,10 +151,7 @@ impl NpyReader {
     /// Those of [`read_npz`].
     #[track_caller]
     pub fn read_archive(&self, path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        let parsed =
-            bytes::read(path, self.max_bytes).and_then(|bytes| self.arrays(&path.display().to_string(), &bytes));
-        parsed.map_err(|error| error.op("read_npz").at(here))
+        bytes::open("read_npz", path, self.max_bytes, |file, bytes| self.arrays(file, bytes))
     }
 
     /// The arrays of an archive in memory; `name` stands for the file in errors.

@@ -1,6 +1,8 @@
 //! Writes a file whole or not at all.
 
-use std::ffi::{OsStr, OsString};
+#[cfg(feature = "files")]
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -91,6 +93,7 @@ fn sibling(path: &Path) -> io::Result<(PathBuf, File)> {
 /// Removes the temporary files that dead processes left in `folder`, of files whose name `ours` accepts.
 ///
 /// A process that writes holds a lock on its file, and the system frees it however the process ends.
+#[cfg(feature = "files")]
 pub(super) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if !target(&entry.file_name()).is_some_and(&ours) {
@@ -105,6 +108,7 @@ pub(super) fn sweep(folder: &Path, ours: impl Fn(&str) -> bool) {
 }
 
 /// The name of the file that a temporary one was to become.
+#[cfg(feature = "files")]
 fn target(name: &OsStr) -> Option<&str> {
     let (target, number) = name.to_str()?.strip_prefix('.')?.strip_suffix(".tmp")?.rsplit_once('.')?;
     let (process, count) = number.split_once('-')?;
@@ -153,6 +157,7 @@ mod tests {
         assert_eq!(scratch.listing(), ["a", "taken"]);
     }
 
+    #[cfg(feature = "files")]
     #[test]
     fn what_dead_processes_left_is_swept() {
         let scratch = Scratch::new("atomic");

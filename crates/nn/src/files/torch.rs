@@ -123,12 +123,17 @@ impl TorchFile {
             return Err(refused("entries of the archive overlap or have one name"));
         }
         let names: Vec<String> = zip.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
-        let folders: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix("data.pkl")).collect();
-        let folder = match folders.as_slice() {
-            &[folder] => folder.to_string(),
-            [] => return Err(refused("a zip archive without `data.pkl`, not a file of torch.save")),
-            _ => return Err(refused("an archive with several `data.pkl`")),
-        };
+        // As PyTorch has it: the archive lies in one folder, which is that of its first entry, and its pickle right below.
+        let own = names.first().and_then(|name| name.split_once('/')).map_or("", |(folder, _)| folder);
+        let folder = format!("{own}/");
+        let pickles = || names.iter().filter_map(|name| name.strip_suffix("/data.pkl"));
+        match pickles().any(|folder| folder == own) {
+            true if pickles().filter(|folder| !folder.contains('/')).count() == 1 => {}
+            true => return Err(refused("an archive with several `data.pkl`")),
+            false => {
+                return Err(refused("a zip archive without `data.pkl` in its own folder, not a file of torch.save"));
+            }
+        }
         if names.iter().any(|name| *name == format!("{folder}constants.pkl")) {
             return Err(refused("a TorchScript program, which cannot run here")
                 .help("save the weights: `torch.save(model.state_dict(), path)`"));

@@ -15,7 +15,7 @@ use wengert_tensor::shape::{IntoShape, Shape};
 use super::block::{Block, Own};
 use super::node::Node;
 use super::{Does, Graph, Part, Step};
-use crate::example::Example;
+use crate::example::{Example, PROBES, starred};
 use crate::explain::blame;
 use crate::layers::merge::Merge;
 use crate::module::{Module, each};
@@ -278,13 +278,19 @@ impl Draft {
 
     /// One example of each value that a step makes.
     fn record(&self, step: &Step) -> Result<Vec<Example>> {
+        let record = |count| self.record_of(step, count);
+        record(PROBES).map_err(|error| starred(error, |count| record(count).err()))
+    }
+
+    /// As [`Draft::record`], by recording so many.
+    fn record_of(&self, step: &Step, count: usize) -> Result<Vec<Example>> {
         let Does::Apply { part, from } = &step.does else { return Ok(Vec::new()) };
         let part = self.graph.parts.get(*part).ok_or_else(|| Error::state("no such part"))?;
         let tape = Tape::new();
         let mut xs = Vec::with_capacity(from.len());
         for &value in from {
             let example = self.values.get(value).and_then(Option::as_ref);
-            xs.push(example.ok_or_else(|| Error::state("failed before"))?.probe(&tape)?);
+            xs.push(example.ok_or_else(|| Error::state("failed before"))?.batch(&tape, count)?);
         }
         let ys = {
             let _scope = tape.scope("Graph");
@@ -295,7 +301,7 @@ impl Draft {
         tape.check()?;
         let told =
             |error: Error| error.op(module.type_name()).within(format!("Graph › {name} ({})", module.type_name()));
-        ys.into_iter().map(|y| Example::of(y).map_err(told)).collect()
+        ys.into_iter().map(|y| Example::of(y, count).map_err(told)).collect()
     }
 
     /// The graph with all its names, or the first fault.

@@ -7,10 +7,10 @@ use wengert_autograd::{Tape, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
-use crate::example::Example;
+use crate::example::{Example, PROBES, starred};
 use crate::explain::{blame, explain};
 use crate::layer::Layer;
-use crate::module::{Module, Visit, VisitMut};
+use crate::module::{Module, Visit, VisitMut, enter};
 use crate::summary::{Figures, Recorded, Row, Summary, peak, rows};
 
 mod block;
@@ -104,7 +104,7 @@ impl Graph {
     #[track_caller]
     pub fn call_list<'t>(&self, tape: &'t Tape, xs: &[Var<'t>]) -> Vec<Var<'t>> {
         let here = Location::caller();
-        let _scope = tape.scope("Graph");
+        let _scope = self.scope(tape);
         let checked = if tape.error().is_some() { None } else { Some(self.is_single(xs)) };
         let ys = match checked {
             Some(Ok(false)) => self.run(tape, xs),
@@ -148,14 +148,10 @@ impl Graph {
     #[track_caller]
     pub fn summary(&self) -> Result<Summary> {
         let (tape, here) = (Tape::new(), Location::caller());
-        let mut xs = Vec::new();
         let inputs: Vec<Example> = self.examples().map(|(_, example)| example.for_weights(self)).collect();
-        for input in &inputs {
-            xs.push(input.probe(&tape)?);
-        }
-        let start = tape.len();
-        let values = self.values(&tape, &xs);
-        tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
+        let (start, values) = self
+            .probed(&tape, &inputs, PROBES)
+            .map_err(|error| blame(starred(error, |count| self.probed(&Tape::new(), &inputs, count).err()), here))?;
 
         let recorded = Recorded::of(&tape)?;
         let (mut table, mut seen) = (Vec::new(), vec![false; self.parts.len()]);
@@ -166,29 +162,28 @@ impl Graph {
             let output = Some(output);
             match &step.does {
                 Does::Input { name, .. } => {
-                    table.push(Row { type_name: "Input", ..Row::of(name.to_string(), &(), output) });
+                    table.push(Row { output, ..Row::new(name.to_string(), "Input") });
                 }
                 Does::Apply { part, from } => {
                     let Some(Part { name, block }) = self.parts.get(*part) else { continue };
                     let again = seen.get_mut(*part).is_some_and(|seen| std::mem::replace(seen, true));
-                    let mut row = Row::of(name.to_string(), block.module(), output);
-                    row.from = from.iter().map(|&value| self.name_of(value).to_string()).collect();
                     // Steps are recorded one after another, each up to what it gives.
                     let end = recorded.end(made).unwrap_or(from_node).max(from_node);
-                    (row.flops, row.output_bytes) = (Some(recorded.flops(from_node..end)), Some(bytes));
+                    let flops = recorded.flops(from_node..end);
                     (from_node, all) = (end, all + bytes);
+                    let mut parts = rows(block.module(), name);
+                    let Some((row, inner)) = parts.split_first_mut() else { continue };
+                    (row.output, row.flops, row.output_bytes) = (output, Some(flops), Some(bytes));
+                    row.from = from.iter().map(|&value| self.name_of(value).to_string()).collect();
                     match again && (row.count > 0 || row.kept > 0) {
                         true => {
-                            let parameters = vec!["as above".to_string()];
-                            table.push(Row { parameters, count: 0, frozen: 0, kept: 0, gradient_bytes: 0, ..row });
+                            row.parameters = vec!["as above".to_string()];
+                            (row.count, row.frozen, row.kept, row.gradient_bytes) = (0, 0, 0, 0);
+                            parts.truncate(1);
                         }
-                        false => {
-                            table.push(row);
-                            let mut parts = rows(block.module(), name);
-                            recorded.fill(&mut parts);
-                            table.extend(parts);
-                        }
+                        false => recorded.fill(inner),
                     }
+                    table.extend(parts);
                 }
             }
         }
@@ -196,6 +191,15 @@ impl Graph {
         let mut summary = Summary::new(self, table);
         summary.measured(figures, peak(&inputs, |tape, xs| self.call_list(tape, xs)));
         Ok(summary)
+    }
+
+    /// All values for so many examples, and where their nodes begin.
+    fn probed<'t>(&self, tape: &'t Tape, inputs: &[Example], count: usize) -> Result<(usize, Vec<Var<'t>>)> {
+        let xs = inputs.iter().map(|input| input.batch(tape, count)).collect::<Result<Vec<_>>>()?;
+        let start = tape.len();
+        let values = self.values(tape, &xs);
+        tape.check().map_err(|error| explain(self, tape, error))?;
+        Ok((start, values))
     }
 
     /// The name of the input or layer that makes a value.
@@ -288,7 +292,7 @@ impl Part {
     /// Runs the layer within its scope.
     #[track_caller]
     fn run<'t>(&self, tape: &'t Tape, xs: &[Var<'t>], count: usize) -> Vec<Var<'t>> {
-        let _scope = tape.scope((self.name, self.block.module().type_name()));
+        let _scope = enter(tape, self.name, self.block.module());
         self.block.run(tape, xs, count)
     }
 }

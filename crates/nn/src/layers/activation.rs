@@ -25,7 +25,7 @@ macro_rules! activations {
             impl Layer for $name {
                 #[track_caller]
                 fn forward<'t>(&self, $x: Var<'t>) -> Var<'t> {
-                    let _scope = $x.tape().scope(stringify!($name));
+                    let _scope = self.scope($x.tape());
                     $body
                 }
             }
@@ -118,7 +118,7 @@ macro_rules! adjustable {
             #[track_caller]
             fn forward<'t>(&self, $x: Var<'t>) -> Var<'t> {
                 let $name { $($field),+ } = *self;
-                let _scope = $x.tape().scope(stringify!($name));
+                let _scope = self.scope($x.tape());
                 let sound = $sound && [$($field),+].iter().all(|setting| setting.is_finite());
                 if !sound {
                     let settings = [$(format!("{} = {}", stringify!($field), $field)),+].join(", ");
@@ -255,7 +255,7 @@ impl Layer for Relu {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let Relu { max_value, negative_slope, threshold } = *self;
-        let _scope = x.tape().scope("Relu");
+        let _scope = self.scope(x.tape());
         if *self == Relu {
             return x.relu();
         }
@@ -321,7 +321,7 @@ impl Default for Gelu {
 impl Layer for Gelu {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Gelu");
+        let _scope = self.scope(x.tape());
         if self.exact { x.gelu_exact() } else { x.gelu() }
     }
 }
@@ -366,7 +366,7 @@ impl Layer for Softplus {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let Softplus { beta, threshold } = *self;
-        let _scope = x.tape().scope("Softplus");
+        let _scope = self.scope(x.tape());
         if !beta.is_finite() || beta == 0.0 || threshold.is_some_and(f64::is_nan) {
             let bound = threshold.map_or(String::new(), |bound| format!(", threshold = {bound}"));
             return refused(
@@ -416,7 +416,7 @@ macro_rules! along {
         impl Layer for $name {
             #[track_caller]
             fn forward<'t>(&self, $x: Var<'t>) -> Var<'t> {
-                let _scope = $x.tape().scope(stringify!($name));
+                let _scope = self.scope($x.tape());
                 let $axis = self.axis;
                 $body
             }

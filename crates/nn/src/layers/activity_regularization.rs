@@ -43,7 +43,7 @@ impl Layer for ActivityRegularization {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("ActivityRegularization");
+        let _scope = self.scope(tape);
         if let Err(error) = self.price.check() {
             return tape.reject("ActivityRegularization", &[("input", x)], error);
         }

@@ -34,7 +34,7 @@ impl AdaptiveAvgPool {
 impl Layer for AdaptiveAvgPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("AdaptiveAvgPool");
+        let _scope = self.scope(x.tape());
         x.adaptive_avg_pool(self.parts.clone())
     }
 }

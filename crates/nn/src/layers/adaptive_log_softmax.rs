@@ -100,7 +100,7 @@ impl AdaptiveLogSoftmax {
     #[track_caller]
     pub fn log_prob<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("AdaptiveLogSoftmax");
+        let _scope = self.scope(tape);
         if let Err(error) = self.fits(x) {
             return tape.reject("AdaptiveLogSoftmax", &[("input", x)], error);
         }
@@ -118,7 +118,7 @@ impl AdaptiveLogSoftmax {
     #[track_caller]
     pub fn output<'t>(&self, x: Var<'t>, classes: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("AdaptiveLogSoftmax");
+        let _scope = self.scope(tape);
         if let Err(error) = self.fits(x).and_then(|()| labels(x, classes)) {
             return tape.reject("AdaptiveLogSoftmax", &[("input", x), ("classes", classes)], error);
         }

@@ -34,7 +34,7 @@ impl AdaptiveMaxPool {
 impl Layer for AdaptiveMaxPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("AdaptiveMaxPool");
+        let _scope = self.scope(x.tape());
         x.adaptive_max_pool(self.parts.clone())
     }
 }

@@ -79,7 +79,7 @@ impl AdditiveAttention {
         masks: Masks<'t>,
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let scale = self.scale.as_ref().map(|scale| scale.on(tape));
         let takes = self.scale.as_ref().and_then(|scale| scale.shape().first().copied());
         let options = Attention::new().causal_if(self.causal).dropout(self.dropout);

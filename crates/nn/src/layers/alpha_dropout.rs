@@ -55,19 +55,19 @@ fn silenced<'t>(x: Var<'t>, p: f64, shape: &[usize]) -> Var<'t> {
 }
 
 #[track_caller]
-fn forward<'t>(layer: &'static str, x: Var<'t>, p: f64, shape: Result<Vec<usize>>) -> Var<'t> {
-    let _scope = x.tape().scope(layer);
+fn forward<'t>(layer: &dyn Module, x: Var<'t>, p: f64, shape: Result<Vec<usize>>) -> Var<'t> {
+    let _scope = layer.scope(x.tape());
     match sound(x, p).and(shape) {
         Ok(shape) if x.tape().is_training() && p > 0.0 => silenced(x, p, &shape),
         Ok(_) => x,
-        Err(error) => refuse(layer, x, None, error),
+        Err(error) => refuse(layer.type_name(), x, None, error),
     }
 }
 
 impl Layer for AlphaDropout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        forward("AlphaDropout", x, self.probability, Ok(x.shape().dims().to_vec()))
+        forward(self, x, self.probability, Ok(x.shape().dims().to_vec()))
     }
 }
 
@@ -104,7 +104,7 @@ impl FeatureAlphaDropout {
 impl Layer for FeatureAlphaDropout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        forward("FeatureAlphaDropout", x, self.probability, per_channel(x))
+        forward(self, x, self.probability, per_channel(x))
     }
 }
 

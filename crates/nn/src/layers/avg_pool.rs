@@ -33,7 +33,7 @@ impl AvgPool {
 impl Layer for AvgPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("AvgPool");
+        let _scope = self.scope(x.tape());
         x.avg_pool(&self.options)
     }
 }

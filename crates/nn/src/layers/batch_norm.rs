@@ -156,7 +156,7 @@ impl Layer for BatchNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("BatchNorm");
+        let _scope = self.scope(tape);
         let axis = match self.fits(x) {
             Ok(axis) => axis,
             Err(error) => return refuse("BatchNorm", x, self.weight.as_ref(), error),

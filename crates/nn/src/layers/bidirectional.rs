@@ -118,7 +118,7 @@ impl<F: Cell, B: Cell> Bidirectional<F, B> {
         last_only: bool,
     ) -> (Var<'t>, (F::State<'t>, B::State<'t>)) {
         let (tape, here) = (x.tape(), Location::caller());
-        let _scope = tape.scope("Bidirectional");
+        let _scope = self.scope(tape);
         let sequences = match Sequences::of("Bidirectional", x, lengths, F::AXES, self.time_first) {
             Ok(sequences) => sequences,
             Err(poison) => return (poison, (self.forward.begin(poison), self.backward.begin(poison))),

@@ -87,7 +87,7 @@ impl Bilinear {
     #[track_caller]
     pub fn forward<'t>(&self, x: Var<'t>, z: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Bilinear");
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         let (left, right) = (x.shape(), z.shape());
         let &[_, wants_left, wants_right] = weight.shape().dims() else {

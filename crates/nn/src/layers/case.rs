@@ -79,6 +79,9 @@ impl<M: Module, F: Send + Sync> Module for Applied<M, F> {
     fn type_name(&self) -> &'static str {
         self.module.type_name()
     }
+    fn which(&self) -> usize {
+        self.module.which()
+    }
     fn visit<'a>(&'a self, at: &mut Visit<'a, '_>) {
         self.module.visit(at);
     }

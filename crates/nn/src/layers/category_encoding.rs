@@ -63,7 +63,7 @@ impl CategoryEncoding {
     #[track_caller]
     pub fn weighted<'t>(&self, x: Var<'t>, weights: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("CategoryEncoding");
+        let _scope = self.scope(tape);
         let fault = match self.check(x) {
             Err(error) => Some(error),
             Ok(()) if self.encoding != Encoding::Count => {
@@ -106,7 +106,7 @@ impl Layer for CategoryEncoding {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("CategoryEncoding");
+        let _scope = self.scope(tape);
         if let Err(error) = self.check(x) {
             return tape.reject("CategoryEncoding", &[("input", x)], error);
         }

@@ -60,7 +60,7 @@ impl CenterCrop {
 impl Layer for CenterCrop {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("CenterCrop");
+        let _scope = self.scope(x.tape());
         self.cropped(x).unwrap_or_else(|error| x.tape().reject("CenterCrop", &[("input", x)], error))
     }
 }

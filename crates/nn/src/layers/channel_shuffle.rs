@@ -40,7 +40,7 @@ impl Layer for ChannelShuffle {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("ChannelShuffle");
+        let _scope = self.scope(tape);
         let (shape, groups) = (x.shape(), self.groups);
         let [examples, channels, rest @ ..] = shape.dims() else {
             let error = Error::shape(format!("takes [batch, channels, n…], not {shape}"));

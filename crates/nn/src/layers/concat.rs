@@ -62,7 +62,7 @@ impl Default for Concat {
 impl Merge for Concat {
     #[track_caller]
     fn merge<'t>(&self, tape: &'t Tape, xs: &[Var<'t>]) -> Var<'t> {
-        let _scope = tape.scope("Concat");
+        let _scope = self.scope(tape);
         match self.check(xs) {
             Ok(()) => tape.concat(xs, self.axis),
             Err(error) => tape.reject("Concat", &labelled(xs), error),

@@ -216,7 +216,7 @@ impl<const AXES: usize> Module for ConvNd<AXES> {
 impl<const AXES: usize> Layer for ConvNd<AXES> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         with_bias(x.conv(&self.weight, &self.options), self.bias.as_ref(), AXES)
     }
 }

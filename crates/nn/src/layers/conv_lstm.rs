@@ -231,7 +231,7 @@ impl<const AXES: usize> ConvLstmNd<AXES> {
     /// All outputs and the last state, from this state on; `None` starts from zeros.
     #[track_caller]
     pub fn run<'t>(&self, x: Var<'t>, state: impl Into<Option<States<'t>>>) -> (Var<'t>, States<'t>) {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         self.recurrent.run(x, state)
     }
 
@@ -243,7 +243,7 @@ impl<const AXES: usize> ConvLstmNd<AXES> {
         lengths: impl Operand<'t>,
         state: impl Into<Option<States<'t>>>,
     ) -> (Var<'t>, States<'t>) {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         self.recurrent.run_with_lengths(x, lengths, state)
     }
 }
@@ -265,7 +265,7 @@ impl<const AXES: usize> Module for ConvLstmNd<AXES> {
 impl<const AXES: usize> Layer for ConvLstmNd<AXES> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         self.recurrent.forward(x)
     }
 }

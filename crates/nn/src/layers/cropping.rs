@@ -41,7 +41,7 @@ impl Layer for Cropping {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Cropping");
+        let _scope = self.scope(tape);
         let sides = match sides(x, &self.sides) {
             Ok(sides) => sides,
             Err(error) => return tape.reject("Cropping", &[("input", x)], error),

@@ -94,7 +94,7 @@ impl Layer for Dense {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Dense");
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         let (inputs, outputs) = (self.inputs(), self.outputs());
         if x.shape().last() != Some(&inputs) {

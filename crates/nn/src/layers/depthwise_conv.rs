@@ -175,7 +175,7 @@ impl<const AXES: usize> Layer for DepthwiseConvNd<AXES> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let (tape, name, shape) = (x.tape(), self.type_name(), x.shape());
-        let _scope = tape.scope(name);
+        let _scope = self.scope(tape);
         let weight = self.conv.weight.on(tape);
         if shape.rank() == AXES + 2 && shape.get(1) != Some(&self.channels) {
             let error = Error::shape(format!("takes {} channels, not {}", self.channels, x.dim(1)))

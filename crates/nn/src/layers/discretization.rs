@@ -95,7 +95,7 @@ impl Layer for Discretization {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Discretization");
+        let _scope = self.scope(tape);
         self.boundaries.on(tape).cast(DType::F64).searchsorted_right(x.cast(DType::F64))
     }
 }

@@ -102,7 +102,7 @@ impl Dot {
 impl Merge for Dot {
     #[track_caller]
     fn merge<'t>(&self, tape: &'t Tape, xs: &[Var<'t>]) -> Var<'t> {
-        let _scope = tape.scope("Dot");
+        let _scope = self.scope(tape);
         self.products(xs).unwrap_or_else(|error| tape.reject("Dot", &labelled(xs), error))
     }
 }

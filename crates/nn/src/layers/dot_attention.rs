@@ -78,7 +78,7 @@ impl DotAttention {
         masks: Masks<'t>,
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let takes = (None, "queries and keys have as many features");
         let options = Attention::new().causal_if(self.causal).dropout(self.dropout);
         attended(NAME, [query, key, value], takes, options, masks, |q, k| {

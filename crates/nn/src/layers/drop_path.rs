@@ -62,7 +62,7 @@ impl DropPath {
 impl Layer for DropPath {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("DropPath");
+        let _scope = self.scope(x.tape());
         let p = self.probability;
         match sound(x, p).and_then(|()| per_example(x, self.whole_batch)) {
             Ok(shape) if x.tape().is_training() && p > 0.0 => match self.scaled {

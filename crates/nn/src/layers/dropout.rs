@@ -47,7 +47,7 @@ impl Dropout {
 impl Layer for Dropout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Dropout");
+        let _scope = self.scope(x.tape());
         match sound(x, self.probability) {
             Ok(()) => x.dropout(self.probability),
             Err(error) => refuse("Dropout", x, None, error),

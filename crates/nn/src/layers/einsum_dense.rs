@@ -151,7 +151,7 @@ impl Layer for EinsumDense {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("EinsumDense");
+        let _scope = self.scope(tape);
         let y = tape.einsum(&self.equation, &[x, self.kernel.on(tape)]);
         match &self.bias {
             Some(bias) => y + bias,

@@ -217,7 +217,7 @@ impl Embedding {
     #[track_caller]
     pub fn attend<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Embedding");
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         if x.shape().last() != Some(&self.features()) {
             let error = Error::shape(format!("takes {} features in the last axis, not {}", self.features(), x.shape()));
@@ -231,7 +231,7 @@ impl Layer for Embedding {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Embedding");
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         match self.options.check(weight, x) {
             Ok(index) => self.options.rows(weight, index),

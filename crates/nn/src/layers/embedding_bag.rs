@@ -131,7 +131,7 @@ impl EmbeddingBag {
     /// the table. For [`BagMode::Sum`] only.
     #[track_caller]
     pub fn weighted<'t>(&self, x: Var<'t>, weights: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("EmbeddingBag");
+        let _scope = self.scope(x.tape());
         let index = match self.check(x, Some(weights), 2, "[bags, n]") {
             Ok(index) => index,
             Err(error) => return self.reject(error, &[("input", x), ("weights", weights)]),
@@ -156,14 +156,14 @@ impl EmbeddingBag {
     /// ```
     #[track_caller]
     pub fn bags<'t>(&self, x: Var<'t>, offsets: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("EmbeddingBag");
+        let _scope = self.scope(x.tape());
         self.split(x, offsets, None)
     }
 
     /// As [`bags`](EmbeddingBag::bags), with each row multiplied by its own number first. For [`BagMode::Sum`] only.
     #[track_caller]
     pub fn weighted_bags<'t>(&self, x: Var<'t>, offsets: Var<'t>, weights: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("EmbeddingBag");
+        let _scope = self.scope(x.tape());
         self.split(x, offsets, Some(weights))
     }
 
@@ -296,7 +296,7 @@ impl<'t> Rows<'t> {
 impl Layer for EmbeddingBag {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("EmbeddingBag");
+        let _scope = self.scope(x.tape());
         match self.check(x, None, 2, "[bags, n]") {
             Ok(index) => self.reduce(&self.rows(index, None)),
             Err(error) => self.reject(error, &[("input", x), ("weight", self.weight.on(x.tape()))]),

@@ -23,7 +23,7 @@ pub struct Flatten;
 impl Layer for Flatten {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Flatten");
+        let _scope = self.scope(x.tape());
         x.flatten_from(1)
     }
 }

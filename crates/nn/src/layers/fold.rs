@@ -42,7 +42,7 @@ impl Fold {
 impl Layer for Fold {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Fold");
+        let _scope = self.scope(x.tape());
         match &self.sizes {
             Ok(sizes) => x.fold(sizes, self.kernel.clone(), &self.options),
             Err(error) => x.tape().reject("Fold", &[("input", x)], error.clone()),

@@ -68,7 +68,7 @@ impl FractionalMaxPool {
     /// (PyTorch's `_random_samples` of images begin with the last axis.)
     #[track_caller]
     pub fn forward_with<'t>(&self, x: Var<'t>, samples: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("FractionalMaxPool");
+        let _scope = self.scope(x.tape());
         let pooled = self.along(x).and_then(|all| {
             let wanted = [x.dim(0), x.dim(1), all.len()];
             match samples.shape().dims() == wanted && samples.dtype() == DType::F64 {
@@ -151,7 +151,7 @@ impl Layer for FractionalMaxPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("FractionalMaxPool");
+        let _scope = self.scope(tape);
         let pooled = self.along(x).and_then(|all| {
             let dims = [x.dim(0), x.dim(1), all.len()];
             let samples = match tape.is_training() {

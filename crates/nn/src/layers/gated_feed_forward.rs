@@ -68,7 +68,7 @@ impl GatedFeedForward {
 impl Layer for GatedFeedForward {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("GatedFeedForward");
+        let _scope = self.scope(x.tape());
         self.w2.forward((self.activation)(self.w1.forward(x)) * self.w3.forward(x))
     }
 }

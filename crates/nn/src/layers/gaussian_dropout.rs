@@ -43,7 +43,7 @@ impl Layer for GaussianDropout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("GaussianDropout");
+        let _scope = self.scope(tape);
         let p = self.probability;
         if let Err(error) = sound(x, p) {
             return refuse("GaussianDropout", x, None, error);

@@ -43,7 +43,7 @@ impl Layer for GaussianNoise {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("GaussianNoise");
+        let _scope = self.scope(tape);
         let mut fits = sound(x, 0.0);
         if !(self.std.is_finite() && self.std >= 0.0) {
             let error = Error::value(format!("noise with a deviation of {}", self.std));

@@ -46,7 +46,7 @@ impl GlobalAvgPool {
 impl Layer for GlobalAvgPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("GlobalAvgPool");
+        let _scope = self.scope(x.tape());
         match spatial("GlobalAvgPool", x) {
             Ok(axes) if self.keepdims => x.mean_keep(axes),
             Ok(axes) => x.mean_axes(axes),

@@ -46,7 +46,7 @@ impl GlobalMaxPool {
 impl Layer for GlobalMaxPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("GlobalMaxPool");
+        let _scope = self.scope(x.tape());
         match spatial("GlobalMaxPool", x) {
             Ok(axes) if self.keepdims => x.max_keep(axes),
             Ok(axes) => x.max_axes(axes),

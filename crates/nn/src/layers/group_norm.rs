@@ -73,7 +73,7 @@ affine_settings!(GroupNorm);
 impl Layer for GroupNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("GroupNorm");
+        let _scope = self.scope(x.tape());
         let fits = || {
             divided(self.groups, self.channels)?;
             sound(x, self.epsilon)?;

@@ -110,7 +110,7 @@ impl Layer for InstanceNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("InstanceNorm");
+        let _scope = self.scope(tape);
         let fits = || -> Result<usize> {
             sound(x, self.epsilon)?;
             is_part(Some(self.momentum))?;

@@ -49,7 +49,7 @@ impl Module for Lambda {
 
 impl Layer for Lambda {
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope(self.name);
+        let _scope = self.scope(x.tape());
         (self.function)(x)
     }
 }

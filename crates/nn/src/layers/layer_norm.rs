@@ -63,7 +63,7 @@ affine_settings!(LayerNorm);
 impl Layer for LayerNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("LayerNorm");
+        let _scope = self.scope(x.tape());
         let fits = || -> Result<_> {
             let shape = self.shape.as_ref().map_err(Error::clone)?;
             sound(x, self.epsilon)?;

@@ -69,7 +69,7 @@ impl LearnedPositions {
     #[track_caller]
     pub fn add<'t>(&self, x: Var<'t>, positions: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         match self.check(x, positions) {
             Ok(capacity) => {
@@ -100,7 +100,7 @@ impl Layer for LearnedPositions {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         match self.check(x, places(x)) {
             Ok(capacity) if x.dim(-2) > capacity => {

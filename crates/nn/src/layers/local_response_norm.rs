@@ -85,7 +85,7 @@ impl LocalResponseNorm {
 impl Layer for LocalResponseNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("LocalResponseNorm");
+        let _scope = self.scope(x.tape());
         if let Err(error) = self.fits(x) {
             return refuse("LocalResponseNorm", x, None, error);
         }

@@ -38,7 +38,7 @@ impl LpPool {
 impl Layer for LpPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("LpPool");
+        let _scope = self.scope(x.tape());
         if self.p.is_nan() || self.p < 1.0 {
             let error = Error::value(format!("a norm with p = {}", self.p)).help("p is at least 1, or f64::INFINITY");
             return x.tape().reject("LpPool", &[("input", x)], error);

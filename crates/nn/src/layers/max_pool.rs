@@ -50,7 +50,7 @@ impl MaxPool {
     /// ```
     #[track_caller]
     pub fn with_indices<'t>(&self, x: Var<'t>) -> (Var<'t>, Var<'t>) {
-        let _scope = x.tape().scope("MaxPool");
+        let _scope = self.scope(x.tape());
         match self.options.windows(&x.shape()).and_then(|axes| winners(x, &axes)) {
             Ok(found) => found,
             Err(error) => {
@@ -98,7 +98,7 @@ fn winners<'t>(x: Var<'t>, axes: &[PoolAxis]) -> Result<(Var<'t>, Var<'t>)> {
 impl Layer for MaxPool {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("MaxPool");
+        let _scope = self.scope(x.tape());
         x.max_pool(&self.options)
     }
 }

@@ -47,7 +47,7 @@ impl MaxUnpool {
     /// The images of the smallest size of which a pool gives x.
     #[track_caller]
     pub fn forward<'t>(&self, x: Var<'t>, indices: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("MaxUnpool");
+        let _scope = self.scope(x.tape());
         let shape = x.shape();
         let sizes = match shape.get(2..) {
             Some(counts) if !counts.is_empty() => self.options.covered(counts).and_then(|sizes| sizes.into_shape()),
@@ -61,7 +61,7 @@ impl MaxUnpool {
     /// The images with spatial axes of these sizes.
     #[track_caller]
     pub fn forward_to<'t>(&self, x: Var<'t>, indices: Var<'t>, sizes: impl IntoShape) -> Var<'t> {
-        let _scope = x.tape().scope("MaxUnpool");
+        let _scope = self.scope(x.tape());
         let rank = x.rank();
         let fits = |sizes: Shape| match sizes.rank() + 2 == rank {
             true => Ok(sizes),

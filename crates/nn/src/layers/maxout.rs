@@ -105,7 +105,7 @@ impl Layer for Maxout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Maxout");
+        let _scope = self.scope(tape);
         let inputs = self.dense.inputs();
         if x.shape().last() != Some(&inputs) {
             let error = Error::shape(format!("takes {inputs} inputs in the last axis, not {}", x.shape()));

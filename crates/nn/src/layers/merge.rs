@@ -110,7 +110,7 @@ macro_rules! merges {
         impl Merge for $name {
             #[track_caller]
             fn merge<'t>(&self, tape: &'t Tape, xs: &[Var<'t>]) -> Var<'t> {
-                let _scope = tape.scope(stringify!($name));
+                let _scope = self.scope(tape);
                 let xs = match fitted(xs, Takes::$takes) {
                     Ok(xs) => xs,
                     Err(error) => return tape.reject(stringify!($name), &labelled(xs), error),

@@ -127,7 +127,7 @@ impl<E: Layer> MixtureOfExperts<E> {
     #[track_caller]
     pub fn route<'t>(&self, x: Var<'t>) -> (Var<'t>, Var<'t>) {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let here = Location::caller();
         let refused = |error: Error| {
             let none = tape.reject(NAME, &[("input", x)], error);

@@ -267,7 +267,7 @@ impl MultiHeadAttention {
         masks: Masks<'t>,
     ) -> (Var<'t>, Var<'t>) {
         let tape = query.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         self.touch(tape);
         let inputs = [query, key, value];
         if let Err(error) = self.fit(inputs) {
@@ -291,7 +291,7 @@ impl MultiHeadAttention {
     #[track_caller]
     pub fn remember<'t>(&self, key: Var<'t>, value: Var<'t>) -> KvCache<Var<'t>> {
         let tape = key.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         self.touch(tape);
         if let Err(error) = self.fit_memory(key, value) {
             let none = tape.reject(NAME, &[("key", key), ("value", value)], error);
@@ -316,7 +316,7 @@ impl MultiHeadAttention {
         start: Option<Var<'t>>,
     ) -> Var<'t> {
         let tape = query.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         self.touch(tape);
         let (layers, shape) = (memory.layers(), query.shape());
         let Some([keys, values]) = memory.keys_and_values().filter(|_| layers == 1) else {
@@ -362,7 +362,7 @@ impl MultiHeadAttention {
         masks: Masks<'t>,
     ) -> (Var<'t>, KvCache<Var<'t>>) {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         self.touch(tape);
         let here = Location::caller();
         let refused = |error: Error| {

@@ -32,7 +32,7 @@ macro_rules! pads {
         impl Layer for $name {
             #[track_caller]
             fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-                let _scope = x.tape().scope(stringify!($name));
+                let _scope = self.scope(x.tape());
                 let sides = match sides(x, &self.padding) {
                     Ok(sides) => sides,
                     Err(error) => return x.tape().reject(stringify!($name), &[("input", x)], error),
@@ -102,7 +102,7 @@ impl ConstantPad {
 impl Layer for ConstantPad {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("ConstantPad");
+        let _scope = self.scope(x.tape());
         match sides(x, &self.padding) {
             Ok(sides) => (2..).zip(sides).fold(x, |x, (axis, (before, after))| x.pad(axis, before, after, self.value)),
             Err(error) => x.tape().reject("ConstantPad", &[("input", x)], error),

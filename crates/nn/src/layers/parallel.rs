@@ -11,7 +11,7 @@ use super::dense::Dense;
 use super::max_pool::MaxPool;
 use super::merge::{Add, Merge};
 use crate::layer::Layer;
-use crate::module::{Module, Visit, VisitMut};
+use crate::module::{Module, Visit, VisitMut, enter};
 
 /// y = merge(f₀(x), f₁(x), …): every branch sees the input, and their outputs become one.
 ///
@@ -85,10 +85,10 @@ impl Layer for Parallel {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Parallel");
+        let _scope = self.scope(tape);
         let mut ys = Vec::with_capacity(self.branches.len());
         for (index, layer) in self.branches.iter().enumerate() {
-            let _scope = tape.scope((index, layer.type_name()));
+            let _scope = enter(tape, index, layer);
             ys.push(layer.forward(x));
         }
         self.merge.merge(tape, &ys)

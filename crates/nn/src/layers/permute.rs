@@ -52,7 +52,7 @@ impl Layer for Permute {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Permute");
+        let _scope = self.scope(tape);
         match self.check(x) {
             Ok(axes) => x.permute(&axes),
             Err(error) => tape.reject("Permute", &[("input", x)], error),

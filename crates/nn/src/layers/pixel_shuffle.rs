@@ -34,7 +34,7 @@ impl PixelShuffle {
 impl Layer for PixelShuffle {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("PixelShuffle");
+        let _scope = self.scope(x.tape());
         x.pixel_shuffle(self.factor)
     }
 }

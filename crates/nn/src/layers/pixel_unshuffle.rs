@@ -34,7 +34,7 @@ impl PixelUnshuffle {
 impl Layer for PixelUnshuffle {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("PixelUnshuffle");
+        let _scope = self.scope(x.tape());
         x.pixel_unshuffle(self.factor)
     }
 }

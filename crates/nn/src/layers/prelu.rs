@@ -74,7 +74,7 @@ impl Layer for PRelu {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("PRelu");
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         let shape = x.shape();
         let channels = weight.len();

@@ -52,7 +52,7 @@ impl<L: Layer> Layer for RandomApply<L> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("RandomApply");
+        let _scope = self.scope(tape);
         if !(0.0..=1.0).contains(&self.probability) {
             let error = Error::value(format!("a probability of {} to apply a layer", self.probability));
             return refuse("RandomApply", x, None, error.help("it is from 0 to 1"));

@@ -80,7 +80,7 @@ pub trait Cell: Module {
     where
         Self: Sized,
     {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         let x = self.prepare(x);
         let state = match state.into() {
             Some(state) => state,
@@ -222,7 +222,7 @@ impl<C: Cell> Recurrent<C> {
         last_only: bool,
     ) -> (Var<'t>, C::State<'t>) {
         let (tape, here) = (x.tape(), Location::caller());
-        let _scope = tape.scope("Recurrent");
+        let _scope = self.scope(tape);
         let sequences = match Sequences::of("Recurrent", x, lengths, C::AXES, self.time_first) {
             Ok(sequences) => sequences,
             Err(poison) => return (poison, self.cell.begin(poison)),

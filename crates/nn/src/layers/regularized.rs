@@ -75,6 +75,9 @@ impl<L: Layer> Module for Regularized<L> {
     fn type_name(&self) -> &'static str {
         self.inner.type_name()
     }
+    fn which(&self) -> usize {
+        self.inner.which()
+    }
     fn visit<'a>(&'a self, at: &mut Visit<'a, '_>) {
         self.inner.visit(at);
     }

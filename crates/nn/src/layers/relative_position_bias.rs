@@ -84,7 +84,7 @@ impl RelativePositionBias {
     #[track_caller]
     pub fn between<'t>(&self, queries: Var<'t>, keys: Var<'t>) -> Var<'t> {
         let tape = queries.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let weight = self.weight.on(tape);
         match self.check(queries, keys) {
             Ok(buckets) => {

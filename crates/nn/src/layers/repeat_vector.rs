@@ -35,7 +35,7 @@ impl Layer for RepeatVector {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("RepeatVector");
+        let _scope = self.scope(tape);
         match x.shape().dims() {
             _ if self.times == 0 => {
                 let error = Error::value("repeats a vector 0 times").help("the number is at least 1");

@@ -45,7 +45,7 @@ impl Layer for Rescaling {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Rescaling");
+        let _scope = self.scope(tape);
         if !self.scale.is_finite() || !self.offset.is_finite() {
             let error = Error::value(format!("a scale of {} and an offset of {}", self.scale, self.offset));
             return tape.reject("Rescaling", &[("input", x)], error.help("both are finite numbers"));

@@ -67,7 +67,7 @@ impl Layer for Reshape {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Reshape");
+        let _scope = self.scope(tape);
         match self.target(&x.shape()) {
             Ok(shape) => x.reshape(shape),
             Err(error) => tape.reject("Reshape", &[("input", x)], error),

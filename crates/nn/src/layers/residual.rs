@@ -7,7 +7,7 @@ use super::activation::Tanh;
 use super::case::Case;
 use super::dense::Dense;
 use crate::layer::Layer;
-use crate::module::{Module, Visit, VisitMut};
+use crate::module::{Module, Visit, VisitMut, enter};
 
 /// y = x + f(x), or y = p(x) + f(x) with a projection p where f changes the shape. He et al. 2015.
 ///
@@ -69,16 +69,16 @@ impl<F: Layer> Layer for Residual<F> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Residual");
+        let _scope = self.scope(tape);
         let short = match &self.projection {
             Some(projection) => {
-                let _scope = tape.scope(("projection", projection.type_name()));
+                let _scope = enter(tape, "projection", projection);
                 projection.forward(x)
             }
             None => x,
         };
         let added = {
-            let _scope = tape.scope(("body", self.body.type_name()));
+            let _scope = enter(tape, "body", &self.body);
             self.body.forward(x)
         };
         // Broadcasting would hide a body of another shape.

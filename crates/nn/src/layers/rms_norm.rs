@@ -81,7 +81,7 @@ impl RmsNorm {
 impl Layer for RmsNorm {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("RmsNorm");
+        let _scope = self.scope(x.tape());
         let epsilon = self.epsilon.unwrap_or(match x.dtype() {
             DType::F64 => f64::EPSILON,
             _ => f64::from(f32::EPSILON),

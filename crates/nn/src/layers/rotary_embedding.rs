@@ -89,7 +89,7 @@ impl RotaryEmbedding {
     #[track_caller]
     pub fn rotate<'t>(&self, x: Var<'t>, positions: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let turned = match self.check(x, positions) {
             Ok(turned) => turned,
             Err(error) => return tape.reject(NAME, &[("input", x), ("positions", positions)], error),

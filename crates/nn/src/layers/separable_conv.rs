@@ -154,7 +154,7 @@ impl<const AXES: usize> Module for SeparableConvNd<AXES> {
 impl<const AXES: usize> Layer for SeparableConvNd<AXES> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope(self.type_name());
+        let _scope = self.scope(x.tape());
         self.pointwise.forward(self.depthwise.forward(x))
     }
 }

@@ -59,7 +59,7 @@ impl SinusoidalPositions {
     #[track_caller]
     pub fn add<'t>(&self, x: Var<'t>, positions: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope(NAME);
+        let _scope = self.scope(tape);
         let features = match self.check(x, positions) {
             Ok(features) => features,
             Err(error) => return tape.reject(NAME, &[("input", x), ("positions", positions)], error),

@@ -54,7 +54,7 @@ impl SpatialDropout {
 impl Layer for SpatialDropout {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("SpatialDropout");
+        let _scope = self.scope(x.tape());
         match sound(x, self.probability).and_then(|()| per_channel(x)) {
             Ok(shape) if x.tape().is_training() && self.probability > 0.0 => dropped(x, self.probability, &shape),
             Ok(_) => x,

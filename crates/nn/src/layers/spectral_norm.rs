@@ -268,7 +268,7 @@ impl<L: Layer> Layer for SpectralNorm<L> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("SpectralNorm");
+        let _scope = self.scope(tape);
         match self.divided(tape).and_then(|weight| Ok((self.target.param()?, weight))) {
             Ok((param, weight)) => self.target.forward(x, param, weight),
             Err(error) => refuse("SpectralNorm", x, None, error),

@@ -517,7 +517,7 @@ impl<C: Repeated> Stacked<C> {
         last_only: bool,
     ) -> (Var<'t>, C::State<'t>) {
         let (tape, here) = (x.tape(), Location::caller());
-        let _scope = tape.scope(C::LAYER);
+        let _scope = self.scope(tape);
         each(self, &mut |_, param| {
             if let Err(error) = param.check() {
                 tape.fail(error);

@@ -106,7 +106,7 @@ impl Layer for Standardize {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("Standardize");
+        let _scope = self.scope(tape);
         let x = match &self.exponent {
             Some(exponent) => x.cast(DType::F64) * (-exponent.on(tape).cast(DType::F64)).exp2(),
             None => x,

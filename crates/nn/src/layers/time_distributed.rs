@@ -45,7 +45,7 @@ impl<L: Layer> Layer for TimeDistributed<L> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("TimeDistributed");
+        let _scope = self.scope(tape);
         if x.rank() < 2 && tape.error().is_none() {
             let error = Error::shape(format!("takes [batch, time, …], not {}", x.shape()));
             return tape.reject("TimeDistributed", &[("input", x)], error);

@@ -55,7 +55,7 @@ impl Unflatten {
 impl Layer for Unflatten {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Unflatten");
+        let _scope = self.scope(x.tape());
         match self.target(&x.shape()) {
             Ok(dims) => x.reshape(dims),
             Err(error) => x.tape().reject("Unflatten", &[("input", x)], error),

@@ -38,7 +38,7 @@ impl Unfold {
 impl Layer for Unfold {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Unfold");
+        let _scope = self.scope(x.tape());
         x.unfold(self.kernel.clone(), &self.options)
     }
 }

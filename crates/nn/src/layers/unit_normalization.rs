@@ -52,7 +52,7 @@ impl Default for UnitNormalization {
 impl Layer for UnitNormalization {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("UnitNormalization");
+        let _scope = self.scope(x.tape());
         let fits = || -> Result<_> {
             sound(x, 0.0)?;
             x.shape().axes(&self.axes)

@@ -37,7 +37,7 @@ impl Upsample {
 impl Layer for Upsample {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("Upsample");
+        let _scope = self.scope(x.tape());
         x.interpolate(self.resize.clone())
     }
 }

@@ -181,7 +181,7 @@ impl<L: Layer> Layer for WeightNorm<L> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("WeightNorm");
+        let _scope = self.scope(tape);
         let weight = self.weight(tape);
         match self.target.param() {
             Ok(param) => self.target.forward(x, param, weight),

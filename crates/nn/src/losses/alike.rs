@@ -22,5 +22,13 @@ pub fn alike<'t>(name: &'static str, prediction: Var<'t>, target: Var<'t>) -> Va
         return target.reshape(&wanted);
     }
     let operands = [("prediction", prediction), ("target", target)];
-    prediction.tape().reject(name, &operands, Error::shape(format!("a prediction {wanted} has no target {given}")))
+    let error = Error::shape(format!("a prediction {wanted} has no target {given}"));
+    let error = match *wanted {
+        // One for each sequence, or a column of them.
+        [batch, steps, width] if *given == [batch, width] || (width == 1 && *given == [batch]) => error.help(format!(
+            "there is one prediction for each of {steps} steps: `Lstm::new(…).last_only()`, or a pooling layer, gives one for a sequence"
+        )),
+        _ => error,
+    };
+    prediction.tape().reject(name, &operands, error)
 }

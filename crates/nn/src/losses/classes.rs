@@ -7,6 +7,10 @@ use wengert_tensor::error::{Error, Result};
 use super::operands::{beside, floats, reject, weights, within};
 use crate::loss::wide;
 
+/// What to do about a label that is none of the classes.
+pub const LABELS: &str = "the prediction scores {size} classes, counted from 0: give the last layer as many outputs as there are classes, \
+    `labels - 1` counts labels that start at 1 from 0, and `CrossEntropy::ignore_index` leaves some out";
+
 /// The scores of a prediction, in f32 where they have 16 bits, and what is right of them.
 #[derive(Clone, Copy)]
 pub struct Classes<'t> {
@@ -69,7 +73,7 @@ impl Reading {
                     Some(valid) => labels.select(valid, 0),
                     None => labels,
                 };
-                let labels = labels.check_index(classes, "label");
+                let labels = labels.check_index_or(classes, "label", LABELS);
                 let tape = prediction.tape();
                 let marks = labels.unsqueeze(axis).eq(tape.iota(&whole, axis, DType::I64));
                 let target = Target::Labels { labels, marks, valid };

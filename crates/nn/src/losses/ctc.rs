@@ -5,6 +5,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 
 use super::case::{Applied, Case};
+use super::classes::LABELS;
 use super::operands::floats;
 use crate::loss::{Loss, Reduction, reducible, wide};
 
@@ -179,7 +180,7 @@ impl Ctc {
         let times = times.cast(DType::I64).check_index(time + 1, "input length");
         let lengths = lengths.cast(DType::I64).check_index(most + 1, "target length");
         let named = tape.iota([batch, most], 1, DType::I64).lt(lengths.unsqueeze(1));
-        let labels = targets.cast(DType::I64).select(named, blank).check_index(classes, "label");
+        let labels = targets.cast(DType::I64).select(named, blank).check_index_or(classes, "label", LABELS);
 
         // Blank, first label, blank, second label, …, blank.
         let between = |blank: Var<'t>, x: Var<'t>| {

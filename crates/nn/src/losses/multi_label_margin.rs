@@ -5,6 +5,7 @@ use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
 
 use super::case::Case;
+use super::classes::LABELS;
 use super::operands::{floats, reject};
 use crate::loss::{Loss, Reduction, reducible, wide};
 
@@ -80,7 +81,7 @@ fn margins<'t>(prediction: Var<'t>, target: Var<'t>, classes: usize) -> Var<'t> 
     let x = wide(prediction);
     // Until the first −1.
     let named = target.ne(-1).cast(DType::I64).cummin(-1).eq(1);
-    let labels = target.select(named, 0).check_index(classes, "label");
+    let labels = target.select(named, 0).check_index_or(classes, "label", LABELS);
     // [.., place in the list, class]
     let marks = labels.one_hot(classes).gt(0.0).and(named.unsqueeze(-1));
     let right = marks.any(-2);

@@ -2,6 +2,7 @@
 
 use super::weigh::{spread, wide};
 use crate::losses::alike::alike;
+use crate::losses::classes::LABELS;
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Error;
@@ -90,7 +91,7 @@ impl Reader {
         let scores = last(prediction, self.axis);
         let (actual, weights) = self.left_out(actual, spread(metric, weights, actual));
         let count = if scores.rank() == 0 { 0 } else { scores.dim(-1) };
-        Classes { scores, actual: actual.check_index(count, "label"), weights, count, threshold: None }
+        Classes { scores, actual: actual.check_index_or(count, "label", LABELS), weights, count, threshold: None }
     }
 
     /// The targets and weights without what is to be ignored.

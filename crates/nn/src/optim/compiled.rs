@@ -15,7 +15,7 @@ use wengert_tensor::tensor::Tensor;
 use super::group::sound;
 use super::optimizer::{Optimizer, working};
 use super::rule::{Formula, Moment, Numbers, Rule};
-use crate::explain::{blame, explain};
+use crate::explain::{blame, explain, note_if_wanted};
 use crate::module::{Module, each, each_mut};
 use crate::param::Param;
 
@@ -346,6 +346,7 @@ impl Recording {
         let numbers =
             self.formulas.iter().map(|(place, formula)| moments.get(*place).map_or(f64::NAN, |now| formula(*now)));
         arguments.extend(numbers.map(Argument::Number));
+        note_if_wanted(&*model, self.compiled.tape());
         let outcome = outcome.and_then(|()| {
             let outcome = self.compiled.run(&mut arguments, &mut self.results);
             outcome.map_err(|error| blame(explain(&*model, self.compiled.tape(), error), here))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use wengert_autograd::hash::Mixer;
-use wengert_autograd::{Gradients, LeafId, Meta, Var};
+use wengert_autograd::{Gradients, LeafId, Meta, PlanReport, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -19,7 +19,7 @@ use super::rule::{Leaf, Numbers, Rule, Slot, those};
 use super::scale::{Guard, LossScale};
 use super::schedule::Schedule;
 use super::select::Select;
-use crate::explain::{blame, explain};
+use crate::explain::{blame, explain, note, note_if_wanted};
 use crate::module::{Module, each, each_mut};
 use crate::names::known;
 use crate::param::{Param, Role};
@@ -400,6 +400,7 @@ impl<R: Rule> Optimizer<R> {
         let tape = gradients.tape();
         let here = Location::caller();
         tape.check().map_err(|error| blame(explain(model, tape, error), here))?;
+        note_if_wanted(model, tape);
         self.know(model).map_err(|error| blame(error, here))?;
         let named = |error| blame(explain(model, tape, error), here);
         let number =
@@ -458,6 +459,38 @@ impl<R: Rule> Optimizer<R> {
         self.fresh = fresh;
         self.advance(sound, gathers);
         outcome.map(|()| (loss, others))
+    }
+
+    /// What [`Optimizer::step`] would do, without doing it: its steps, and the memory that it needs with weights, inputs, gradients and the
+    /// state of this optimizer.
+    ///
+    /// ```
+    /// use wengert_autograd::Tape;
+    /// use wengert_nn::{layer::Layer, layers::dense::Dense, optim::adam::Adam, optim::sgd::Sgd};
+    /// use wengert_tensor::dtype::DType;
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let mut net = Dense::new(100, 100);
+    /// let tape = Tape::training(0u64);
+    /// let gradients = || net.forward(tape.full([32, 100], 1.0, DType::F32)).square().mean().backward();
+    /// let (for_sgd, for_adam) = (gradients(), gradients());
+    /// let sgd = Sgd::new(0.1).report(&mut net, &for_sgd)?;
+    /// let adam = Adam::new(0.1).report(&mut net, &for_adam)?;
+    /// let peak = adam.input_bytes + adam.peak_bytes;
+    /// assert!(peak >= sgd.input_bytes + sgd.peak_bytes + 2 * 4 * 100 * 100, "two moments for each weight");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::step`], as far as they show before anything is computed.
+    #[track_caller]
+    pub fn report<M: Module + ?Sized>(&mut self, model: &mut M, gradients: &Gradients<'_>) -> Result<PlanReport> {
+        let (tape, here) = (gradients.tape(), Location::caller());
+        self.know(model)?;
+        note(model, tape);
+        let step = self.record(model, gradients, None);
+        let report = step.and_then(|step| tape.report(step.wanted(&[])));
+        report.map_err(|error| blame(explain(model, tape, error), here))
     }
 
     /// Whether the next step only adds its gradients up.

@@ -1,10 +1,8 @@
 //! A bar for each name.
 
 use super::color::line_color;
-use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, save, svg, tick};
+use super::frame::{Axes, Canvas, Frame, drawable, drawing, drawn, tick};
 use plotters::prelude::*;
-use std::panic::Location;
-use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
 /// A chart of bars that start at 0: importance of features, accuracy of classes, counts of labels.
@@ -19,16 +17,14 @@ use wengert_tensor::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct BarChart {
-    title: String,
-    y_label: String,
+    frame: Frame,
     bars: Vec<(String, f64)>,
-    size: (u32, u32),
 }
 
 impl BarChart {
-    /// A chart without bars.
+    /// A chart without bars, of 720 × 440 pixels.
     pub fn new(title: impl Into<String>) -> BarChart {
-        BarChart { title: title.into(), y_label: String::new(), bars: Vec::new(), size: (720, 440) }
+        BarChart { frame: Frame::new(title, (720, 440)), bars: Vec::new() }
     }
 
     /// Adds a bar. One whose value is not finite is left out.
@@ -47,34 +43,8 @@ impl BarChart {
     /// What stands beside the vertical axis.
     #[must_use]
     pub fn y_label(mut self, label: impl Into<String>) -> BarChart {
-        self.y_label = label.into();
+        self.frame.y_label = label.into();
         self
-    }
-
-    /// Width and height in pixels (default 720 × 440).
-    #[must_use]
-    pub fn size(mut self, width: u32, height: u32) -> BarChart {
-        self.size = (width, height);
-        self
-    }
-
-    /// The chart as SVG text.
-    ///
-    /// # Errors
-    /// `Value` when there is no bar, or more than 1000.
-    #[track_caller]
-    pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("BarChart").at(here))
-    }
-
-    /// Writes the chart to a file, and makes its folder when there is none.
-    ///
-    /// # Errors
-    /// Those of [`to_svg`](BarChart::to_svg), and `Io`.
-    #[track_caller]
-    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(path, &self.to_svg()?)
     }
 
     fn draw(&self, canvas: &Canvas<'_>) -> Result<()> {
@@ -86,34 +56,20 @@ impl BarChart {
         let (low, high) = heights().fold((0.0f64, 0.0f64), |(low, high), height| (low.min(height), high.max(height)));
         let room = if high > low { 0.06 * (high - low) } else { 1.0 };
         let (low, high) = (if low < 0.0 { low - room } else { 0.0 }, high + room);
-        let mut chart = ChartBuilder::on(canvas)
-            .caption(&self.title, font(20, INK))
-            .margin(px(12))
-            .x_label_area_size(px(42))
-            .y_label_area_size(px(64))
-            .build_cartesian_2d(-0.5..n as f64 - 0.5, low..high)
-            .map_err(drawing)?;
         let name = |x: &f64| {
             let whole = (x - x.round()).abs() < 1e-6 && *x > -0.5;
             let name = if whole { self.bars.get(x.round() as usize) } else { None };
             name.map_or(String::new(), |(name, _)| name.clone())
         };
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .set_all_tick_mark_size(px(5))
-            .y_desc(&self.y_label)
-            .x_labels(n.clamp(2, 40))
-            .y_labels(8)
-            .label_style(font(14, INK))
-            .axis_desc_style(font(16, INK))
-            .axis_style(INK.stroke_width(px(1)))
-            .bold_line_style(FAINT.stroke_width(px(1)))
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&name)
-            .y_label_formatter(&|y| tick(*y))
-            .draw()
-            .map_err(drawing)?;
+        let axes = Axes {
+            x: -0.5..n as f64 - 0.5,
+            y: low..high,
+            x_labels: n.clamp(2, 40),
+            x_lines: false,
+            x_name: &name,
+            y_name: &|y| tick(*y),
+        };
+        let mut chart = self.frame.chart(canvas, axes)?;
         let color = line_color(0).rgb();
         let bars = self.bars.iter().enumerate().filter(|(_, bar)| drawable(bar.1));
         let bars =
@@ -121,6 +77,14 @@ impl BarChart {
         chart.draw_series(bars).map_err(drawing)?;
         Ok(())
     }
+}
+
+drawn! {
+    BarChart,
+    /// The chart as SVG text.
+    ///
+    /// # Errors
+    /// `Value` when there is no bar, or more than 1000.
 }
 
 #[cfg(test)]

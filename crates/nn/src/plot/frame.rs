@@ -1,8 +1,11 @@
 //! What all charts share: the canvas, the axis ranges, the errors.
 
+use crate::files::atomic::write_atomic;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::fmt::Display;
 use std::ops::Range;
+use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
@@ -43,6 +46,111 @@ pub(super) fn svg((width, height): (u32, u32), draw: impl FnOnce(&Canvas<'_>) ->
     Ok(text.replacen(&fine, &format!("width=\"{width}\" height=\"{height}\""), 1))
 }
 
+/// What a chart is told of its frame.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub(super) title: String,
+    pub(super) x_label: String,
+    pub(super) y_label: String,
+    pub(super) size: (u32, u32),
+}
+
+/// How the axes of a chart are drawn.
+pub(super) struct Axes<'f> {
+    pub(super) x: Range<f64>,
+    pub(super) y: Range<f64>,
+    /// So many names along x, with lines through them or without.
+    pub(super) x_labels: usize,
+    pub(super) x_lines: bool,
+    pub(super) x_name: &'f dyn Fn(&f64) -> String,
+    pub(super) y_name: &'f dyn Fn(&f64) -> String,
+}
+
+pub(super) type Chart<'a, 'c> = ChartContext<'a, SVGBackend<'c>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+impl Frame {
+    pub(super) fn new(title: impl Into<String>, size: (u32, u32)) -> Frame {
+        Frame { title: title.into(), x_label: String::new(), y_label: String::new(), size }
+    }
+
+    /// A chart with title and axes, to draw on.
+    pub(super) fn chart<'a, 'c>(&self, canvas: &Canvas<'c>, axes: Axes<'_>) -> Result<Chart<'a, 'c>> {
+        let mut chart = ChartBuilder::on(canvas)
+            .caption(&self.title, font(20, INK))
+            .margin(px(12))
+            .x_label_area_size(px(42))
+            .y_label_area_size(px(64))
+            .build_cartesian_2d(axes.x, axes.y)
+            .map_err(drawing)?;
+        let mut mesh = chart.configure_mesh();
+        if !axes.x_lines {
+            mesh.disable_x_mesh();
+        }
+        mesh.set_all_tick_mark_size(px(5))
+            .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
+            .x_labels(axes.x_labels)
+            .y_labels(8)
+            .label_style(font(14, INK))
+            .axis_desc_style(font(16, INK))
+            .axis_style(INK.stroke_width(px(1)))
+            .bold_line_style(FAINT.stroke_width(px(1)))
+            .light_line_style(TRANSPARENT)
+            .x_label_formatter(&axes.x_name)
+            .y_label_formatter(&axes.y_name)
+            .draw()
+            .map_err(drawing)?;
+        drop(mesh);
+        Ok(chart)
+    }
+}
+
+/// The names of what was drawn, in a corner.
+pub(super) fn legend<'a, 'c: 'a>(chart: &mut Chart<'a, 'c>, corner: SeriesLabelPosition) -> Result<()> {
+    chart
+        .configure_series_labels()
+        .position(corner)
+        .legend_area_size(px(26))
+        .margin(px(6))
+        .background_style(WHITE.mix(0.85))
+        .border_style(FAINT.stroke_width(px(1)))
+        .label_font(font(14, INK))
+        .draw()
+        .map_err(drawing)
+}
+
+/// The ways out of a chart that has a `frame` and a `draw`: as text, as a file, in a size.
+macro_rules! drawn {
+    ($chart:ident, $(#[$doc:meta])+) => {
+        impl $chart {
+            /// Width and height in pixels.
+            #[must_use]
+            pub fn size(mut self, width: u32, height: u32) -> Self {
+                self.frame.size = (width, height);
+                self
+            }
+
+            $(#[$doc])+
+            #[track_caller]
+            pub fn to_svg(&self) -> Result<String> {
+                let here = std::panic::Location::caller();
+                let drawing = $crate::plot::frame::svg(self.frame.size, |canvas| self.draw(canvas));
+                drawing.map_err(|error| error.op(stringify!($chart)).at(here))
+            }
+
+            /// Writes the picture to a file, whole or not at all, and makes its folder when there is none.
+            ///
+            /// # Errors
+            #[doc = concat!("Those of [`to_svg`](", stringify!($chart), "::to_svg), and `Io`.")]
+            #[track_caller]
+            pub fn save_svg(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
+                $crate::plot::frame::save(path, &self.to_svg()?)
+            }
+        }
+    };
+}
+pub(super) use drawn;
+
 /// The corner that hides the fewest of these places, given as shares of width and height from the lower left.
 pub(super) fn quiet_corner(places: impl Iterator<Item = (f64, f64)>) -> SeriesLabelPosition {
     let corners = [
@@ -66,14 +174,11 @@ pub(super) fn share(range: &Range<f64>, value: f64) -> f64 {
     (value - range.start) / (range.end - range.start)
 }
 
-/// Writes the SVG text, and makes the folder when it does not exist.
+/// Writes the SVG text, whole or not at all, and makes the folder when it does not exist.
+#[track_caller]
 pub(super) fn save(path: impl AsRef<Path>, svg: &str) -> Result<()> {
-    let path = path.as_ref();
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(path, svg))
-        .map_err(|error| Error::io(format!("{} cannot be written", path.display())).caused_by(error))
+    let here = Location::caller();
+    write_atomic(path, svg.as_bytes()).map_err(|error| error.op("save_svg").at(here))
 }
 
 pub(super) fn drawing(error: impl Display) -> Error {
@@ -130,6 +235,24 @@ mod tests {
             let range = range(values.into_iter(), 0.05).unwrap();
             assert!(range.start < range.end && (range.end - range.start).is_finite(), "{range:?}");
         }
+    }
+
+    #[test]
+    fn a_picture_that_cannot_be_written_leaves_the_old_one() {
+        use crate::scratch::Scratch;
+        let scratch = Scratch::new("frame");
+        save(scratch.file("deep/a.svg"), "one").unwrap();
+        save(scratch.file("deep/a.svg"), "two").unwrap();
+        assert_eq!(std::fs::read_to_string(scratch.file("deep/a.svg")).unwrap(), "two");
+        // A link is replaced, not written through: a name that somebody else reads never holds half a picture.
+        #[cfg(unix)]
+        {
+            std::fs::hard_link(scratch.file("deep/a.svg"), scratch.file("deep/b.svg")).unwrap();
+            save(scratch.file("deep/a.svg"), "three").unwrap();
+            assert_eq!(std::fs::read_to_string(scratch.file("deep/b.svg")).unwrap(), "two");
+        }
+        let error = save(scratch.file("deep/a.svg/c.svg"), "x").unwrap_err();
+        assert!(error.location().is_some_and(|at| at.file().ends_with("frame.rs")), "{error}");
     }
 
     #[test]

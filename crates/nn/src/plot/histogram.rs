@@ -1,11 +1,9 @@
 //! How values are spread: weights, gradients, activations.
 
 use super::color::{Rgb, line_color};
-use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, range, save, svg, tick};
+use super::frame::{Axes, Canvas, Frame, drawable, drawing, drawn, legend, px, range, tick};
 use plotters::prelude::*;
 use std::ops::Range;
-use std::panic::Location;
-use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
@@ -25,19 +23,17 @@ use wengert_tensor::tensor::Tensor;
 /// Values that are not finite are counted in the legend and not drawn.
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    title: String,
-    x_label: String,
+    frame: Frame,
     bins: usize,
     log_y: bool,
-    size: (u32, u32),
     sets: Vec<(String, Vec<f64>)>,
 }
 
 impl Histogram {
-    /// A histogram of nothing.
+    /// A histogram of nothing, of 720 × 440 pixels.
     pub fn new(title: impl Into<String>) -> Histogram {
-        let (title, x_label, sets) = (title.into(), String::new(), Vec::new());
-        Histogram { title, x_label, bins: 50, log_y: false, size: (720, 440), sets }
+        let frame = Frame { y_label: "count".to_string(), ..Frame::new(title, (720, 440)) };
+        Histogram { frame, bins: 50, log_y: false, sets: Vec::new() }
     }
 
     /// Adds the elements of a tensor.
@@ -64,34 +60,8 @@ impl Histogram {
     /// What stands below the horizontal axis.
     #[must_use]
     pub fn x_label(mut self, label: impl Into<String>) -> Histogram {
-        self.x_label = label.into();
+        self.frame.x_label = label.into();
         self
-    }
-
-    /// Width and height in pixels (default 720 × 440).
-    #[must_use]
-    pub fn size(mut self, width: u32, height: u32) -> Histogram {
-        self.size = (width, height);
-        self
-    }
-
-    /// The histogram as SVG text.
-    ///
-    /// # Errors
-    /// `Value` when no value is finite, or for no bin or more than 10,000.
-    #[track_caller]
-    pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("Histogram").at(here))
-    }
-
-    /// Writes the histogram to a file, and makes its folder when there is none.
-    ///
-    /// # Errors
-    /// Those of [`to_svg`](Histogram::to_svg), and `Io`.
-    #[track_caller]
-    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(path, &self.to_svg()?)
     }
 
     fn draw(&self, canvas: &Canvas<'_>) -> Result<()> {
@@ -103,30 +73,16 @@ impl Histogram {
         let counts: Vec<Vec<usize>> = self.sets.iter().map(|set| counted(&set.1, &over, self.bins)).collect();
         let highest = counts.iter().flatten().copied().max().unwrap_or(1) as f64;
         let height = |count: f64| if self.log_y { (1.0 + count).log10() } else { count };
-        let mut chart = ChartBuilder::on(canvas)
-            .caption(&self.title, font(20, INK))
-            .margin(px(12))
-            .x_label_area_size(px(42))
-            .y_label_area_size(px(64))
-            .build_cartesian_2d(over.clone(), 0.0..height(highest) * 1.06)
-            .map_err(drawing)?;
         let log = self.log_y;
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .set_all_tick_mark_size(px(5))
-            .x_desc(&self.x_label)
-            .y_desc("count")
-            .y_labels(8)
-            .label_style(font(14, INK))
-            .axis_desc_style(font(16, INK))
-            .axis_style(INK.stroke_width(px(1)))
-            .bold_line_style(FAINT.stroke_width(px(1)))
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| tick(*x))
-            .y_label_formatter(&|y| tick(if log { 10f64.powf(*y) - 1.0 } else { *y }))
-            .draw()
-            .map_err(drawing)?;
+        let axes = Axes {
+            x: over.clone(),
+            y: 0.0..height(highest) * 1.06,
+            x_labels: 11,
+            x_lines: false,
+            x_name: &|x| tick(*x),
+            y_name: &|y| tick(if log { 10f64.powf(*y) - 1.0 } else { *y }),
+        };
+        let mut chart = self.frame.chart(canvas, axes)?;
         let width = (over.end - over.start) / self.bins as f64;
         for (n, ((name, values), counts)) in self.sets.iter().zip(counts).enumerate() {
             let Rgb(r, g, b) = line_color(n);
@@ -144,18 +100,16 @@ impl Histogram {
                 drawn.label(name).legend(key);
             }
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .legend_area_size(px(26))
-            .margin(px(6))
-            .background_style(WHITE.mix(0.85))
-            .border_style(FAINT.stroke_width(px(1)))
-            .label_font(font(14, INK))
-            .draw()
-            .map_err(drawing)?;
-        Ok(())
+        legend(&mut chart, SeriesLabelPosition::UpperRight)
     }
+}
+
+drawn! {
+    Histogram,
+    /// The histogram as SVG text.
+    ///
+    /// # Errors
+    /// `Value` when no value is finite, or for no bin or more than 10,000.
 }
 
 /// How many values lie in each bin; the last has its upper end, too.

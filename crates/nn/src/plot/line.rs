@@ -1,12 +1,10 @@
 //! Curves and points over two axes.
 
 use super::color::{Rgb, line_color};
-use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, quiet_corner, range, save, share, svg, tick};
+use super::frame::{Axes, Canvas, Frame, drawable, drawing, drawn, legend, px, quiet_corner, range, share, tick};
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use std::ops::Range;
-use std::panic::Location;
-use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
 /// A chart of one or more curves.
@@ -25,11 +23,8 @@ use wengert_tensor::error::{Error, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct LineChart {
-    title: String,
-    x_label: String,
-    y_label: String,
+    frame: Frame,
     log_y: bool,
-    size: (u32, u32),
     series: Vec<Series>,
 }
 
@@ -49,39 +44,26 @@ enum Mark {
 }
 
 impl LineChart {
-    /// A chart without curves.
+    /// A chart without curves, of 720 × 440 pixels.
     pub fn new(title: impl Into<String>) -> LineChart {
-        LineChart {
-            title: title.into(),
-            x_label: String::new(),
-            y_label: String::new(),
-            log_y: false,
-            size: (720, 440),
-            series: Vec::new(),
-        }
+        LineChart { frame: Frame::new(title, (720, 440)), log_y: false, series: Vec::new() }
     }
 
     /// What stands below the horizontal axis.
     pub fn x_label(mut self, label: impl Into<String>) -> Self {
-        self.x_label = label.into();
+        self.frame.x_label = label.into();
         self
     }
 
     /// What stands beside the vertical axis.
     pub fn y_label(mut self, label: impl Into<String>) -> Self {
-        self.y_label = label.into();
+        self.frame.y_label = label.into();
         self
     }
 
     /// A logarithmic vertical axis; values that are not positive are left out.
     pub fn log_y(mut self) -> Self {
         self.log_y = true;
-        self
-    }
-
-    /// Width and height in pixels (default 720 × 440).
-    pub fn size(mut self, width: u32, height: u32) -> Self {
-        self.size = (width, height);
         self
     }
 
@@ -105,25 +87,6 @@ impl LineChart {
         let color = line_color(if mark == Mark::Dashes { before.saturating_sub(1) } else { before });
         self.series.push(Series { name: name.into(), data: data.into_iter().collect(), mark, color });
         self
-    }
-
-    /// The chart as SVG text.
-    ///
-    /// # Errors
-    /// `Value` when no point of any curve can be drawn.
-    #[track_caller]
-    pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("LineChart").at(here))
-    }
-
-    /// Writes the chart to a file, and makes its folder when there is none.
-    ///
-    /// # Errors
-    /// Those of [`to_svg`](LineChart::to_svg), and `Io`.
-    #[track_caller]
-    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(path, &self.to_svg()?)
     }
 
     /// Where a value lies on the vertical axis.
@@ -153,33 +116,18 @@ impl LineChart {
                 .op("LineChart")
                 .help("a curve needs a finite value; on a logarithmic axis a positive one")
         })?;
-        let mut chart = ChartBuilder::on(canvas)
-            .caption(&self.title, font(20, INK))
-            .margin(px(12))
-            .x_label_area_size(px(42))
-            .y_label_area_size(px(64))
-            .build_cartesian_2d(x.clone(), y.clone())
-            .map_err(drawing)?;
         let log = self.log_y;
         let all = self.series.iter().flat_map(|series| self.pieces(series)).flatten();
         let corner = quiet_corner(all.map(|at| (share(&x, at.0), share(&y, at.1))));
-        chart
-            .configure_mesh()
-            .set_all_tick_mark_size(px(5))
-            .x_desc(&self.x_label)
-            .y_desc(&self.y_label)
-            .x_labels(8)
-            .y_labels(8)
-            .label_style(font(14, INK))
-            .axis_desc_style(font(16, INK))
-            .axis_style(INK.stroke_width(px(1)))
-            .bold_line_style(FAINT.stroke_width(px(1)))
-            .light_line_style(TRANSPARENT)
-            .x_label_formatter(&|x| tick(*x))
-            .y_label_formatter(&|y| tick(if log { 10f64.powf(*y) } else { *y }))
-            .draw()
-            .map_err(drawing)?;
-
+        let axes = Axes {
+            x,
+            y,
+            x_labels: 8,
+            x_lines: true,
+            x_name: &|x| tick(*x),
+            y_name: &|y| tick(if log { 10f64.powf(*y) } else { *y }),
+        };
+        let mut chart = self.frame.chart(canvas, axes)?;
         for series in &self.series {
             let color = series.color.rgb();
             let stroke = ShapeStyle::from(color).stroke_width(px(2));
@@ -199,19 +147,18 @@ impl LineChart {
             }
         }
         if self.series.iter().any(|series| !series.name.is_empty()) {
-            chart
-                .configure_series_labels()
-                .position(corner)
-                .legend_area_size(px(26))
-                .margin(px(6))
-                .background_style(WHITE.mix(0.85))
-                .border_style(FAINT.stroke_width(px(1)))
-                .label_font(font(14, INK))
-                .draw()
-                .map_err(drawing)?;
+            legend(&mut chart, corner)?;
         }
         Ok(())
     }
+}
+
+drawn! {
+    LineChart,
+    /// The chart as SVG text.
+    ///
+    /// # Errors
+    /// `Value` when no point of any curve can be drawn.
 }
 
 /// The sign beside a name in the legend.

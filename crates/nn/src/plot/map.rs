@@ -2,11 +2,10 @@
 
 use super::color::{Rgb, scale_color};
 use super::contour::contour;
-use super::frame::{Canvas, INK, drawable, drawing, font, px, quiet_corner, save, share, svg, tick};
+use super::frame::{Canvas, Frame, INK, drawable, drawing, drawn, font, px, quiet_corner, share, tick};
 use plotters::prelude::*;
 use std::ops::Range;
 use std::panic::Location;
-use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
@@ -34,15 +33,15 @@ const BANDS: usize = 24;
 /// ```
 #[derive(Clone, Debug)]
 pub struct HeatMap {
-    title: String,
+    frame: Frame,
     values: Vec<f64>,
     rows: usize,
     columns: usize,
     x: Range<f64>,
     y: Range<f64>,
+    cells: bool,
     contours: usize,
     marks: Vec<Mark>,
-    size: (u32, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -58,7 +57,7 @@ const MARKS: [Rgb; 6] =
     [Rgb(255, 255, 255), Rgb(255, 64, 64), Rgb(255, 165, 0), Rgb(255, 120, 220), Rgb(150, 220, 255), Rgb(0, 0, 0)];
 
 impl HeatMap {
-    /// A map of `values`, `[rows, columns]` of any dtype: the first row lies at `y.start`, the last at `y.end`, the
+    /// A map, of 720 × 600 pixels, of `values`, `[rows, columns]` of any dtype: the first row lies at `y.start`, the last at `y.end`, the
     /// first column at `x.start`, the last at `x.end`.
     ///
     /// # Errors
@@ -86,18 +85,30 @@ impl HeatMap {
         if !values.iter().any(|value| drawable(*value)) {
             return Err(Error::value("no value is finite"));
         }
-        Ok(HeatMap { title, values, rows, columns, x, y, contours: 0, marks: Vec::new(), size: (720, 600) })
+        let frame = Frame::new(title, (720, 600));
+        Ok(HeatMap { frame, values, rows, columns, x, y, cells: false, contours: 0, marks: Vec::new() })
+    }
+
+    /// Draws a rectangle of one colour for each value, as of a table: the ranges are divided evenly among rows and columns. Without it the
+    /// values are those of a function at points, and colours lie between them.
+    ///
+    /// ```
+    /// use wengert_nn::plot::map::HeatMap;
+    /// use wengert_tensor::tensor::Tensor;
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let shares = Tensor::from([[0.9f32, 0.1], [0.3, 0.7]]);
+    /// let map = HeatMap::new("who went where", &shares, 0.0..2.0, 0.0..2.0)?.cells();
+    /// # map.to_svg()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn cells(self) -> HeatMap {
+        HeatMap { cells: true, ..self }
     }
 
     /// Draws this many lines of equal height.
     pub fn contours(mut self, lines: usize) -> Self {
         self.contours = lines.min(100);
-        self
-    }
-
-    /// Width and height in pixels (default 720 × 600).
-    pub fn size(mut self, width: u32, height: u32) -> Self {
-        self.size = (width, height);
         self
     }
 
@@ -118,35 +129,27 @@ impl HeatMap {
         self
     }
 
-    /// The map as SVG text.
-    ///
-    /// # Errors
-    /// `State` when the canvas is too small to draw on.
-    #[track_caller]
-    pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("HeatMap").at(here))
-    }
-
-    /// Writes the map to a file, and makes its folder when there is none.
-    ///
-    /// # Errors
-    /// Those of [`to_svg`](HeatMap::to_svg), and `Io`.
-    #[track_caller]
-    pub fn save_svg(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(path, &self.to_svg()?)
-    }
-
     /// The value of a node; NaN beyond the grid.
     fn value(&self, row: usize, column: usize) -> f64 {
         self.values.get(row * self.columns + column).copied().unwrap_or(f64::NAN)
     }
 
-    /// The coordinates of a place between the nodes.
+    /// How many rectangles lie along each axis.
+    fn divided(&self) -> [usize; 2] {
+        [self.rows, self.columns].map(|n| if self.cells { n } else { n - 1 })
+    }
+
+    /// The coordinates of a place between the corners of rectangles.
     fn place(&self, row: f64, column: f64) -> (f64, f64) {
-        let along =
-            |range: &Range<f64>, at: f64, n: usize| range.start + (range.end - range.start) * at / (n - 1) as f64;
-        (along(&self.x, column, self.columns), along(&self.y, row, self.rows))
+        let along = |range: &Range<f64>, at: f64, n: usize| range.start + (range.end - range.start) * at / n as f64;
+        let [rows, columns] = self.divided();
+        (along(&self.x, column, columns), along(&self.y, row, rows))
+    }
+
+    /// The coordinates of a place between the values.
+    fn node(&self, row: f64, column: f64) -> (f64, f64) {
+        let middle = if self.cells { 0.5 } else { 0.0 };
+        self.place(row + middle, column + middle)
     }
 
     fn limits(&self) -> (f64, f64) {
@@ -159,15 +162,16 @@ impl HeatMap {
     /// Rectangles of one colour: neighbours along x are joined, which keeps the file small.
     fn bands(&self) -> Vec<(usize, Range<usize>, usize)> {
         let (low, high) = self.limits();
+        let [rows, columns] = self.divided();
         let band = |row: usize, column: usize| {
             let corners = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(r, c)| self.value(row + r, column + c));
-            let mean = corners.iter().sum::<f64>() / 4.0;
+            let mean = if self.cells { self.value(row, column) } else { corners.iter().sum::<f64>() / 4.0 };
             let share = if high > low { (mean - low) / (high - low) } else { 0.5 };
             drawable(mean).then(|| ((share * BANDS as f64) as usize).min(BANDS - 1))
         };
         let mut joined: Vec<(usize, Range<usize>, usize)> = Vec::new();
-        for row in 0..self.rows - 1 {
-            for column in 0..self.columns - 1 {
+        for row in 0..rows {
+            for column in 0..columns {
                 let Some(color) = band(row, column) else { continue };
                 match joined.last_mut() {
                     Some(last) if last.0 == row && last.1.end == column && last.2 == color => last.1.end += 1,
@@ -180,7 +184,7 @@ impl HeatMap {
 
     fn draw(&self, canvas: &Canvas<'_>) -> Result<()> {
         let mut chart = ChartBuilder::on(canvas)
-            .caption(&self.title, font(20, INK))
+            .caption(&self.frame.title, font(20, INK))
             .margin(px(12))
             .x_label_area_size(px(34))
             .y_label_area_size(px(56))
@@ -198,9 +202,9 @@ impl HeatMap {
             .map_err(drawing)?;
         let rectangles = self.bands().into_iter().map(|(row, columns, band)| {
             // A little too large: neighbours overlap, so that no seam shows between them.
-            let end = |at: usize, n: usize| (at as f64 + 0.3).min((n - 1) as f64);
-            let corner = self.place(row as f64, columns.start as f64);
-            let opposite = self.place(end(row + 1, self.rows), end(columns.end, self.columns));
+            let end = |at: usize, n: usize| (at as f64 + if self.cells { 0.0 } else { 0.3 }).min(n as f64);
+            let ([down, across], corner) = (self.divided(), self.place(row as f64, columns.start as f64));
+            let opposite = self.place(end(row + 1, down), end(columns.end, across));
             Rectangle::new([corner, opposite], scale_color((band as f64 + 0.5) / BANDS as f64).rgb().filled())
         });
         chart.draw_series(rectangles).map_err(drawing)?;
@@ -210,7 +214,7 @@ impl HeatMap {
             let level = low + (high - low) * line as f64 / (self.contours + 1) as f64;
             let lines = contour(|row, column| self.value(row, column), (self.rows, self.columns), level);
             let paths = lines.into_iter().map(|line| {
-                let places: Vec<(f64, f64)> = line.into_iter().map(|(row, column)| self.place(row, column)).collect();
+                let places: Vec<(f64, f64)> = line.into_iter().map(|(row, column)| self.node(row, column)).collect();
                 PathElement::new(places, WHITE.mix(0.35).stroke_width(px(1)))
             });
             chart.draw_series(paths).map_err(drawing)?;
@@ -248,6 +252,14 @@ impl HeatMap {
     }
 }
 
+drawn! {
+    HeatMap,
+    /// The map as SVG text.
+    ///
+    /// # Errors
+    /// `State` when the canvas is too small to draw on.
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +279,19 @@ mod tests {
             map.points("origin", [(0.0, 0.0), (9.0, 9.0)]).path("walk", [(0.5, 0.5), (0.1, 0.2)]).to_svg().unwrap();
         assert!(svg.contains("origin") && svg.contains("walk") && svg.contains("<polyline"));
         assert!(svg.len() < 200_000, "{}", svg.len());
+    }
+
+    /// Four values are four rectangles of four colours; as points of a function they have one colour between them.
+    #[test]
+    fn cells_are_not_blurred() {
+        let table = Tensor::from([[0.0f32, 1.0], [2.0, 3.0]]);
+        let map = HeatMap::new("t", &table, 0.0..2.0, 0.0..2.0).unwrap();
+        assert_eq!(map.bands(), [(0, 0..1, BANDS / 2)]);
+        let cells = map.cells();
+        let bands = [(0, 0..1, 0), (0, 1..2, BANDS / 3), (1, 0..1, 2 * BANDS / 3), (1, 1..2, BANDS - 1)];
+        assert_eq!(cells.bands(), bands);
+        assert_eq!((cells.place(1.0, 2.0), cells.node(0.0, 1.0)), ((2.0, 1.0), (1.5, 0.5)));
+        assert!(cells.contours(3).to_svg().is_ok());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use wengert_tensor::random::Seed;
 use wengert_tensor::shape::Shape;
 
 use super::{Sequential, through};
-use crate::example::Example;
+use crate::example::{Example, PROBES, starred};
 use crate::explain::blame;
 use crate::grow::Grow;
 use crate::layer::Layer;
@@ -83,9 +83,11 @@ impl Grow for Builder {
     #[track_caller]
     fn push(mut self, layer: Box<dyn Layer>) -> Builder {
         if self.fault.is_none() {
-            match after(self.layers.len(), &*layer, &self.reached) {
+            let (index, here) = (self.layers.len(), Location::caller());
+            let after = |count| after(index, &*layer, &self.reached, count);
+            match after(PROBES).map_err(|error| starred(error, |count| after(count).err())) {
                 Ok(reached) => self.reached = reached,
-                Err(error) => self.fault = Some(blame(error, Location::caller())),
+                Err(error) => self.fault = Some(blame(error, here)),
             }
         }
         self.layers.push(layer);
@@ -98,15 +100,15 @@ impl Grow for Builder {
     }
 }
 
-/// One example after `layer`.
-fn after(index: usize, layer: &dyn Layer, before: &Example) -> Result<Example> {
+/// One example after `layer`, by recording so many.
+fn after(index: usize, layer: &dyn Layer, before: &Example, count: usize) -> Result<Example> {
     let tape = Tape::new();
     let y = {
         let _scope = tape.scope("Sequential");
-        through(index, layer, before.probe(&tape)?)
+        through(index, layer, before.batch(&tape, count)?)
     };
     each(layer, &mut |path, param| tape.note(param.id(), format!("{index}.{path}")));
     tape.check()?;
     let name = layer.type_name();
-    Example::of(y).map_err(|error| error.op(name).within(format!("Sequential › {index} ({name})")))
+    Example::of(y, count).map_err(|error| error.op(name).within(format!("Sequential › {index} ({name})")))
 }

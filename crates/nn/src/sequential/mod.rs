@@ -1,17 +1,18 @@
 //! Layers one after another, and the builder that infers their sizes.
 
 use std::fmt;
+use std::ops::Range;
 use std::panic::Location;
 
 use wengert_autograd::{Tape, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::IntoShape;
 
-use crate::example::Example;
+use crate::example::{Example, PROBES, starred};
 use crate::explain::{blame, explain};
 use crate::layer::Layer;
-use crate::module::{Module, Visit, VisitMut};
-use crate::summary::{Figures, Recorded, Row, Summary, peak, rows};
+use crate::module::{Module, Visit, VisitMut, enter};
+use crate::summary::{Figures, Recorded, Summary, peak, rows};
 
 mod builder;
 pub use builder::Builder;
@@ -89,23 +90,19 @@ impl Sequential {
     fn table(&self, input: &Example) -> Result<Summary> {
         let (tape, here) = (Tape::new(), Location::caller());
         let input = input.for_weights(self);
-        let mut x = input.probe(&tape)?;
-        let mut outputs = Vec::with_capacity(self.layers.len());
-        for (index, layer) in self.layers.iter().enumerate() {
-            let start = tape.len();
-            x = through(index, &**layer, x);
-            outputs.push((x, start..tape.len()));
-        }
-        tape.check().map_err(|error| blame(explain(self, &tape, error), here))?;
+        let outputs = self
+            .probed(&tape, &input, PROBES)
+            .map_err(|error| blame(starred(error, |count| self.probed(&Tape::new(), &input, count).err()), here))?;
         let recorded = Recorded::of(&tape)?;
         let mut table = Vec::new();
         for (index, (layer, (y, nodes))) in self.layers.iter().zip(outputs).enumerate() {
             let (output, bytes) = recorded.output(&[y]);
-            let row = Row::of(index.to_string(), &**layer, Some(output));
-            table.push(Row { flops: Some(recorded.flops(nodes)), output_bytes: Some(bytes), ..row });
             // A layer made of layers is followed by its parts.
             let mut parts = rows(&**layer, &index.to_string());
-            recorded.fill(&mut parts);
+            if let Some((row, parts)) = parts.split_first_mut() {
+                (row.output, row.output_bytes, row.flops) = (Some(output), Some(bytes), Some(recorded.flops(nodes)));
+                recorded.fill(parts);
+            }
             table.extend(parts);
         }
         let outputs = table.iter().filter(|row| !row.path.contains('.')).filter_map(|row| row.output_bytes).sum();
@@ -115,12 +112,25 @@ impl Sequential {
         summary.measured(figures, peak);
         Ok(summary)
     }
+
+    /// What so many examples are after each layer, and the nodes that this takes.
+    fn probed<'t>(&self, tape: &'t Tape, input: &Example, count: usize) -> Result<Vec<(Var<'t>, Range<usize>)>> {
+        let mut x = input.batch(tape, count)?;
+        let mut outputs = Vec::with_capacity(self.layers.len());
+        for (index, layer) in self.layers.iter().enumerate() {
+            let start = tape.len();
+            x = through(index, &**layer, x);
+            outputs.push((x, start..tape.len()));
+        }
+        tape.check().map_err(|error| explain(self, tape, error))?;
+        Ok(outputs)
+    }
 }
 
 /// Runs a layer of a sequence within its scope.
 #[track_caller]
 fn through<'t>(index: usize, layer: &dyn Layer, x: Var<'t>) -> Var<'t> {
-    let _scope = x.tape().scope((index, layer.type_name()));
+    let _scope = enter(x.tape(), index, layer);
     layer.forward(x)
 }
 
@@ -147,7 +157,7 @@ impl Layer for Sequential {
         if tape.error().is_some() {
             return x;
         }
-        let _scope = tape.scope("Sequential");
+        let _scope = self.scope(tape);
         // One example is a batch of one, without the axis.
         let single = self.input.as_ref().is_some_and(|input| input.is_one(x));
         if single {

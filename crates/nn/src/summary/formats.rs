@@ -27,7 +27,7 @@ impl Summary {
         for row in &self.rows {
             let number = |x: Option<u64>| x.map_or(String::new(), |x| grouped(x as usize));
             let cells = [
-                row.path.clone(),
+                place(row),
                 row.type_name.to_string(),
                 row.output.clone().unwrap_or_default(),
                 row.parameters.join(", "),
@@ -107,7 +107,7 @@ impl Summary {
         if let Some(peak) = self.peak {
             let (gradients, peak, examples) = (size(self.gradient_bytes), size(peak.bytes), peak.examples);
             lines.push(format!(
-                "a step of training: {gradients} of gradients; {peak} at its peak with {examples} examples"
+                "a step of training: {gradients} of gradients; {peak} at its peak with {examples} examples, without an optimizer"
             ));
         }
         lines
@@ -131,7 +131,7 @@ impl fmt::Display for Summary {
         ]];
         cells.extend(self.rows.iter().map(|row| {
             [
-                row.path.clone(),
+                place(row),
                 row.type_name.to_string(),
                 row.output.clone().unwrap_or_default(),
                 cut(&row.parameters),
@@ -185,6 +185,11 @@ fn cut(names: &[String]) -> String {
         text.push_str(name);
     }
     text
+}
+
+/// The place of a part; the model itself has none.
+fn place(row: &Row) -> String {
+    if row.path.is_empty() { "(self)".to_string() } else { row.path.clone() }
 }
 
 /// A cell of Markdown.

@@ -343,10 +343,13 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
                 interrupted = self.set.interrupt.as_ref().is_some_and(|flag| flag.is_raised());
                 run.stopped = flow == Flow::Stop;
                 show_notes(run, reporter);
-                if run.stopped || interrupted || saving.due_step(run.steps) {
+                if run.stopped || (interrupted && run.step < steps) || saving.due_step(run.steps) {
                     saving.save(run, Some(&totals), self.set.done, model, &self.optimizer, &self.set.callbacks)?;
                 }
-                if run.stopped || interrupted {
+                // After the last step there is nothing left but to end the epoch as ever.
+                if run.stopped || (interrupted && run.step < steps) {
+                    reporter.broken_off(run.epoch, [run.step, steps], &totals.logs());
+                    run.history.break_off(totals.logs());
                     break 'run;
                 }
             }

@@ -28,6 +28,7 @@ pub struct History {
     epochs: Vec<Logs>,
     notes: Vec<String>,
     interrupted: bool,
+    unfinished: Option<Logs>,
 }
 
 impl History {
@@ -84,13 +85,25 @@ impl History {
         &self.notes
     }
 
-    /// Whether an [`Interrupt`](super::interrupt::Interrupt) ended the run. The epoch that it broke off is not among the epochs.
+    /// Whether an [`Interrupt`](super::interrupt::Interrupt) ended the run. The epoch that it broke off is not among the epochs:
+    /// [`unfinished`](History::unfinished) has its figures.
     pub fn was_interrupted(&self) -> bool {
         self.interrupted
     }
 
+    /// The loss and the metrics of an epoch that was broken off, over the steps that it has made; without figures of validation.
+    ///
+    /// A run that is resumed finishes the epoch, which then stands among the others.
+    pub fn unfinished(&self) -> Option<&Logs> {
+        self.unfinished.as_ref()
+    }
+
     pub(super) fn note(&mut self, text: String) {
         self.notes.push(text);
+    }
+
+    pub(super) fn break_off(&mut self, logs: Logs) {
+        self.unfinished = Some(logs);
     }
 
     pub(super) fn interrupt(&mut self) {

@@ -6,6 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Ends a run after the step that is being made: the run writes a checkpoint, if it keeps any, and `fit` returns what it has. Clones are
 /// one flag: give one to [`Trainer::interrupt`](super::trainer::Trainer::interrupt), and raise the other from where you like.
 ///
+/// An epoch is broken off between two steps, without a validation: that may take long, and its figures would be those of no epoch. What the
+/// epoch has reported so far is [`History::unfinished`](super::history::History::unfinished). A run that is
+/// [resumed](super::trainer::Trainer::resume) from the checkpoint makes the rest of the epoch, and ends with the bits of a run that was never
+/// interrupted; without checkpoints, the next `fit` begins the epoch anew.
+///
 /// ```
 /// use wengert_nn::layers::dense::Dense;
 /// use wengert_nn::losses::mean_squared_error::MeanSquaredError;

@@ -113,14 +113,24 @@ impl Reporter {
         }
     }
 
+    /// An epoch ends before its end.
+    pub(super) fn broken_off(&self, epoch: usize, [step, steps]: [usize; 2], logs: &Logs) {
+        self.tell(&format!("{} broken off after {step} of {steps} steps  {logs}", counted(epoch, self.epochs)));
+    }
+
     /// Something that the user should know.
     pub(super) fn note(&self, text: &str) {
+        self.tell(&format!("note: {text}"));
+    }
+
+    /// A line of its own.
+    fn tell(&self, line: &str) {
         #[cfg(feature = "progress")]
         if let Some(Bar { bar, .. }) = &self.bar {
-            bar.println(format!("note: {text}"));
+            bar.println(line);
         }
         if self.lines {
-            writeln!(stdout(), "note: {text}").ok();
+            writeln!(stdout(), "{line}").ok();
         }
     }
 
@@ -173,6 +183,7 @@ mod tests {
                 reporter.step(32, Logs::new);
                 reporter.epoch(1, &Logs::new(), 32);
                 reporter.note("x");
+                reporter.broken_off(1, [1, batches], &Logs::new());
                 reporter.end();
             }
         }

@@ -4,6 +4,7 @@ use crate::kernels::matmul::Side;
 use crate::program::loops::{Def, Load};
 use crate::program::region::{ARENA, Region};
 use crate::program::{Program, Step};
+use crate::shape::Shape;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub struct Traffic {
     /// Bytes that are written.
     pub written: usize,
     /// Floating-point operations: two per multiply-add of a product; in a loop, one for each function or reduction of each element,
-    /// whatever the function costs. `None` for a call, which does not say.
+    /// whatever the function costs. `None` for a call that does not say.
     pub flops: Option<u64>,
 }
 
@@ -54,8 +55,10 @@ impl Step {
                     + distinct(&product.b, [k, n], |axis| axis.2).min(b.0.len);
                 Traffic { read, written, flops: Some(product.flops()) }
             }
-            Step::Call { inputs, .. } => {
-                Traffic { read: inputs.iter().map(|(region, ..)| region.len).sum(), written, flops: None }
+            Step::Call { kernel, inputs, output, .. } => {
+                let shapes: SmallVec<[&Shape; 4]> = inputs.iter().map(|(.., shape)| shape).collect();
+                let read = inputs.iter().map(|(region, ..)| region.len).sum();
+                Traffic { read, written, flops: kernel.flops(&shapes, &output.2) }
             }
         }
     }

@@ -100,6 +100,13 @@ pub trait Kernel: Debug + Send + Sync {
     /// # Errors
     /// When a value is impossible (an index out of range); the caller adds the op, its layer and the user's line.
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()>;
+
+    /// Operations on numbers by its formula, for operands and a result of these shapes; 0 where elements are only moved, and `None` where it
+    /// does not say.
+    fn flops(&self, inputs: &[&Shape], out: &Shape) -> Option<u64> {
+        _ = (inputs, out);
+        None
+    }
 }
 
 fn check_bytes(dtype: DType, shape: &Shape, bytes: usize) -> Result<()> {

@@ -133,3 +133,27 @@ fn archives_come_back_and_hostile_ones_do_not() {
         NpyReader::new().parse_archive("x.npz", &other).unwrap_err().to_string().contains("`readme.txt` is no array")
     );
 }
+
+/// Two members over one stretch of the file would unpack to more than is there.
+#[test]
+fn members_that_overlap_are_refused() {
+    let arrays = ["a", "b"].map(|name| (name.to_string(), Tensor::from([1f32; 100])));
+    for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
+        let good = npz_bytes(&arrays, method).unwrap();
+        let read = |bytes: &[u8]| NpyReader::new().parse_archive("m", bytes);
+        assert_eq!(read(&good).unwrap().len(), 2);
+        let heads = |mark: &[u8]| -> Vec<usize> {
+            good.windows(4).enumerate().filter(|(_, four)| *four == mark).map(|(at, _)| at).collect()
+        };
+        let (local, central) = (heads(b"PK\x03\x04"), heads(b"PK\x01\x02"));
+        assert_eq!((local.len(), central.len()), (2, 2));
+        // At the same place, and half way into the other.
+        for at in [local[0], local[0] + (local[1] - local[0]) / 2] {
+            let mut bytes = good.clone();
+            bytes[central[1] + 42..central[1] + 46].copy_from_slice(&(at as u32).to_le_bytes());
+            let error = read(&bytes).unwrap_err();
+            assert_eq!(error.kind(), wengert_tensor::error::ErrorKind::Format);
+            assert!(error.to_string().contains("overlap") || at != local[0], "{error}");
+        }
+    }
+}

@@ -271,9 +271,7 @@ impl Bpe {
     /// text in a way that is not known here.
     #[track_caller]
     pub fn load(path: impl AsRef<Path>) -> Result<Bpe> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        let read = bytes::read(path, MAX_BYTES).and_then(|bytes| parsed(&path.display().to_string(), &bytes));
-        read.map_err(|error| error.op("Bpe::load").at(here))
+        bytes::open("Bpe::load", path, MAX_BYTES, parsed)
     }
 
     /// The same for bytes in memory; `name` stands for the file in errors.

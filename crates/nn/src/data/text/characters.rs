@@ -99,9 +99,7 @@ impl CharVocabulary {
     /// `Io` for a file that cannot be read; `Format` for one that is no vocabulary, or has a character twice.
     #[track_caller]
     pub fn load(path: impl AsRef<Path>) -> Result<CharVocabulary> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        let read = bytes::read(path, MAX_BYTES).and_then(|bytes| parsed(&path.display().to_string(), &bytes));
-        read.map_err(|error| error.op("CharVocabulary::load").at(here))
+        bytes::open("CharVocabulary::load", path, MAX_BYTES, parsed)
     }
 }
 

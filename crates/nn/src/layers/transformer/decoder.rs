@@ -107,7 +107,7 @@ impl TransformerDecoderLayer {
     /// The output for tokens that see each other as the first masks say, and the memory as the second.
     #[track_caller]
     pub fn decode<'t>(&self, x: Var<'t>, memory: Var<'t>, masks: Masks<'t>, memory_masks: Masks<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("TransformerDecoderLayer");
+        let _scope = self.scope(x.tape());
         let (own, cross) = (&self.self_attn, &self.multihead_attn);
         self.around(x, |x| own.attend(x, x, x, masks), |x| cross.attend(x, memory, memory, memory_masks))
     }
@@ -122,7 +122,7 @@ impl TransformerDecoderLayer {
         cache: KvCache<Var<'t>>,
         memory_masks: Masks<'t>,
     ) -> (Var<'t>, KvCache<Var<'t>>) {
-        let _scope = x.tape().scope("TransformerDecoderLayer");
+        let _scope = self.scope(x.tape());
         let start = cache.length();
         let mut next = cache.clone();
         let own = |x: Var<'t>| {
@@ -188,7 +188,7 @@ impl TransformerDecoder {
     #[track_caller]
     pub fn decode<'t>(&self, x: Var<'t>, memory: Var<'t>, masks: Masks<'t>, memory_masks: Masks<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("TransformerDecoder");
+        let _scope = self.scope(tape);
         if self.layers.is_empty() {
             return tape.reject("TransformerDecoder", &[("input", x)], empty("TransformerDecoder"));
         }
@@ -200,7 +200,7 @@ impl TransformerDecoder {
     #[track_caller]
     pub fn remember<'t>(&self, memory: Var<'t>) -> KvCache<Var<'t>> {
         let tape = memory.tape();
-        let _scope = tape.scope("TransformerDecoder");
+        let _scope = self.scope(tape);
         let parts = self.layers.iter().map(|layer| layer.multihead_attn.remember(memory, memory));
         KvCache::stack(parts).unwrap_or_else(|| {
             let none = tape.reject("TransformerDecoder", &[("memory", memory)], empty("TransformerDecoder"));
@@ -240,7 +240,7 @@ impl TransformerDecoder {
         memory_masks: Masks<'t>,
     ) -> (Var<'t>, KvCache<Var<'t>>) {
         let tape = x.tape();
-        let _scope = tape.scope("TransformerDecoder");
+        let _scope = self.scope(tape);
         if memory.layers() != self.layers.len() {
             let error = Error::state(format!("a memory of {} layers for {}", memory.layers(), self.layers.len()));
             let error = error.help("`remember` of the decoder makes one");

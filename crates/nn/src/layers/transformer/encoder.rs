@@ -88,14 +88,14 @@ impl TransformerEncoderLayer {
     /// The output for tokens of which not all see each other.
     #[track_caller]
     pub fn encode<'t>(&self, x: Var<'t>, masks: Masks<'t>) -> Var<'t> {
-        let _scope = x.tape().scope("TransformerEncoderLayer");
+        let _scope = self.scope(x.tape());
         self.around(x, |x| self.self_attn.attend(x, x, x, masks))
     }
 
     /// The output for the next tokens, which see those in the cache and themselves. See [`MultiHeadAttention::step`].
     #[track_caller]
     pub fn step<'t>(&self, x: Var<'t>, cache: KvCache<Var<'t>>) -> (Var<'t>, KvCache<Var<'t>>) {
-        let _scope = x.tape().scope("TransformerEncoderLayer");
+        let _scope = self.scope(x.tape());
         let mut next = cache.clone();
         let y = self.around(x, |x| {
             let (y, kept) = self.self_attn.step(x, cache);
@@ -157,7 +157,7 @@ impl TransformerEncoder {
     #[track_caller]
     pub fn encode<'t>(&self, x: Var<'t>, masks: Masks<'t>) -> Var<'t> {
         let tape = x.tape();
-        let _scope = tape.scope("TransformerEncoder");
+        let _scope = self.scope(tape);
         if self.layers.is_empty() {
             return tape.reject("TransformerEncoder", &[("input", x)], empty("TransformerEncoder"));
         }
@@ -185,7 +185,7 @@ impl TransformerEncoder {
     /// ```
     #[track_caller]
     pub fn step<'t>(&self, x: Var<'t>, cache: KvCache<Var<'t>>) -> (Var<'t>, KvCache<Var<'t>>) {
-        let _scope = x.tape().scope("TransformerEncoder");
+        let _scope = self.scope(x.tape());
         let (y, cache) = steps("TransformerEncoder", &self.layers, x, cache, |layer, x, cache| layer.step(x, cache));
         (self.norm.forward(y), cache)
     }

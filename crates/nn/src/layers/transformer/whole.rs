@@ -129,7 +129,7 @@ impl Transformer {
         source_masks: Masks<'t>,
         target_masks: Masks<'t>,
     ) -> Var<'t> {
-        let _scope = source.tape().scope("Transformer");
+        let _scope = self.scope(source.tape());
         let memory = self.encoder.encode(source, source_masks);
         self.decoder.decode(target, memory, target_masks, source_masks.of_keys())
     }
