@@ -2,8 +2,8 @@
 
 use super::color::line_color;
 use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, save, svg, tick};
+use crate::explain::framed;
 use plotters::prelude::*;
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
@@ -64,8 +64,7 @@ impl BarChart {
     /// `Value` when there is no bar, or more than 1000.
     #[track_caller]
     pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("BarChart").at(here))
+        framed("BarChart", svg(self.size, |canvas| self.draw(canvas)))
     }
 
     /// Writes the chart to a file, and makes its folder when there is none.

@@ -2,9 +2,9 @@
 
 use super::color::{Rgb, line_color};
 use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, range, save, svg, tick};
+use crate::explain::framed;
 use plotters::prelude::*;
 use std::ops::Range;
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -81,8 +81,7 @@ impl Histogram {
     /// `Value` when no value is finite, or for no bin or more than 10,000.
     #[track_caller]
     pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("Histogram").at(here))
+        framed("Histogram", svg(self.size, |canvas| self.draw(canvas)))
     }
 
     /// Writes the histogram to a file, and makes its folder when there is none.

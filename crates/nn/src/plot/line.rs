@@ -2,10 +2,10 @@
 
 use super::color::{Rgb, line_color};
 use super::frame::{Canvas, FAINT, INK, drawable, drawing, font, px, quiet_corner, range, save, share, svg, tick};
+use crate::explain::framed;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use std::ops::Range;
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
@@ -113,8 +113,7 @@ impl LineChart {
     /// `Value` when no point of any curve can be drawn.
     #[track_caller]
     pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("LineChart").at(here))
+        framed("LineChart", svg(self.size, |canvas| self.draw(canvas)))
     }
 
     /// Writes the chart to a file, and makes its folder when there is none.

@@ -3,6 +3,7 @@
 use super::color::{Rgb, scale_color};
 use super::contour::contour;
 use super::frame::{Canvas, INK, drawable, drawing, font, px, quiet_corner, save, share, svg, tick};
+use crate::explain::framed;
 use plotters::prelude::*;
 use std::ops::Range;
 use std::panic::Location;
@@ -124,8 +125,7 @@ impl HeatMap {
     /// `State` when the canvas is too small to draw on.
     #[track_caller]
     pub fn to_svg(&self) -> Result<String> {
-        let here = Location::caller();
-        svg(self.size, |canvas| self.draw(canvas)).map_err(|error| error.op("HeatMap").at(here))
+        framed("HeatMap", svg(self.size, |canvas| self.draw(canvas)))
     }
 
     /// Writes the map to a file, and makes its folder when there is none.
