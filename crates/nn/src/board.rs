@@ -25,6 +25,7 @@ use wengert_autograd::Recording;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
+use crate::explain::framed;
 use crate::module::{Module, each};
 use crate::plot::images;
 use crate::train::logs::Logs;
@@ -126,7 +127,7 @@ impl SummaryWriter {
     #[doc(alias = "add_image")]
     #[track_caller]
     pub fn image(&mut self, tag: &str, step: u64, image: &Tensor) -> Result<()> {
-        let image = images::Png::of(image).map_err(|error| error.op("SummaryWriter::image").at(Location::caller()))?;
+        let image = framed("SummaryWriter::image", images::Png::of(image))?;
         self.summary(step, events::image(tag, &image))
     }
 

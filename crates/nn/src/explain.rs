@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::panic::Location;
 
 use wengert_autograd::Tape;
-use wengert_tensor::error::Error;
+use wengert_tensor::error::{Error, Result};
 
 use crate::module::{Module, Visit, Visitor, each};
 use crate::param::Param;
@@ -115,6 +115,14 @@ pub fn blame(error: Error, at: &'static Location<'static>) -> Error {
         true => retold(&error, Some(at), error.path()),
         false => error,
     }
+}
+
+/// The result of a public function: its error gets the function's name and the line of its caller. A closure does not inherit
+/// `#[track_caller]`, so that `map_err(|error| … Location::caller())` would blame this library.
+#[track_caller]
+pub(crate) fn framed<T>(name: &str, result: Result<T>) -> Result<T> {
+    let here = Location::caller();
+    result.map_err(|error| blame(error.op(name), here).at(here))
 }
 
 /// True for the files of this crate, by the folder of this one.

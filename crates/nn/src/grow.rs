@@ -1,14 +1,13 @@
 //! A method for every layer, of a [`Sequential`](crate::sequential::Sequential) in the making and of a node of a
 //! [`Graph`](crate::graph::Graph): one table for both.
 
-use std::panic::Location;
-
 use wengert_autograd::{Conv, Padding, PerAxis, Pool, Resize, Var};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::IntoShape;
 use wengert_tensor::tensor::Tensor;
 
 use crate::example::Example;
+use crate::explain::framed;
 use crate::graph::Node;
 use crate::layer::Layer;
 use crate::layers::activation::{
@@ -90,12 +89,9 @@ pub(crate) trait Grow: Sized {
 #[track_caller]
 fn grow<G: Grow, L: Layer + 'static>(to: G, method: &'static str, make: impl FnOnce(&Example) -> Result<L>) -> G {
     let Some(reached) = to.reached() else { return to };
-    match make(&reached) {
+    match framed(method, make(&reached)) {
         Ok(layer) => to.push(Box::new(layer)),
-        Err(error) => {
-            let error = if error.op_name().is_none() { error.op(method) } else { error };
-            to.refuse(if error.location().is_none() { error.at(Location::caller()) } else { error })
-        }
+        Err(error) => to.refuse(error),
     }
 }
 

@@ -19,10 +19,13 @@ use wengert_nn::metrics::accuracy::Accuracy;
 use wengert_nn::metrics::auc::Auc;
 use wengert_nn::metrics::average::Average;
 use wengert_nn::metrics::binary_accuracy::BinaryAccuracy;
+use wengert_nn::metrics::binary_iou::BinaryIoU;
 use wengert_nn::metrics::calibration_error::CalibrationError;
 use wengert_nn::metrics::case::Case;
+use wengert_nn::metrics::cohen_kappa::CohenKappa;
 use wengert_nn::metrics::confusion::ConfusionMatrix;
 use wengert_nn::metrics::exact;
+use wengert_nn::metrics::exact_match::ExactMatch;
 use wengert_nn::metrics::f_beta::FBeta;
 use wengert_nn::metrics::iou::IoU;
 use wengert_nn::metrics::mean::Mean;
@@ -503,6 +506,16 @@ fn settings_and_targets_without_a_meaning_say_what_is_right() {
     refused(&Recall::new().threshold(f64::NAN), &rows, &labels, "threshold is NaN");
     refused(&FBeta::new(-1.0), &rows, &labels, "β is -1");
     refused(&IoU::of([5]), &rows, &labels, "class 5 of a prediction of 3 classes");
+    refused(&IoU::of([]), &rows, &labels, "no class of a prediction of 3 classes");
+    let answers = Tensor::from([[0f32, 1.0, 0.0], [1.0, 0.0, 0.0]]);
+    for metric in [
+        &BinaryAccuracy::new().threshold(f64::NAN) as &dyn Metric,
+        &BinaryIoU::new().threshold(f64::NAN),
+        &ExactMatch::new().threshold(f64::NAN),
+        &CohenKappa::new().threshold(f64::NAN),
+    ] {
+        refused(metric, &rows, &answers, "threshold is NaN");
+    }
     refused(&Auc::roc().thresholds(1), &rows, &labels, "0 thresholds");
     refused(&Auc::roc().at_thresholds([0.5, 0.2]), &rows, &labels, "out of order: 0.5 comes before 0.2");
     refused(&Auc::roc().label_weights([1.0]), &rows, &labels, "1 label weights for 3 labels");

@@ -1,9 +1,9 @@
 //! Reads files that nothing is known of: whole, and never more than a limit.
 
+use crate::explain::framed;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::Read;
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
@@ -50,9 +50,8 @@ pub(super) fn open<T>(
     max_bytes: u64,
     parse: impl FnOnce(&str, &[u8]) -> Result<T>,
 ) -> Result<T> {
-    let (here, path) = (Location::caller(), path.as_ref());
-    let parsed = read(path, max_bytes).and_then(|bytes| parse(&path.display().to_string(), &bytes));
-    parsed.map_err(|error| error.op(op).at(here))
+    let path = path.as_ref();
+    framed(op, read(path, max_bytes).and_then(|bytes| parse(&path.display().to_string(), &bytes)))
 }
 
 /// Deflate cannot shrink anything to less than one byte of 1032.

@@ -2,7 +2,7 @@
 
 use super::dataset::{Dataset, out_of_range};
 use super::rows::Rows;
-use std::panic::Location;
+use crate::explain::framed;
 use std::sync::OnceLock;
 use wengert_tensor::error::Result;
 
@@ -48,9 +48,8 @@ where
     /// The first sample that cannot be read.
     #[track_caller]
     pub fn fill(self) -> Result<Cached<D>> {
-        let here = Location::caller();
         let read = (0..self.samples.len()).try_for_each(|index| self.sample(index).map(|_| ()));
-        read.map_err(|error| error.op("Cached::fill").at(here)).map(|()| self)
+        framed("Cached::fill", read).map(|()| self)
     }
 
     fn sample(&self, index: usize) -> Result<&D::Batch> {

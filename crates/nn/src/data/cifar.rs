@@ -6,7 +6,7 @@
 use super::bytes::{self, MAX_BYTES};
 use super::transform::Transform;
 use super::transform::convert::ToFloat;
-use std::panic::Location;
+use crate::explain::framed;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -34,7 +34,7 @@ const IMAGE: usize = 3 * 32 * 32;
 /// `Data` for no files, or one of more than 4 GiB.
 #[track_caller]
 pub fn read_cifar10(paths: &[impl AsRef<Path>]) -> Result<(Tensor, Tensor)> {
-    read(Records::Cifar10, paths).map_err(|error| error.op("read_cifar10").at(Location::caller()))
+    framed("read_cifar10", read(Records::Cifar10, paths))
 }
 
 /// Images `[samples, 3, 32, 32]` f32 in `[0, 1]` and fine labels `[samples]` i64 in `0..100` of CIFAR-100's files.
@@ -43,7 +43,7 @@ pub fn read_cifar10(paths: &[impl AsRef<Path>]) -> Result<(Tensor, Tensor)> {
 /// Those of [`read_cifar10`].
 #[track_caller]
 pub fn read_cifar100(paths: &[impl AsRef<Path>]) -> Result<(Tensor, Tensor)> {
-    read(Records::Cifar100, paths).map_err(|error| error.op("read_cifar100").at(Location::caller()))
+    framed("read_cifar100", read(Records::Cifar100, paths))
 }
 
 /// The kinds of records.
@@ -62,7 +62,7 @@ impl Records {
     /// `Format` for bytes that do not end with a record, or a label beyond the classes.
     #[track_caller]
     pub fn parse(self, name: &str, bytes: &[u8]) -> Result<(Tensor, Tensor)> {
-        self.records(name, bytes).map_err(|error| error.op("Records::parse").at(Location::caller()))
+        framed("Records::parse", self.records(name, bytes))
     }
 
     fn records(self, name: &str, bytes: &[u8]) -> Result<(Tensor, Tensor)> {

@@ -1,6 +1,6 @@
 //! From a list of samples to one batch.
 
-use std::panic::Location;
+use crate::explain::framed;
 use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -147,7 +147,7 @@ impl Pad {
     /// [`length`](Pad::length).
     #[track_caller]
     pub fn batch(&self, sequences: &[Tensor]) -> Result<Padded> {
-        self.padded(sequences).map_err(|error| error.op("Pad").at(Location::caller()))
+        framed("Pad", self.padded(sequences))
     }
 
     fn padded(&self, sequences: &[Tensor]) -> Result<Padded> {

@@ -3,10 +3,10 @@
 //! Nothing in the file is trusted: a cell that is no number, NaN, a row that is too short, a file that ends in the
 //! middle of a line are errors that name the file, the line and the column.
 
+use crate::explain::framed;
 use csv::{ReaderBuilder, StringRecord};
 use guard::Guard;
 use std::fs::File;
-use std::panic::Location;
 use std::path::{Path, PathBuf};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -135,8 +135,7 @@ impl CsvFile {
     /// not UTF-8, a file without rows, and a label column that does not exist.
     #[track_caller]
     pub fn read(&self) -> Result<Table> {
-        let here = Location::caller();
-        self.read_table().map_err(|error| error.op("read_csv").at(here))
+        framed("read_csv", self.read_table())
     }
 
     fn read_table(&self) -> Result<Table> {

@@ -2,7 +2,7 @@
 
 use super::dataset::{Dataset, out_of_range};
 use super::image::{ImageReader, Pixels};
-use std::panic::Location;
+use crate::explain::framed;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use wengert_tensor::error::{Error, Result};
@@ -51,7 +51,7 @@ impl ImageFolder {
     /// `Io` for a folder that cannot be listed; `Data` for one without folders, or a class without images.
     #[track_caller]
     pub fn open(folder: impl AsRef<Path>) -> Result<ImageFolder> {
-        ImageFolder::listed(folder.as_ref()).map_err(|error| error.op("ImageFolder").at(Location::caller()))
+        framed("ImageFolder", ImageFolder::listed(folder.as_ref()))
     }
 
     fn listed(folder: &Path) -> Result<ImageFolder> {

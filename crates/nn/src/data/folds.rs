@@ -1,8 +1,8 @@
 //! Splits of a data set: k folds, and parts in which every class has its share.
 
 use super::sampler::balanced::labels_of;
+use crate::explain::framed;
 use std::collections::BTreeMap;
-use std::panic::Location;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, permutation};
 use wengert_tensor::tensor::Tensor;
@@ -58,7 +58,7 @@ impl KFold {
     /// Fewer than two folds, or more folds than samples.
     #[track_caller]
     pub fn split(&self, samples: usize) -> Result<Vec<Fold>> {
-        self.check(samples, "samples").map_err(|error| error.op("KFold").at(Location::caller()))?;
+        framed("KFold", self.check(samples, "samples"))?;
         let order = self.ordered((0..samples).collect(), 0);
         let mut fold_of = vec![0; samples];
         let (size, larger) = (samples / self.k, samples % self.k);
@@ -77,7 +77,7 @@ impl KFold {
     /// Fewer than two folds, or a class of fewer samples than folds.
     #[track_caller]
     pub fn stratified(&self, labels: &Tensor) -> Result<Vec<Fold>> {
-        self.by_class(labels).map_err(|error| error.op("KFold::stratified").at(Location::caller()))
+        framed("KFold::stratified", self.by_class(labels))
     }
 
     fn by_class(&self, labels: &Tensor) -> Result<Vec<Fold>> {
@@ -142,7 +142,7 @@ impl KFold {
 /// A fraction that is not between 0 and 1, or a class of one sample.
 #[track_caller]
 pub fn stratified_split(labels: &Tensor, fraction: f64, seed: impl Into<Key>) -> Result<Fold> {
-    split_classes(labels, fraction, seed.into()).map_err(|error| error.op("stratified_split").at(Location::caller()))
+    framed("stratified_split", split_classes(labels, fraction, seed.into()))
 }
 
 fn split_classes(labels: &Tensor, fraction: f64, key: Key) -> Result<Fold> {

@@ -6,7 +6,7 @@
 use super::bytes::{self, Kind, is_gzip, limited, product, too_large};
 use super::transform::Transform;
 use super::transform::convert::ToFloat;
-use std::panic::Location;
+use crate::explain::framed;
 use std::path::{Path, PathBuf};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -55,7 +55,7 @@ impl IdxReader {
     /// Those of [`read_idx`].
     #[track_caller]
     pub fn parse(&self, name: &str, bytes: &[u8]) -> Result<Tensor> {
-        self.array(name, bytes).map_err(|error| error.op("read_idx").at(Location::caller()))
+        framed("read_idx", self.array(name, bytes))
     }
 
     fn array(&self, name: &str, bytes: &[u8]) -> Result<Tensor> {
@@ -157,13 +157,13 @@ impl Mnist {
     /// A file that is not there, and those of [`read_labelled`].
     #[track_caller]
     pub fn read(folder: impl AsRef<Path>) -> Result<Mnist> {
-        let (here, folder) = (Location::caller(), folder.as_ref());
+        let folder = folder.as_ref();
         let part = |name: &str| -> Result<(Tensor, Tensor)> {
             let images = find(folder, &format!("{name}-images"), "idx3-ubyte")?;
             labelled(&images, &find(folder, &format!("{name}-labels"), "idx1-ubyte")?)
         };
         let read = || Ok(Mnist { train: part("train")?, test: part("t10k")? });
-        read().map_err(|error: Error| error.op("Mnist::read").at(here))
+        framed("Mnist::read", read())
     }
 }
 
@@ -174,7 +174,7 @@ impl Mnist {
 /// u8, or another number of them.
 #[track_caller]
 pub fn read_labelled(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Result<(Tensor, Tensor)> {
-    labelled(images.as_ref(), labels.as_ref()).map_err(|error| error.op("read_labelled").at(Location::caller()))
+    framed("read_labelled", labelled(images.as_ref(), labels.as_ref()))
 }
 
 fn labelled(images_path: &Path, labels_path: &Path) -> Result<(Tensor, Tensor)> {

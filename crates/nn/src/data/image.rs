@@ -7,8 +7,8 @@
 //! there are more than a limit.
 
 use super::bytes::{self, DEFLATE_RATIO, MAX_BYTES};
+use crate::explain::framed;
 use std::io::Cursor;
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
@@ -83,8 +83,8 @@ impl ImageReader {
     /// one of more pixels than the limit.
     #[track_caller]
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Tensor> {
-        let (here, path) = (Location::caller(), path.as_ref());
-        self.pixels_of(path).and_then(|pixels| pixels.tensor()).map_err(|error| error.op("read_image").at(here))
+        let path = path.as_ref();
+        framed("read_image", self.pixels_of(path).and_then(|pixels| pixels.tensor()))
     }
 
     /// The image of bytes in memory; `name` stands for the file in errors.
@@ -93,9 +93,7 @@ impl ImageReader {
     /// Those of [`ImageReader::read`].
     #[track_caller]
     pub fn decode(&self, name: &str, bytes: &[u8]) -> Result<Tensor> {
-        self.pixels(name, bytes)
-            .and_then(|pixels| pixels.tensor())
-            .map_err(|error| error.op("read_image").at(Location::caller()))
+        framed("read_image", self.pixels(name, bytes).and_then(|pixels| pixels.tensor()))
     }
 
     pub(super) fn pixels_of(&self, path: &Path) -> Result<Pixels> {
@@ -186,7 +184,7 @@ impl ImageReader {
 #[track_caller]
 pub fn write_png(path: impl AsRef<Path>, image: &Tensor) -> Result<()> {
     let written = png_bytes(image).and_then(|bytes| crate::files::atomic::write_atomic(path, &bytes));
-    written.map_err(|error| error.op("write_png").at(Location::caller()))
+    framed("write_png", written)
 }
 
 /// The bytes of the file that [`write_png`] writes.

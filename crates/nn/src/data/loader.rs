@@ -7,7 +7,7 @@ use super::sampler::buckets::LengthBuckets;
 use super::sampler::random::RandomSampler;
 use super::sampler::sequential::SequentialSampler;
 use super::sampler::{Sampler, one_each};
-use std::panic::Location;
+use crate::explain::framed;
 use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
@@ -77,8 +77,7 @@ impl<D: Dataset> DataLoader<D> {
     /// A batch size of 0, an empty data set, or what [`Dataset::check`] reports (NaN, differing lengths).
     #[track_caller]
     pub fn new(data: D, batch_size: usize) -> Result<DataLoader<D>> {
-        let here = Location::caller();
-        DataLoader::checked(data, batch_size).map_err(|error| error.op("DataLoader").at(here))
+        framed("DataLoader", DataLoader::checked(data, batch_size))
     }
 
     /// [`DataLoader::new`] for callers that frame the error themselves.
@@ -110,7 +109,6 @@ impl<D: Dataset> DataLoader<D> {
     /// A sampler that does not fit the number of samples, or gives samples that are not there.
     #[track_caller]
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Result<Self> {
-        let here = Location::caller();
         let samples = self.data.len();
         let ordered = |epoch: usize| {
             let order = sampler.order(samples, epoch);
@@ -120,7 +118,7 @@ impl<D: Dataset> DataLoader<D> {
             })
         };
         let checked = sampler.check(samples).and_then(|()| (0..2).try_for_each(ordered));
-        checked.map_err(|error| error.op("DataLoader::sampler").at(here))?;
+        framed("DataLoader::sampler", checked)?;
         self.sampler = Arc::new(sampler);
         Ok(self)
     }
@@ -131,9 +129,8 @@ impl<D: Dataset> DataLoader<D> {
     /// Lengths of another number than the samples.
     #[track_caller]
     pub fn bucket_by_length(mut self, lengths: impl Into<Vec<usize>>, seed: impl Into<Key>) -> Result<Self> {
-        let (here, lengths) = (Location::caller(), lengths.into());
-        one_each("lengths", lengths.len(), self.data.len())
-            .map_err(|error| error.op("DataLoader::bucket_by_length").at(here))?;
+        let lengths = lengths.into();
+        framed("DataLoader::bucket_by_length", one_each("lengths", lengths.len(), self.data.len()))?;
         self.sampler = Arc::new(LengthBuckets::new(lengths, self.batch_size, seed)?);
         Ok(self)
     }
@@ -260,7 +257,7 @@ impl<D: Dataset> DataLoader<D> {
     /// would not go on as it was. The loader is then as it was.
     #[track_caller]
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<()> {
-        self.start = self.restored(state).map_err(|error| error.op("DataLoader::load_state").at(Location::caller()))?;
+        self.start = framed("DataLoader::load_state", self.restored(state))?;
         Ok(())
     }
 

@@ -19,10 +19,10 @@
 //! bounded by the bytes of the file, and of an archive by what they can unpack to.
 
 use super::bytes::{self, Kind, limited, product, quoted, too_large};
+use crate::explain::framed;
 use crate::files::atomic::write_atomic;
 use header::Header;
 use std::io::{Cursor, Read, Write};
-use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -86,7 +86,7 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
 #[track_caller]
 pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
     let written = npy_bytes(tensor).and_then(|bytes| write_atomic(path, &bytes));
-    written.map_err(|error| error.op("write_npy").at(Location::caller()))
+    framed("write_npy", written)
 }
 
 /// Writes arrays by name, whole or not at all, as `numpy.savez` does.
@@ -96,7 +96,7 @@ pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<()> {
 #[track_caller]
 pub fn write_npz(path: impl AsRef<Path>, arrays: &[(String, Tensor)]) -> Result<()> {
     let written = npz_bytes(arrays, CompressionMethod::Stored).and_then(|bytes| write_atomic(path, &bytes));
-    written.map_err(|error| error.op("write_npz").at(Location::caller()))
+    framed("write_npz", written)
 }
 
 /// Writes arrays by name and compresses them, as `numpy.savez_compressed` does.
@@ -106,7 +106,7 @@ pub fn write_npz(path: impl AsRef<Path>, arrays: &[(String, Tensor)]) -> Result<
 #[track_caller]
 pub fn write_npz_compressed(path: impl AsRef<Path>, arrays: &[(String, Tensor)]) -> Result<()> {
     let written = npz_bytes(arrays, CompressionMethod::Deflated).and_then(|bytes| write_atomic(path, &bytes));
-    written.map_err(|error| error.op("write_npz_compressed").at(Location::caller()))
+    framed("write_npz_compressed", written)
 }
 
 limited! {
@@ -142,7 +142,7 @@ impl NpyReader {
     /// Those of [`read_npy`].
     #[track_caller]
     pub fn parse(&self, name: &str, bytes: &[u8]) -> Result<Tensor> {
-        array(name, bytes).map_err(|error| error.op("read_npy").at(Location::caller()))
+        framed("read_npy", array(name, bytes))
     }
 
     /// The arrays of an archive.
@@ -160,7 +160,7 @@ impl NpyReader {
     /// Those of [`read_npz`].
     #[track_caller]
     pub fn parse_archive(&self, name: &str, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
-        self.arrays(name, bytes).map_err(|error| error.op("read_npz").at(Location::caller()))
+        framed("read_npz", self.arrays(name, bytes))
     }
 
     fn arrays(&self, file: &str, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {

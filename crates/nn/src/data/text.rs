@@ -46,8 +46,7 @@ use wengert_tensor::error::{Error, Result};
 #[cfg(feature = "files")]
 #[track_caller]
 pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
-    let here = std::panic::Location::caller();
-    text_of(path.as_ref()).map_err(|error| error.op("read_text").at(here))
+    crate::explain::framed("read_text", text_of(path.as_ref()))
 }
 
 #[cfg(feature = "files")]

@@ -1,11 +1,14 @@
 //! Discretization: which interval a number is in.
 
+use std::panic::Location;
+
 use wengert_autograd::{Apply, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
 use super::case::{Applied, Case};
+use crate::explain::blame;
 use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Buffer;
@@ -44,12 +47,13 @@ impl Discretization {
     ///
     /// # Errors
     /// No boundary, one that is not finite, an order that does not ascend.
+    #[track_caller]
     pub fn new(boundaries: impl AsRef<[f64]>) -> Result<Discretization> {
         let boundaries = boundaries.as_ref();
         let rises = boundaries.is_sorted_by(|a, b| a < b) && boundaries.iter().all(|at| at.is_finite());
         if boundaries.is_empty() || !rises {
             let error = Error::value(format!("boundaries {boundaries:?}")).op("Discretization");
-            return Err(error.help("at least one finite number, each above the one before"));
+            return Err(error.at(Location::caller()).help("at least one finite number, each above the one before"));
         }
         Ok(Discretization { boundaries: Buffer::new(Tensor::new(boundaries, [boundaries.len()])?) })
     }
@@ -59,9 +63,13 @@ impl Discretization {
     ///
     /// # Errors
     /// Fewer than two intervals; no data, or data that is not finite or nowhere different.
+    #[track_caller]
     pub fn of(data: &Tensor, bins: usize) -> Result<Discretization> {
-        let frame =
-            |error: Error| error.op("Discretization").operand("data", format!("{} {}", data.shape(), data.dtype()));
+        let here = Location::caller();
+        let frame = |error: Error| {
+            let error = error.op("Discretization").operand("data", format!("{} {}", data.shape(), data.dtype()));
+            blame(error, here)
+        };
         if bins < 2 {
             return Err(frame(Error::value(format!("{bins} intervals have no boundary")).help("at least 2")));
         }

@@ -50,9 +50,10 @@ impl GroupNorm {
     /// So many groups of so many channels in all. What is wrong is reported by the first use.
     #[track_caller]
     pub fn new(groups: usize, channels: usize) -> GroupNorm {
+        let here = Location::caller();
         let of = |init| match divided(groups, channels) {
             Ok(()) => parameter("GroupNorm", [channels], init),
-            Err(error) => Param::faulty(error.op("GroupNorm").at(Location::caller())),
+            Err(error) => Param::faulty(error.op("GroupNorm").at(here)),
         };
         let (weight, bias) = (Some(of(Init::Ones)), Some(of(Init::Zeros)));
         GroupNorm { weight, bias, groups, channels, epsilon: 1e-5 }

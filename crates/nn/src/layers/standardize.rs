@@ -1,11 +1,14 @@
 //! Standardize: bring every feature to mean 0 and deviation 1, by numbers taken once from the training data.
 
+use std::panic::Location;
+
 use wengert_autograd::{Apply, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
 use super::case::Case;
+use crate::explain::blame;
 use crate::layer::Layer;
 use crate::module::Module;
 use crate::param::Buffer;
@@ -49,9 +52,13 @@ impl Standardize {
     ///
     /// # Errors
     /// Data without an axis of examples or without examples; a value that is not finite.
+    #[track_caller]
     pub fn of(data: &Tensor) -> Result<Standardize> {
-        let frame =
-            |error: Error| error.op("Standardize").operand("data", format!("{} {}", data.shape(), data.dtype()));
+        let here = Location::caller();
+        let frame = |error: Error| {
+            let error = error.op("Standardize").operand("data", format!("{} {}", data.shape(), data.dtype()));
+            blame(error, here)
+        };
         if data.rank() == 0 || data.shape().first() == Some(&0) {
             return Err(frame(Error::data("needs at least one example along the first axis")));
         }

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::metric::Metric;
-use super::weigh::{mean, observes, pair, ratio};
+use super::weigh::{mean, observes, pair, ratio, thresholded};
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 
@@ -42,6 +42,7 @@ impl BinaryAccuracy {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("binary_accuracy", prediction, target);
+        let prediction = thresholded("binary_accuracy", prediction, self.threshold);
         let yes = target.cast(DType::F32).gt(0.5);
         mean("binary_accuracy", prediction.gt(self.threshold).eq(yes), weights)
     }

@@ -1,6 +1,6 @@
 //! What metrics of classes ask of their operands.
 
-use super::weigh::{spread, wide};
+use super::weigh::{spread, thresholded, wide};
 use crate::losses::alike::alike;
 use crate::losses::classes::LABELS;
 use wengert_autograd::Var;
@@ -82,6 +82,7 @@ impl Reader {
     ) -> Classes<'t> {
         let prediction = wide(prediction);
         if let Some(threshold) = self.threshold {
+            let prediction = thresholded(metric, prediction, threshold);
             let (actual, count) = (alike(metric, prediction, target), 2);
             let (actual, weights) = self.left_out(actual, spread(metric, weights, prediction));
             let actual = actual.cast(DType::F32).gt(0.5).cast(DType::I64);

@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::metric::Metric;
-use super::weigh::{mean, observes, pair, ratio};
+use super::weigh::{mean, observes, pair, ratio, thresholded};
 use wengert_autograd::Var;
 use wengert_tensor::dtype::DType;
 
@@ -41,6 +41,7 @@ impl ExactMatch {
     #[track_caller]
     fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let (prediction, target) = pair("exact_match", prediction, target);
+        let prediction = thresholded("exact_match", prediction, self.threshold);
         let right = prediction.gt(self.threshold).eq(target.cast(DType::F32).gt(0.5));
         mean("exact_match", if right.rank() < 2 { right } else { right.all(-1) }, weights)
     }

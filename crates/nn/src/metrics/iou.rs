@@ -60,13 +60,19 @@ impl IoU {
     pub(super) fn sums<'t>(&self, prediction: Var<'t>, target: Var<'t>, weights: Option<Var<'t>>) -> Var<'t> {
         let counts = self.answers.counts("iou", prediction, target, weights);
         let count = counts.len() / 4;
-        match self.classes.iter().flatten().find(|&&class| class >= count) {
-            Some(class) if prediction.tape().error().is_none() => {
-                let message = format!("class {class} of a prediction of {count} classes, 0 to {}", count.max(1) - 1);
-                prediction.tape().reject("iou", &[("prediction", prediction)], Error::value(message))
-            }
-            _ => counts,
+        if prediction.tape().error().is_some() {
+            return counts;
         }
+        let classes = format!("a prediction of {count} classes, 0 to {}", count.max(1) - 1);
+        let message = match self.classes.as_deref() {
+            Some([]) => format!("no class of {classes}"),
+            Some(wanted) => match wanted.iter().find(|&&class| class >= count) {
+                Some(class) => format!("class {class} of {classes}"),
+                None => return counts,
+            },
+            None => return counts,
+        };
+        prediction.tape().reject("iou", &[("prediction", prediction)], Error::value(message))
     }
 
     pub(super) fn figure(&self, sums: &[f64]) -> f64 {

@@ -39,6 +39,15 @@ pub(super) fn pair<'t>(metric: &'static str, prediction: Var<'t>, target: Var<'t
     (prediction, alike(metric, prediction, target))
 }
 
+/// The scores, if there is a threshold that they can be above.
+#[track_caller]
+pub(super) fn thresholded<'t>(metric: &'static str, scores: Var<'t>, threshold: f64) -> Var<'t> {
+    match threshold.is_nan() {
+        true => scores.tape().reject(metric, &[("prediction", scores)], Error::value("the threshold is NaN")),
+        false => scores,
+    }
+}
+
 /// A weight in f64 for every element of `like`: 1, or what was given for the leading axes.
 #[track_caller]
 pub(super) fn spread<'t>(metric: &'static str, weights: Option<Var<'t>>, like: Var<'t>) -> Var<'t> {

@@ -17,7 +17,8 @@ use super::settings::{not_negative, settings};
 /// ```
 ///
 /// The average a is what [`Optimizer::evaluate`] puts in place of w. Polyak & Juditsky 1992; the same numbers as PyTorch's `ASGD`. λ = 1e-4,
-/// α = 0.75, t₀ = 1e6 unless set: with so late a start the average is w itself.
+/// α = 0.75, t₀ = 1e6 unless set: with so late a start the average is w itself. Under a schedule η takes the rate of its own
+/// step; PyTorch's takes that of the step before.
 ///
 /// ```
 /// use wengert_autograd::Tape;

@@ -19,8 +19,8 @@ use super::settings::{memory, not_negative, number, settings, within, zeros};
 /// ```
 ///
 /// with rateₘ the largest rate so far. No schedule is needed but a warm-up: `ScheduleFree::new(2.5e-3).schedule(warmup(1000))`. Defazio et al.
-/// 2024; the same numbers as Optax's `schedule_free_adamw`. β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay
-/// unless set.
+/// 2024; the same numbers as Optax's `schedule_free_adamw`, which under a schedule weighs a step by the rate of the next
+/// one, not by its own. β₁ = 0.9, β₂ = 0.999, ε = 1e-8, no decay unless set.
 ///
 /// ```
 /// use wengert_autograd::Tape;

@@ -133,9 +133,8 @@ macro_rules! drawn {
             $(#[$doc])+
             #[track_caller]
             pub fn to_svg(&self) -> Result<String> {
-                let here = std::panic::Location::caller();
                 let drawing = $crate::plot::frame::svg(self.frame.size, |canvas| self.draw(canvas));
-                drawing.map_err(|error| error.op(stringify!($chart)).at(here))
+                $crate::explain::framed(stringify!($chart), drawing)
             }
 
             /// Writes the picture to a file, whole or not at all, and makes its folder when there is none.

@@ -38,9 +38,10 @@ impl Builder {
     ///
     /// Call it first, before any layer.
     #[must_use]
+    #[track_caller]
     pub fn dtype(mut self, dtype: DType) -> Builder {
         if !self.layers.is_empty() {
-            return self.refuse(Error::state("comes before the first layer").op("dtype"));
+            return self.refuse(Error::state("comes before the first layer").op("dtype").at(Location::caller()));
         }
         self.input.dtype = dtype;
         self.reached.dtype = dtype;

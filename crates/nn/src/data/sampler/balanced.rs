@@ -2,8 +2,8 @@
 
 use super::Sampler;
 use super::weighted::WeightedSampler;
+use crate::explain::framed;
 use std::collections::BTreeMap;
-use std::panic::Location;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
 use wengert_tensor::tensor::Tensor;
@@ -32,14 +32,12 @@ impl BalancedSampler {
     /// Labels that are no i64 or not of rank 1, or none at all.
     #[track_caller]
     pub fn new(labels: &Tensor, seed: impl Into<Key>) -> Result<BalancedSampler> {
-        let here = Location::caller();
-        let framed = |error: Error| error.op("BalancedSampler").at(here);
-        let labels = labels_of(labels).map_err(framed)?;
+        let labels = framed("BalancedSampler", labels_of(labels))?;
         let mut counts = BTreeMap::new();
         labels.iter().for_each(|label| *counts.entry(label).or_insert(0u64) += 1);
         let weights: Vec<f64> =
             labels.iter().map(|label| 1.0 / counts.get(label).copied().unwrap_or(1) as f64).collect();
-        Ok(BalancedSampler(WeightedSampler::new(weights, seed).map_err(framed)?))
+        WeightedSampler::new(weights, seed).map(BalancedSampler)
     }
 
     /// So many draws an epoch.

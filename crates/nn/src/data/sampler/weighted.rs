@@ -1,6 +1,7 @@
 //! Samples drawn in proportion to weights.
 
 use super::{Sampler, one_each};
+use crate::explain::framed;
 use std::panic::Location;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, uniform_f64};
@@ -41,8 +42,8 @@ impl WeightedSampler {
     /// A weight that is negative or not finite, or weights that are all 0.
     #[track_caller]
     pub fn new(weights: impl AsRef<[f64]>, seed: impl Into<Key>) -> Result<WeightedSampler> {
-        let weights = weights.as_ref();
-        let refuse = |error: Error| Err(error.op("WeightedSampler").at(Location::caller()));
+        let (here, weights) = (Location::caller(), weights.as_ref());
+        let refuse = |error: Error| Err(error.op("WeightedSampler").at(here));
         if let Some((at, weight)) = weights.iter().enumerate().find(|(_, w)| !(w.is_finite() && **w >= 0.0)) {
             return refuse(Error::value(format!("the weight of sample {at} is {weight}")));
         }
@@ -68,7 +69,7 @@ impl WeightedSampler {
     #[track_caller]
     pub fn samples(mut self, samples: usize) -> Result<Self> {
         self.samples = samples;
-        self.drawn().map_err(|error| error.op("WeightedSampler").at(Location::caller()))
+        framed("WeightedSampler", self.drawn())
     }
 
     /// A sample comes at most once an epoch.
@@ -78,7 +79,7 @@ impl WeightedSampler {
     #[track_caller]
     pub fn without_replacement(mut self) -> Result<Self> {
         self.replacement = false;
-        self.drawn().map_err(|error| error.op("WeightedSampler").at(Location::caller()))
+        framed("WeightedSampler", self.drawn())
     }
 
     fn drawn(self) -> Result<Self> {

@@ -8,6 +8,7 @@
 //! scripts and circled letters. Words of these may be cut in another way.
 
 use super::super::bytes::{self, MAX_BYTES, quoted};
+use crate::explain::framed;
 use crate::files::atomic::write_atomic;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
@@ -260,8 +261,7 @@ impl Bpe {
     /// `Io` when the file cannot be written.
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_atomic(path, self.to_json().to_string().as_bytes())
-            .map_err(|error| error.op("Bpe::save").at(Location::caller()))
+        framed("Bpe::save", write_atomic(path, self.to_json().to_string().as_bytes()))
     }
 
     /// Reads a `tokenizer.json`, of [`save`](Bpe::save) or of `tokenizers`.
@@ -280,7 +280,7 @@ impl Bpe {
     /// Those of [`load`](Bpe::load).
     #[track_caller]
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Bpe> {
-        parsed(name, bytes).map_err(|error| error.op("Bpe::load").at(Location::caller()))
+        framed("Bpe::load", parsed(name, bytes))
     }
 
     fn to_json(&self) -> Value {

@@ -1,6 +1,7 @@
 //! A number for every character.
 
 use super::super::bytes::{self, MAX_BYTES};
+use crate::explain::framed;
 use crate::files::atomic::write_atomic;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
@@ -90,7 +91,7 @@ impl CharVocabulary {
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let text = json!({ "characters": self.characters.iter().collect::<String>() }).to_string();
-        write_atomic(path, text.as_bytes()).map_err(|error| error.op("CharVocabulary::save").at(Location::caller()))
+        framed("CharVocabulary::save", write_atomic(path, text.as_bytes()))
     }
 
     /// Reads what [`save`](CharVocabulary::save) has written.

@@ -35,7 +35,8 @@ impl TokenWindows {
     #[track_caller]
     pub fn new(tokens: impl Into<Vec<i64>>, time: usize) -> Result<TokenWindows> {
         let tokens = tokens.into();
-        let framed = |error: Error| error.op("TokenWindows").at(Location::caller());
+        let here = Location::caller();
+        let framed = |error: Error| error.op("TokenWindows").at(here);
         if time == 0 {
             return Err(framed(Error::value("a window needs at least one token")));
         }

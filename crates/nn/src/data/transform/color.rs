@@ -1,6 +1,7 @@
 //! Changes the colours of images at random.
 
 use super::{Transform, between, floats, image};
+use crate::explain::framed;
 use wengert_autograd::Apply;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
@@ -91,16 +92,22 @@ impl ColorJitter {
 ///
 /// # Errors
 /// What are no such images, or another number of factors.
+#[track_caller]
 pub fn adjust_brightness(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
-    let factors = each_its(images, factors)?;
-    images.apply(|x| (x * &factors).clamp(0.0, 1.0))
+    let brighter = |factors: Tensor| images.apply(|x| (x * &factors).clamp(0.0, 1.0));
+    framed("adjust_brightness", each_its(images, factors).and_then(brighter))
 }
 
 /// Images of one or three channels, blended with the mean of their gray image: 0 is a gray area, 1 changes nothing.
 ///
 /// # Errors
 /// What are no such images, or another number of factors.
+#[track_caller]
 pub fn adjust_contrast(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
+    framed("adjust_contrast", with_contrast(images, factors))
+}
+
+fn with_contrast(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
     let (factors, weights) = (each_its(images, factors)?, gray_weights(images)?);
     images.apply(|x| {
         let factors = x.tape().input(&factors);
@@ -113,7 +120,12 @@ pub fn adjust_contrast(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
 ///
 /// # Errors
 /// What are no such images, or another number of factors.
+#[track_caller]
 pub fn adjust_saturation(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
+    framed("adjust_saturation", with_saturation(images, factors))
+}
+
+fn with_saturation(images: &Tensor, factors: &[f64]) -> Result<Tensor> {
     let (factors, weights) = (each_its(images, factors)?, gray_weights(images)?);
     images.apply(|x| {
         let factors = x.tape().input(&factors);

@@ -1,6 +1,7 @@
 //! Turns images.
 
 use super::{Transform, between, each, floats, image};
+use crate::explain::framed;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
 use wengert_tensor::tensor::Tensor;
@@ -64,7 +65,12 @@ impl Transform for RandomRotation {
 ///
 /// # Errors
 /// What is no image of floats.
+#[track_caller]
 pub fn rotate(image: &Tensor, degrees: f64, fill: f64) -> Result<Tensor> {
+    framed("rotate", rotated(image, degrees, fill))
+}
+
+fn rotated(image: &Tensor, degrees: f64, fill: f64) -> Result<Tensor> {
     floats("rotate", image)?;
     let &[_, height, width] = image.shape().dims() else {
         return Err(Error::shape(format!("takes [channels, height, width], not {}", image.shape())).op("rotate"));

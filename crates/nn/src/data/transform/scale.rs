@@ -2,6 +2,7 @@
 
 use super::Transform;
 use super::floats;
+use crate::explain::framed;
 use std::panic::Location;
 use wengert_autograd::Apply;
 use wengert_tensor::error::{Error, Result};
@@ -33,8 +34,8 @@ impl Normalize {
     /// Lists of different lengths, a number that is not finite, or a deviation that is not above 0.
     #[track_caller]
     pub fn new(mean: impl Into<Vec<f64>>, std: impl Into<Vec<f64>>) -> Result<Normalize> {
-        let (mean, std) = (mean.into(), std.into());
-        let refuse = |what: String| Err(Error::value(what).op("Normalize").at(Location::caller()));
+        let (here, mean, std) = (Location::caller(), mean.into(), std.into());
+        let refuse = |what: String| Err(Error::value(what).op("Normalize").at(here));
         if mean.len() != std.len() || mean.is_empty() {
             return refuse(format!("{} means and {} deviations", mean.len(), std.len()));
         }
@@ -50,16 +51,18 @@ impl Normalize {
     /// Data that is no float, has no channels or no values, or a channel that is constant.
     #[track_caller]
     pub fn fit(images: &Tensor) -> Result<Normalize> {
-        let here = Location::caller();
-        let framed = |error: Error| error.op("Normalize::fit").at(here);
+        framed("Normalize::fit", Normalize::of(images))
+    }
+
+    fn of(images: &Tensor) -> Result<Normalize> {
         let axes: Vec<isize> = (0..images.rank() as isize).filter(|&axis| axis != 1).collect();
         if images.rank() < 2 || images.is_empty() {
-            return Err(framed(Error::shape(format!("takes [samples, channels, …], not {}", images.shape()))));
+            return Err(Error::shape(format!("takes [samples, channels, …], not {}", images.shape())));
         }
-        floats("Normalize::fit", images).map_err(framed)?;
-        let mean = images.apply(|x| x.mean_axes(&axes[..])).map_err(framed)?;
-        let std = images.apply(|x| x.std_axes(&axes[..])).map_err(framed)?;
-        Normalize::new(mean.to_f64_vec(), std.to_f64_vec()).map_err(framed)
+        floats("Normalize::fit", images)?;
+        let mean = images.apply(|x| x.mean_axes(&axes[..]))?;
+        let std = images.apply(|x| x.std_axes(&axes[..]))?;
+        Normalize::new(mean.to_f64_vec(), std.to_f64_vec())
     }
 }
 
@@ -103,11 +106,10 @@ impl StandardScaler {
     /// Data that is no float or has no samples.
     #[track_caller]
     pub fn fit(data: &Tensor) -> Result<StandardScaler> {
-        Affine::fit("StandardScaler", data, |data| {
+        let fitted = Affine::fit("StandardScaler", data, |data| {
             Ok((data.apply(|x| x.mean_axes(0))?, data.apply(|x| x.std_axes(0))?))
-        })
-        .map(StandardScaler)
-        .map_err(|error| error.at(Location::caller()))
+        });
+        framed("StandardScaler", fitted.map(StandardScaler))
     }
 
     /// From scaled values back.
@@ -116,7 +118,7 @@ impl StandardScaler {
     /// Other features than those of the fit.
     #[track_caller]
     pub fn inverse(&self, scaled: &Tensor) -> Result<Tensor> {
-        self.0.back(scaled).map_err(|error| error.op("StandardScaler::inverse").at(Location::caller()))
+        framed("StandardScaler::inverse", self.0.back(scaled))
     }
 }
 
@@ -147,13 +149,12 @@ impl MinMaxScaler {
     /// Data that is no float or has no samples.
     #[track_caller]
     pub fn fit(data: &Tensor) -> Result<MinMaxScaler> {
-        Affine::fit("MinMaxScaler", data, |data| {
+        let fitted = Affine::fit("MinMaxScaler", data, |data| {
             let low = data.apply(|x| x.min_axes(0))?;
             let range = data.apply(|x| x.max_axes(0) - x.min_axes(0))?;
             Ok((low, range))
-        })
-        .map(MinMaxScaler)
-        .map_err(|error| error.at(Location::caller()))
+        });
+        framed("MinMaxScaler", fitted.map(MinMaxScaler))
     }
 
     /// From scaled values back.
@@ -162,7 +163,7 @@ impl MinMaxScaler {
     /// Other features than those of the fit.
     #[track_caller]
     pub fn inverse(&self, scaled: &Tensor) -> Result<Tensor> {
-        self.0.back(scaled).map_err(|error| error.op("MinMaxScaler::inverse").at(Location::caller()))
+        framed("MinMaxScaler::inverse", self.0.back(scaled))
     }
 }
 
