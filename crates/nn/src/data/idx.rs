@@ -46,7 +46,11 @@ impl IdxReader {
     /// Those of [`read_idx`].
     #[track_caller]
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Tensor> {
-        bytes::open("read_idx", path, self.max_bytes, |name, bytes| self.array(name, bytes))
+        framed("read_idx", self.file(path.as_ref()))
+    }
+
+    fn file(&self, path: &Path) -> Result<Tensor> {
+        self.array(&path.display().to_string(), &bytes::read(path, self.max_bytes)?)
     }
 
     /// The elements of bytes in memory; `name` stands for the file in errors.
@@ -179,7 +183,7 @@ pub fn read_labelled(images: impl AsRef<Path>, labels: impl AsRef<Path>) -> Resu
 
 fn labelled(images_path: &Path, labels_path: &Path) -> Result<(Tensor, Tensor)> {
     let reader = IdxReader::new();
-    let (images, labels) = (reader.read(images_path)?, reader.read(labels_path)?);
+    let (images, labels) = (reader.file(images_path)?, reader.file(labels_path)?);
     let wrong = |path: &Path, what: &str, found: &Tensor| {
         Error::format(format!("{} holds {} {}, not {what}", path.display(), found.shape(), found.dtype()))
     };
