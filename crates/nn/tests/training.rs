@@ -464,6 +464,31 @@ fn logs_are_written_as_the_run_goes() -> Result<()> {
 }
 
 #[test]
+fn what_callbacks_add_is_there_for_those_before_them() -> Result<()> {
+    let scratch = Scratch::new("order");
+    let (csv, jsonl) = (scratch.0.join("log.csv"), scratch.0.join("log.jsonl"));
+    let mut trainer = Trainer::new(Sgd::new(0.1), MeanSquaredError::new())
+        .epochs(3)
+        .verbose(false)
+        .callback(CsvLogger::new(&csv))
+        .callback(JsonlLogger::new(&jsonl))
+        .callback(EarlyStopping::on("figure").patience(1))
+        .callback(ReduceOnPlateau::on("figure").patience(1).factor(0.5))
+        .callback(Figures(vec![0.5, 0.75, 0.25]));
+    let history = trainer.fit(&mut Dense::new(1, 1), &line(4))?;
+    assert_eq!(history.column("figure").unwrap(), [0.5, 0.75]);
+    assert!(history.notes()[0].starts_with("epoch 2: `figure` stays at 0.5000"), "{history:?}");
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let cells: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(cells[0], ["epoch", "loss", "learning_rate", "figure"]);
+    assert!(cells.iter().flatten().all(|cell| !cell.is_empty()), "{text}");
+    assert_eq!([cells[1][3], cells[2][3]], ["0.5", "0.75"]);
+    let text = std::fs::read_to_string(&jsonl).unwrap();
+    assert!(text.lines().all(|line| line.contains("\"figure\":0.") && line.contains("\"learning_rate\":0.")), "{text}");
+    Ok(())
+}
+
+#[test]
 fn a_lost_loss_may_end_a_run_cleanly() -> Result<()> {
     let mut model = Dense::new(1, 1).init(Seed(1))?;
     let mut trainer = Trainer::new(Sgd::new(1e30), MeanSquaredError::new()).epochs(50).verbose(false);

@@ -61,69 +61,104 @@ impl<X, Z> Targets for (X, Tensor, Z) {
     }
 }
 
-/// Changes the inputs of every batch by a [`Transform`].
-///
-/// What is random follows from the seed, the epoch and the number of the sample: the same whatever batch a sample is in,
-/// and whichever thread makes it; another one in every epoch. A sample that a sampler draws twice in one epoch is changed
-/// in the same way twice.
-///
-/// ```
-/// use wengert_nn::data::dataset::Dataset;
-/// use wengert_nn::data::transform::noise::GaussianNoise;
-/// use wengert_tensor::{dtype::DType, tensor::Tensor};
-///
-/// # fn main() -> wengert_tensor::error::Result<()> {
-/// let data = (Tensor::zeros([10, 4], DType::F32)?, Tensor::zeros([10], DType::I64)?);
-/// let noisy = data.transformed(GaussianNoise::new(0.1)).seed(7);
-/// let (a, b) = (noisy.batch_in(0, &[3, 5])?.0, noisy.batch_in(0, &[5])?.0);
-/// assert!(a.slice(0, 1..)?.equals(&b));
-/// assert!(!b.equals(&noisy.batch_in(1, &[5])?.0));
-/// # Ok(()) }
-/// ```
-#[derive(Clone, Debug)]
-pub struct Transformed<D, T> {
-    data: D,
-    transform: T,
-    key: Key,
+/// A data set of which a part of every batch goes through a transform.
+macro_rules! transformed {
+    ($(#[$doc:meta])* $Name:ident, $part:literal, $Batch:ident, $map:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $Name<D, T> {
+            data: D,
+            transform: T,
+            key: Key,
+        }
+
+        impl<D: Dataset, T> $Name<D, T> {
+            #[doc = concat!("The ", $part, " of `data` through `transform`.")]
+            pub fn new(data: D, transform: T) -> $Name<D, T> {
+                $Name { data, transform, key: Key::new(0) }
+            }
+
+            /// From what all that is random follows (a number, a `Seed` or a `Key`; default 0).
+            #[must_use]
+            pub fn seed(mut self, seed: impl Into<Key>) -> Self {
+                self.key = seed.into();
+                self
+            }
+        }
+
+        impl<D: Dataset, T: Transform> Dataset for $Name<D, T>
+        where
+            D::Batch: $Batch,
+        {
+            type Batch = D::Batch;
+
+            fn len(&self) -> usize {
+                self.data.len()
+            }
+
+            /// The samples as they are in epoch 0.
+            fn batch(&self, indices: &[usize]) -> Result<D::Batch> {
+                self.batch_in(0, indices)
+            }
+
+            fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<D::Batch> {
+                let batch = self.data.batch_in(epoch, indices)?;
+                batch.$map(|rows| changed(&self.transform, &rows, self.key.fold(epoch as u64), indices))
+            }
+
+            fn check(&self) -> Result<()> {
+                self.data.check()
+            }
+        }
+    };
 }
 
-impl<D: Dataset, T> Transformed<D, T> {
-    /// The inputs of `data` through `transform`.
-    pub fn new(data: D, transform: T) -> Transformed<D, T> {
-        Transformed { data, transform, key: Key::new(0) }
-    }
-
-    /// From what all that is random follows (a number, a `Seed` or a `Key`; default 0).
-    #[must_use]
-    pub fn seed(mut self, seed: impl Into<Key>) -> Self {
-        self.key = seed.into();
-        self
-    }
+transformed! {
+    /// Changes the inputs of every batch by a [`Transform`].
+    ///
+    /// What is random follows from the seed, the epoch and the number of the sample: the same whatever batch a sample is in,
+    /// and whichever thread makes it; another one in every epoch. A sample that a sampler draws twice in one epoch is changed
+    /// in the same way twice.
+    ///
+    /// ```
+    /// use wengert_nn::data::dataset::Dataset;
+    /// use wengert_nn::data::transform::noise::GaussianNoise;
+    /// use wengert_tensor::{dtype::DType, tensor::Tensor};
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let data = (Tensor::zeros([10, 4], DType::F32)?, Tensor::zeros([10], DType::I64)?);
+    /// let noisy = data.transformed(GaussianNoise::new(0.1)).seed(7);
+    /// let (a, b) = (noisy.batch_in(0, &[3, 5])?.0, noisy.batch_in(0, &[5])?.0);
+    /// assert!(a.slice(0, 1..)?.equals(&b));
+    /// assert!(!b.equals(&noisy.batch_in(1, &[5])?.0));
+    /// # Ok(()) }
+    /// ```
+    Transformed, "inputs", Inputs, map_inputs
 }
 
-impl<D: Dataset, T: Transform> Dataset for Transformed<D, T>
-where
-    D::Batch: Inputs,
-{
-    type Batch = D::Batch;
-
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    /// The samples as they are in epoch 0.
-    fn batch(&self, indices: &[usize]) -> Result<D::Batch> {
-        self.batch_in(0, indices)
-    }
-
-    fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<D::Batch> {
-        let batch = self.data.batch_in(epoch, indices)?;
-        batch.map_inputs(|inputs| changed(&self.transform, &inputs, self.key.fold(epoch as u64), indices))
-    }
-
-    fn check(&self) -> Result<()> {
-        self.data.check()
-    }
+transformed! {
+    /// Changes the targets of every batch by a [`Transform`], torchvision's `target_transform`: labels to one-hot rows, prices to standard scale.
+    ///
+    /// ```
+    /// use wengert_nn::data::dataset::Dataset;
+    /// use wengert_nn::data::transform::{convert::OneHot, scale::StandardScaler};
+    /// use wengert_tensor::{dtype::DType, tensor::Tensor};
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let x = Tensor::zeros([3, 4], DType::F32)?;
+    /// let labelled = (x.clone(), Tensor::from([2i64, 0, 1])).targets_transformed(OneHot::new(3));
+    /// assert_eq!(labelled.batch(&[0])?.1.to_vec::<f32>()?, [0.0, 0.0, 1.0]);
+    ///
+    /// let prices = Tensor::from([[100f32], [200.0], [300.0]]);
+    /// let scaler = StandardScaler::fit(&prices)?;
+    /// let scaled = (x, prices).targets_transformed(scaler.clone());
+    /// let (_, y) = scaled.batch(&[1, 2])?;
+    /// assert_eq!(scaler.inverse(&y)?.to_vec::<f32>()?, [200.0, 300.0]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// What is random follows from the seed, the epoch and the number of the sample, as in [`Transformed`].
+    TargetsTransformed, "targets", Targets, map_targets
 }
 
 /// Rows through a transform, each with the key of its sample.
@@ -134,73 +169,6 @@ fn changed(transform: &impl Transform, rows: &Tensor, key: Key, indices: &[usize
     }
     let keys: Vec<Key> = indices.iter().map(|&index| key.fold(index as u64)).collect();
     transform.apply(rows, &keys)
-}
-
-/// Changes the targets of every batch by a [`Transform`], torchvision's `target_transform`: labels to one-hot rows, prices to standard scale.
-///
-/// ```
-/// use wengert_nn::data::dataset::Dataset;
-/// use wengert_nn::data::transform::{convert::OneHot, scale::StandardScaler};
-/// use wengert_tensor::{dtype::DType, tensor::Tensor};
-///
-/// # fn main() -> wengert_tensor::error::Result<()> {
-/// let x = Tensor::zeros([3, 4], DType::F32)?;
-/// let labelled = (x.clone(), Tensor::from([2i64, 0, 1])).targets_transformed(OneHot::new(3));
-/// assert_eq!(labelled.batch(&[0])?.1.to_vec::<f32>()?, [0.0, 0.0, 1.0]);
-///
-/// let prices = Tensor::from([[100f32], [200.0], [300.0]]);
-/// let scaler = StandardScaler::fit(&prices)?;
-/// let scaled = (x, prices).targets_transformed(scaler.clone());
-/// let (_, y) = scaled.batch(&[1, 2])?;
-/// assert_eq!(scaler.inverse(&y)?.to_vec::<f32>()?, [200.0, 300.0]);
-/// # Ok(()) }
-/// ```
-///
-/// What is random follows from the seed, the epoch and the number of the sample, as in [`Transformed`].
-#[derive(Clone, Debug)]
-pub struct TargetsTransformed<D, T> {
-    data: D,
-    transform: T,
-    key: Key,
-}
-
-impl<D: Dataset, T> TargetsTransformed<D, T> {
-    /// The targets of `data` through `transform`.
-    pub fn new(data: D, transform: T) -> TargetsTransformed<D, T> {
-        TargetsTransformed { data, transform, key: Key::new(0) }
-    }
-
-    /// From what all that is random follows (a number, a `Seed` or a `Key`; default 0).
-    #[must_use]
-    pub fn seed(mut self, seed: impl Into<Key>) -> Self {
-        self.key = seed.into();
-        self
-    }
-}
-
-impl<D: Dataset, T: Transform> Dataset for TargetsTransformed<D, T>
-where
-    D::Batch: Targets,
-{
-    type Batch = D::Batch;
-
-    fn len(&self) -> usize {
-        self.data.len()
-    }
-
-    /// The samples as they are in epoch 0.
-    fn batch(&self, indices: &[usize]) -> Result<D::Batch> {
-        self.batch_in(0, indices)
-    }
-
-    fn batch_in(&self, epoch: usize, indices: &[usize]) -> Result<D::Batch> {
-        let batch = self.data.batch_in(epoch, indices)?;
-        batch.map_targets(|targets| changed(&self.transform, &targets, self.key.fold(epoch as u64), indices))
-    }
-
-    fn check(&self) -> Result<()> {
-        self.data.check()
-    }
 }
 
 /// Mixes the samples of every batch with each other, their targets too, by a [`Mix`].

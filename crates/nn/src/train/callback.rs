@@ -117,7 +117,8 @@ pub trait Callback {
         Ok(())
     }
 
-    /// An epoch has ended. The logs are those of the epoch, and may be added to.
+    /// An epoch has ended. The logs are those of the epoch, and may be added to. Callbacks that add [`columns`](Callback::columns)
+    /// are told first, of these the ones that watch none; else the order is the one in which they were given.
     ///
     /// # Errors
     /// What cannot be done.

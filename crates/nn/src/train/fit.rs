@@ -357,9 +357,14 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
             if let Some(measured) = self.validate(model, sources, run)? {
                 logs.extend("val_", &measured);
             }
-            let flow = tell(&mut self.set.callbacks, &mut self.optimizer, run, model, &mut logs, |callback, at| {
-                callback.on_epoch_end(at)
-            })?;
+            // Those who add figures come first: the others write and watch them.
+            let mut callbacks: Vec<_> = self.set.callbacks.iter_mut().collect();
+            callbacks.sort_by_cached_key(|callback| match callback.columns(model).is_empty() {
+                false => 1 + callback.monitors().len().min(1),
+                true => 3,
+            });
+            let flow =
+                tell(callbacks, &mut self.optimizer, run, model, &mut logs, |callback, at| callback.on_epoch_end(at))?;
             if self.set.checks && run.history.is_empty() {
                 self.look_closely(model, sources, loader, run, &logs)?;
             }
@@ -622,9 +627,9 @@ fn norms_of<'t, M: Module>(gradients: &Gradients<'t>, model: &M, names: &mut Vec
     }
 }
 
-/// Tells all callbacks of something, with the run as it is now.
-fn tell<'a, M: Module, R: Rule>(
-    callbacks: &mut [Box<dyn Callback + 'a>],
+/// Tells callbacks of something, with the run as it is now.
+fn tell<'c, 'a: 'c, M: Module, R: Rule>(
+    callbacks: impl IntoIterator<Item = &'c mut Box<dyn Callback + 'a>>,
     optimizer: &mut Optimizer<R>,
     run: &mut Run,
     model: &mut M,
