@@ -75,10 +75,21 @@ impl<'a, T: Compute> Job<'a, T> {
     /// # Safety
     /// The operands are one product, as for [`super::MatMul::run`]; the part lies within it and begins at a panel.
     pub(super) unsafe fn run(&self, part: Part, at: &Operands<T>) {
-        // SAFETY: promised by the caller.
+        // SAFETY: promised by the caller; the kernels are ones for this machine.
         unsafe {
-            if part.rows <= ROWS && self.few(part, at) {
-                return;
+            if let Some((kernel, b_stride)) = self.few(part.rows) {
+                let Part { row, col, rows, cols: n } = part;
+                return kernel(&Few {
+                    a: at.a.offset(row as isize * self.a[0]),
+                    a_strides: self.a,
+                    b: at.b.offset(col as isize * self.b[1]),
+                    b_stride,
+                    c: at.c.add(row * self.n + col),
+                    c_stride: self.n,
+                    rows,
+                    n,
+                    k: self.k,
+                });
             }
             let (a_room, b_room) = self.room(part, at);
             if a_room + b_room == 0 {
@@ -89,34 +100,14 @@ impl<'a, T: Compute> Job<'a, T> {
         }
     }
 
-    /// Few rows: true if B can be read where it lies.
-    ///
-    /// # Safety
-    /// As for [`Job::run`].
-    unsafe fn few(&self, part: Part, at: &Operands<T>) -> bool {
-        if self.a_sides.is_some() || self.b_sides.is_some() {
-            return false;
+    /// The loop for parts of so few rows that both operands are read where they lie, and the other stride of B, if it can be.
+    pub(super) fn few(&self, rows: usize) -> Option<(unsafe fn(&Few<T>), isize)> {
+        match self.b {
+            _ if rows > ROWS || self.a_sides.is_some() || self.b_sides.is_some() => None,
+            [stride, 1] => Some((self.kernels.along_columns, stride)),
+            [1, stride] => Some((self.kernels.across_columns, stride)),
+            _ => None,
         }
-        let (kernel, b_stride) = match self.b {
-            [stride, 1] => (self.kernels.along_columns, stride),
-            [1, stride] => (self.kernels.across_columns, stride),
-            _ => return false,
-        };
-        // SAFETY: promised by the caller; the kernel is one for this machine.
-        unsafe {
-            kernel(&Few {
-                a: at.a.offset(part.row as isize * self.a[0]),
-                a_strides: self.a,
-                b: at.b.offset(part.col as isize * self.b[1]),
-                b_stride,
-                c: at.c.add(part.row * self.n + part.col),
-                c_stride: self.n,
-                rows: part.rows,
-                n: part.cols,
-                k: self.k,
-            });
-        }
-        true
     }
 
     /// Elements of room for the copies of A and of a panel of B.

@@ -111,7 +111,8 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
     // Copies that several units would make are made once.
     let bytes = |elements: usize| p.count().saturating_mul(elements).saturating_mul(size_of::<T>());
     let (a_all, b_all) = (p.m.saturating_mul(p.k), p.n.next_multiple_of(job.wide()).saturating_mul(p.k));
-    let share_a = copy_a == CopyA::Strips && grid.wide() > 1 && bytes(a_all) <= SHARED_BYTES / 2;
+    let share_a =
+        copy_a == CopyA::Strips && job.few(p.m).is_none() && grid.wide() > 1 && bytes(a_all) <= SHARED_BYTES / 2;
     let share_b = copy_b && grid.tall() > 2 && bytes(b_all) <= SHARED_BYTES / 2;
     let a_bytes = if share_a { bytes(a_all).next_multiple_of(64) } else { 0 };
     let b_bytes = if share_b { bytes(b_all) } else { 0 };

@@ -124,8 +124,7 @@ pub(super) unsafe fn pack_a<S: Simd>(p: &Block<S::Elem>) {
             unsafe {
                 let from = p.from.offset(depth as isize * p.along).add(start);
                 let to = p.to.add(start * p.depth + depth * height);
-                let (left, ends) = (p.width - start, depth + steps == p.depth);
-                strip::<S>(from, p.along, to, [height, left], steps, ends);
+                strip::<S>(from, p.along, to, [height, p.width - start], [steps, p.depth - depth]);
             }
             start += height;
         }
@@ -133,7 +132,7 @@ pub(super) unsafe fn pack_a<S: Simd>(p: &Block<S::Elem>) {
     }
 }
 
-/// `steps` rows of a strip, the last of it if it `ends`; the block has as many rows `left` from its first one.
+/// `steps` k of a strip of which `rest` are not yet packed; the block has as many rows `left` from its first one.
 ///
 /// # Safety
 /// As for [`pack_a`].
@@ -143,13 +142,13 @@ unsafe fn strip<S: Simd>(
     along: isize,
     mut to: *mut S::Elem,
     [height, left]: [usize; 2],
-    steps: usize,
-    ends: bool,
+    [steps, rest]: [usize; 2],
 ) {
     let whole = (height - 1) / S::LANES * S::LANES;
     let spare = whole + S::LANES <= left;
-    // SAFETY: promised by the caller. A store may run past its row, into the next one of the same strip, which is
-    // written later; the last row of the strip is stored exactly.
+    // A store may run on into what comes later in the same strip. Behind that may lie what another thread has packed, or nothing.
+    let roomy = (rest + 1).saturating_sub((whole + S::LANES).div_ceil(height));
+    // SAFETY: promised by the caller; the last stores of the strip are exact.
     unsafe {
         let mask = S::mask(height - whole);
         for step in 0..steps {
@@ -159,10 +158,10 @@ unsafe fn strip<S: Simd>(
                 at += S::LANES;
             }
             let rest = if spare { S::load(from.add(at)) } else { S::load_masked(from.add(at), mask) };
-            if ends && step + 1 == steps {
-                S::store_masked(to.add(at), rest, mask);
-            } else {
+            if step < roomy {
                 S::store(to.add(at), rest);
+            } else {
+                S::store_masked(to.add(at), rest, mask);
             }
             from = from.wrapping_offset(along);
             to = to.add(height);

@@ -3,6 +3,8 @@ use smallvec::smallvec;
 use super::kernels::{Compute, F32_WIDE, F64_WIDE, Kernels};
 use super::normal::Normal;
 use super::order::blocks;
+use super::pack::Block;
+use super::tile::heights;
 use super::{MatMul, Side, cut};
 use crate::dtype::DType;
 use crate::kernels::level::{Level, level};
@@ -297,6 +299,56 @@ fn check_kernels<T: Number + Compute>(dice: &mut Dice, p: &MatMul, kernels: &'st
     assert_eq!(differs, None, "{p:?}");
 }
 
+/// Blocks of A and B in the order of the register tiles: every element in its place, and nothing written behind the last one, where another
+/// thread's block may lie.
+fn check_copies<T: Number + Compute>(kernels: &'static Kernels<T>) {
+    let behind = T::from_f64(0.7);
+    let compare = |pack: unsafe fn(&Block<T>), [side, along]: [usize; 2], [width, depth]: [usize; 2], wanted: &[T]| {
+        let from: Vec<T> = (0..width * depth).map(|i| T::from_f64(i as f64)).collect();
+        let mut found = vec![behind; wanted.len() + 64];
+        let (side, along) = (side as isize, along as isize);
+        // SAFETY: the block is all of the matrix, and there is more than enough room.
+        unsafe { pack(&Block { from: from.as_ptr(), side, along, width, depth, to: found.as_mut_ptr() }) };
+        let wanted = wanted.iter().chain(std::iter::repeat_n(&behind, 64));
+        let differs = found.iter().zip(wanted).position(|(x, y)| x.bits() != y.bits());
+        assert_eq!(differs, None, "strides {side} and {along}, width {width}, depth {depth}");
+    };
+    for width in 1..70 {
+        for depth in (1..20).chain([31, 400]) {
+            let adjacent = |r: usize, k: usize| T::from_f64((r + k * width) as f64);
+            let mut strips = Vec::new();
+            let mut start = 0;
+            for height in heights(width, kernels.rows) {
+                strips.extend((0..depth).flat_map(|k| (start..start + height).map(move |r| adjacent(r, k))));
+                start += height;
+            }
+            compare(kernels.pack_a, [1, width], [width, depth], &strips);
+            if width > 2 * kernels.lanes {
+                continue;
+            }
+            let pitch = width.next_multiple_of(kernels.lanes);
+            for [side, along] in [[1, width], [depth, 1]] {
+                let at = |k: usize, c: usize| match c < width {
+                    true => T::from_f64((k * along + c * side) as f64),
+                    false => T::from_f64(0.0),
+                };
+                let rows: Vec<T> = (0..depth).flat_map(|k| (0..pitch).map(move |c| at(k, c))).collect();
+                compare(kernels.pack_b, [side, along], [width, depth], &rows);
+            }
+        }
+    }
+}
+
+#[test]
+fn copies_write_their_own_room_alone() {
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        check_copies(f32::kernels(level));
+        check_copies(f64::kernels(level));
+    }
+    check_copies(&F32_WIDE);
+    check_copies(&F64_WIDE);
+}
+
 fn check_many<T: Number>(seed: u64, times: usize) {
     let mut dice = Dice(seed);
     let sides = [1, 1, 2, 3, 5, 6, 7, 8, 12, 13, 15, 16, 17, 31, 33, 40, 64];
@@ -444,6 +496,21 @@ fn large_products_have_the_bits_of_the_order() {
             check::<f64>(&mut dice, &p);
             let p = product(&mut dice, DType::BF16, m, k, n, false);
             check::<half::bf16>(&mut dice, &p);
+        }
+    }
+}
+
+/// Strips of few rows, packed by several threads side by side.
+#[test]
+fn few_rows_of_a_turned_matrix_have_the_bits_of_the_order() {
+    let mut dice = Dice(18);
+    for m in [1, 2, 3, 4, 5, 6, 7, 15, 29] {
+        let (k, n) = (6000 / m + 1 + dice.below(30), 640);
+        for b in [[n as isize, 1], [1, k as isize], [0, 0]] {
+            let p = product(&mut dice, DType::F32, m, k, n, false);
+            let p = MatMul { a: [1, m as isize].map(Side::from), b: b.map(Side::from), ..p };
+            check::<f32>(&mut dice, &p);
+            check::<f64>(&mut dice, &MatMul { dtype: DType::F64, ..p });
         }
     }
 }
