@@ -219,3 +219,24 @@ fn indices_become_16_bit_floats_by_one_rounding() {
     let out = run(&spec, &[], &[n], Level::Baseline);
     assert_eq!((out[0][n - 2], out[0][n - 1]), (16_777_216.0, 16_908_288.0));
 }
+
+#[test]
+fn a_value_of_another_dtype_than_its_operands_give_it_is_refused() {
+    let double = |def| Value { def, dtype: DType::F64 };
+    let one = || double(Def::Constant(Scalar::from(1f64)));
+    let wrong: [(&str, Vec<Value>); 7] = [
+        ("a map", vec![one(), value(Def::Map(ScalarFn::Neg, [0; 3]))]),
+        ("operands", vec![one(), value(Def::Constant(Scalar::from(1f32))), double(Def::Map(ScalarFn::Add, [0, 1, 0]))]),
+        ("a mask", vec![one(), double(Def::Map(ScalarFn::Lt, [0; 3]))]),
+        ("a condition", vec![one(), double(Def::Map(ScalarFn::Select, [0; 3]))]),
+        ("a copy", vec![one(), value(Def::Copy(0))]),
+        ("a constant", vec![value(Def::Constant(Scalar::from(1f64)))]),
+        ("numbers", vec![Value { def: Def::Uniform { key: 0, stream: 0 }, dtype: DType::I64 }]),
+    ];
+    for (what, values) in wrong {
+        let region = Region::new(0, 0, values.last().unwrap().dtype.size());
+        let stores = vec![Store { value: values.len() as u32 - 1, region, over: None }];
+        let error = compile_loop_at(&LoopSpec { n: 1, cols: None, values, stores }, Level::Baseline).unwrap_err();
+        assert!(error.message().starts_with("value ") && error.message().contains("cannot be"), "{what}: {error}");
+    }
+}

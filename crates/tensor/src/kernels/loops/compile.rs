@@ -18,7 +18,7 @@ use crate::kernels::scalar::{
 };
 use crate::kernels::tile::TileFn;
 use crate::kernels::tile::pair::tile_pair;
-use crate::program::loops::{BLOCK, Def, LoopSpec, Rank, Store, ValueId};
+use crate::program::loops::{BLOCK, Def, LoopSpec, Rank, Store, Value, ValueId};
 use crate::program::region::Region;
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ impl Loop {
     /// Compiles a group for an instruction set.
     ///
     /// # Errors
-    /// When a function does not exist for a dtype, or a value is used before it is defined.
+    /// When a function does not exist for a dtype, a value has not the dtype that its operands give it, or is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
         // Tiles are whole lanes, so that each tile of a long row is folded into them from the first on, and not longer than the work.
@@ -263,6 +263,22 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Whether a value has the dtype that its operands give it: registers are as wide as that says.
+    fn has_its_dtype(&self, value: &Value) -> bool {
+        match &value.def {
+            Def::Load(_) | Def::Slot(_) | Def::Iota { .. } | Def::Cast(_) => true,
+            Def::Constant(scalar) => scalar.dtype() == value.dtype,
+            Def::Uniform { .. } | Def::Normal { .. } => value.dtype.is_float(),
+            Def::Copy(o) | Def::RowReduce(_, o) | Def::ColReduce(_, o) => self.dtype(*o) == value.dtype,
+            Def::Map(f, ops) => {
+                let (conditions, data) = ops[..f.arity()].split_at(usize::from(*f == ScalarFn::Select));
+                conditions.iter().all(|&o| self.dtype(o) == DType::Bool)
+                    && data.iter().all(|&o| self.dtype(o) == self.dtype(data[0]))
+                    && f.output(self.dtype(data[0])) == value.dtype
+            }
+        }
+    }
+
     /// Ranks, phases and last uses.
     fn analyse(&mut self) -> Result<()> {
         for (id, value) in self.spec.values.iter().enumerate() {
@@ -271,6 +287,9 @@ impl<'a> Builder<'a> {
             let ops = operands(&value.def);
             if ops.iter().any(|&o| o as usize >= id) {
                 return Err(Error::state("a loop value is used before it is defined"));
+            }
+            if !self.has_its_dtype(value) {
+                return Err(Error::dtype(format!("value {id} of a loop cannot be {}", value.dtype)));
             }
             let rank = match &value.def {
                 Def::Load(load) => {
