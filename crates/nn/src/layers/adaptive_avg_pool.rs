@@ -7,7 +7,8 @@ use crate::layer::Layer;
 use crate::module::Module;
 
 /// The mean in each of so many parts of every spatial axis: `[batch, channels, n…]` of any size becomes `[batch, channels, parts…]`. One
-/// part is the whole image. See [`Var::adaptive_avg_pool`].
+/// part is the whole image. Part i of p, along an axis of n, goes from ⌊i · n / p⌋ up to ⌈(i + 1) · n / p⌉, which is left out. PyTorch's
+/// `AdaptiveAvgPool1d`, `AdaptiveAvgPool2d` and `AdaptiveAvgPool3d`. See [`Var::adaptive_avg_pool`].
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::adaptive_avg_pool::AdaptiveAvgPool};

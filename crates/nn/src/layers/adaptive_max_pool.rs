@@ -7,7 +7,8 @@ use crate::layer::Layer;
 use crate::module::Module;
 
 /// The largest element in each of so many parts of every spatial axis: `[batch, channels, n…]` of any size becomes `[batch, channels,
-/// parts…]`. See [`Var::adaptive_max_pool`].
+/// parts…]`. Part i of p, along an axis of n, goes from ⌊i · n / p⌋ up to ⌈(i + 1) · n / p⌉, which is left out. PyTorch's
+/// `AdaptiveMaxPool1d`, `AdaptiveMaxPool2d` and `AdaptiveMaxPool3d`. See [`Var::adaptive_max_pool`].
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::adaptive_max_pool::AdaptiveMaxPool};

@@ -12,7 +12,8 @@ use super::norm::wide;
 
 const NAME: &str = "Attention";
 
-/// Attention with its defaults: softmax(q kᵀ / √d) v. See [`Attention`], which has the options.
+/// Attention with its defaults: softmax(q kᵀ / √d) v. See [`Attention`], which has the options, the
+/// shapes and the source; the name is PyTorch's.
 ///
 /// ```
 /// use wengert_autograd::Tape;

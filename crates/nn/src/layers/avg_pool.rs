@@ -6,7 +6,8 @@ use super::case::Case;
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// The mean of every window of images `[batch, channels, n…]`, of any number of spatial axes: [`Var::avg_pool`].
+/// The mean of every window of images `[batch, channels, n…]`, of any number of spatial axes: PyTorch's `AvgPool1d`, `AvgPool2d`
+/// and `AvgPool3d`. An axis of n becomes one of ⌊(n + 2 · padding − size) / stride⌋ + 1. See [`Var::avg_pool`].
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::avg_pool::AvgPool};

@@ -6,7 +6,8 @@ use super::case::Case;
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// `[batch, a, b, …]` becomes `[batch, a · b · …]`, without a copy where the layout allows.
+/// `[batch, a, b, …]` becomes `[batch, a · b · …]`, without a copy where the layout allows. PyTorch's and Keras's
+/// `Flatten` with its defaults.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::flatten::Flatten};

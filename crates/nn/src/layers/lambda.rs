@@ -8,7 +8,8 @@ use super::case::Case;
 use crate::layer::Layer;
 use crate::module::{Module, Visit, VisitMut};
 
-/// A function of one variable as a layer without parameters, for use in a [`Sequential`](crate::sequential::Sequential).
+/// A function of one variable as a layer without parameters, for use in a [`Sequential`](crate::sequential::Sequential). Keras's
+/// `Lambda`.
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::lambda::Lambda};

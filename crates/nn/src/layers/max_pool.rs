@@ -9,7 +9,9 @@ use super::case::{Applied, Case};
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// The largest element of every window of images `[batch, channels, n…]`, of any number of spatial axes: [`Var::max_pool`].
+/// The largest element of every window of images `[batch, channels, n…]`, of any number of spatial axes: PyTorch's `MaxPool1d`,
+/// `MaxPool2d` and `MaxPool3d`. An axis of n becomes one of ⌊(n + 2 · padding − dilation · (size − 1) − 1) / stride⌋ + 1. See
+/// [`Var::max_pool`].
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::max_pool::MaxPool};

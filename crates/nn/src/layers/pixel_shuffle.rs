@@ -6,8 +6,8 @@ use super::case::Case;
 use crate::layer::Layer;
 use crate::module::Module;
 
-/// Every r² channels as r × r elements of one: `[batch, C · r², H, W]` becomes `[batch, C, H · r, W · r]`. See
-/// [`Var::pixel_shuffle`].
+/// Every r² channels as r × r elements of one: `[batch, C · r², H, W]` becomes `[batch, C, H · r, W · r]`. PyTorch's
+/// `PixelShuffle`; Shi et al. 2016. See [`Var::pixel_shuffle`].
 ///
 /// ```
 /// use wengert_nn::{layer::Layer, layers::pixel_shuffle::PixelShuffle};
