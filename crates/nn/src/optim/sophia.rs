@@ -19,7 +19,8 @@ use super::settings::{memory, not_negative, positive, settings, within, zeros};
 ///
 /// The product is the gradient of a gradient, recorded on the tape of the loss, which must have a key: `Tape::training(seed)`. Gradients that
 /// were gathered by [`Optimizer::accumulate`] or clipped before have no part in h. Liu et al. 2023. β₁ = 0.965, β₂ = 0.99, γ = 0.01, ε = 1e-12,
-/// k = 10, no decay unless set. There are two plans: of the steps with an estimate, and of those without.
+/// k = 10, no decay unless set. There are two plans: of the steps with an estimate, and of those without. This is the algorithm of the paper;
+/// Optax's `contrib.sophia` divides m by 1 − β₁ᵗ besides, and by the h of the step before.
 ///
 /// ```
 /// use wengert_autograd::Tape;
