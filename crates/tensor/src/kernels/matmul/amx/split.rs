@@ -59,6 +59,19 @@ fn tile(to: *mut u8, chunk: usize, part: usize, half: usize) -> *mut u8 {
     to.wrapping_add(chunk * CHUNK + part * PART + half * TILE)
 }
 
+/// A line of a panel, and zeros behind its last k.
+///
+/// # Safety
+/// The elements of the mask are readable, if the line is there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+unsafe fn line(from: *const f32, there: bool, lanes: __mmask16) -> __m512 {
+    // The next panel lies beside this one.
+    prefetch(from.wrapping_add(2 * LANES).cast());
+    // SAFETY: promised by the caller; what is masked is not read.
+    unsafe { _mm512_maskz_loadu_ps(if there { lanes } else { 0 }, from) }
+}
+
 /// Columns of B that are adjacent, or rows of A, whose tiles are then turned.
 ///
 /// # Safety
@@ -73,31 +86,20 @@ pub(super) unsafe fn adjacent_sides<const TURN: bool>(p: &Panel) {
             let mut largest = _mm512_loadu_si512(p.largest.add(half * LANES).cast());
             for chunk in 0..p.depth.div_ceil(STEP) {
                 let to = tile(p.to, chunk, 0, half);
-                let mut turned = [[_mm512_setzero_si512(); 3]; LANES];
-                for (pair, turned) in turned.iter_mut().enumerate() {
+                for pair in 0..LANES {
                     let k = chunk * STEP + pair;
-                    let line = |k: usize| match k < p.depth {
-                        true => {
-                            let from = from.wrapping_offset(k as isize * p.stride);
-                            // The next panel lies beside this one.
-                            prefetch(from.wrapping_add(2 * LANES).cast());
-                            _mm512_maskz_loadu_ps(lanes, from)
-                        }
-                        false => _mm512_setzero_ps(),
-                    };
-                    let (x, y) = (line(k), line(k + LANES));
+                    let x = line(from.wrapping_offset(k as isize * p.stride), k < p.depth, lanes);
+                    let k = k + LANES;
+                    let y = line(from.wrapping_offset(k as isize * p.stride), k < p.depth, lanes);
                     largest = _mm512_max_epu32(largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
-                    for (part, (x, y)) in parts(x).into_iter().zip(parts(y)).enumerate() {
-                        match TURN {
-                            true => turned[part] = pairs(x, y),
-                            false => _mm512_store_si512(to.add(part * PART + pair * 64).cast(), pairs(x, y)),
-                        }
-                    }
+                    let ([x0, x1, x2], [y0, y1, y2]) = (parts(x), parts(y));
+                    let to = to.add(pair * 64);
+                    _mm512_store_si512(to.cast(), pairs(x0, y0));
+                    _mm512_store_si512(to.add(PART).cast(), pairs(x1, y1));
+                    _mm512_store_si512(to.add(2 * PART).cast(), pairs(x2, y2));
                 }
                 if TURN {
-                    for part in 0..3 {
-                        turn(turned.map(|line| line[part]), to.add(part * PART));
-                    }
+                    (0..3).for_each(|part| turn(to.add(part * PART)));
                 }
             }
             _mm512_storeu_si512(p.largest.add(half * LANES).cast(), largest);
@@ -126,9 +128,10 @@ pub(super) unsafe fn adjacent_depth<const TURN: bool>(p: &Panel) {
                 let x = _mm512_maskz_loadu_ps(mask(there), from.wrapping_add(k));
                 let y = _mm512_maskz_loadu_ps(mask(there.saturating_sub(LANES)), from.wrapping_add(k + LANES));
                 largest = _mm512_max_epu32(largest, _mm512_max_epu32(magnitude(x), magnitude(y)));
-                for (part, (x, y)) in parts(x).into_iter().zip(parts(y)).enumerate() {
-                    _mm512_store_si512(to.add(part * PART).cast(), pairs(x, y));
-                }
+                let ([x0, x1, x2], [y0, y1, y2]) = (parts(x), parts(y));
+                _mm512_store_si512(to.cast(), pairs(x0, y0));
+                _mm512_store_si512(to.add(PART).cast(), pairs(x1, y1));
+                _mm512_store_si512(to.add(2 * PART).cast(), pairs(x2, y2));
             }
             if side < p.width {
                 let known = p.largest.add(side);
@@ -136,25 +139,25 @@ pub(super) unsafe fn adjacent_depth<const TURN: bool>(p: &Panel) {
             }
             if TURN && line == LANES - 1 {
                 for (chunk, part) in (0..chunks).flat_map(|chunk| (0..3).map(move |part| (chunk, part))) {
-                    let tile = tile(p.to, chunk, part, half);
-                    let mut lines = [_mm512_setzero_si512(); LANES];
-                    for (line, all) in lines.iter_mut().enumerate() {
-                        *all = _mm512_load_si512(tile.add(line * 64).cast());
-                    }
-                    turn(lines, tile);
+                    turn(tile(p.to, chunk, part, half));
                 }
             }
         }
     }
 }
 
-/// Stores the transpose of 16 × 16 pairs.
+/// Transposes a tile: 16 × 16 pairs.
 ///
 /// # Safety
-/// `to` is writable for a tile.
+/// The tile is readable and writable.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-unsafe fn turn(mut x: [__m512i; LANES], to: *mut u8) {
+unsafe fn turn(tile: *mut u8) {
+    let mut x = [_mm512_setzero_si512(); LANES];
+    for (i, line) in x.iter_mut().enumerate() {
+        // SAFETY: 16 rows of 64 bytes are the tile.
+        *line = unsafe { _mm512_load_si512(tile.add(i * 64).cast()) };
+    }
     let mut y = x;
     for i in 0..8 {
         y[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
@@ -180,8 +183,8 @@ unsafe fn turn(mut x: [__m512i; LANES], to: *mut u8) {
             _mm512_shuffle_i32x4::<0xdd>(ab_high, cd_high),
         ];
         for (lane, row) in rows.into_iter().enumerate() {
-            // SAFETY: 16 rows of 64 bytes fill the tile.
-            unsafe { _mm512_store_si512(to.add((4 * lane + column) * 64).cast(), row) }
+            // SAFETY: as above.
+            unsafe { _mm512_store_si512(tile.add((4 * lane + column) * 64).cast(), row) }
         }
     }
 }
