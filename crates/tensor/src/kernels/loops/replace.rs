@@ -52,6 +52,7 @@ impl Loop {
         }
         let early = self.setup.iter().chain(&self.prologue);
         let by_row = early.chain(self.phases.iter().flat_map(|p| &p.after));
+        // Lines by row read registers alone.
         let alone = by_row.flat_map(|a| a.slots().1).all(|slot| !pair.reads.contains(&slot));
         let finals = self.finals.iter().all(|f| !f.region.overlaps(store));
         (alone && finals && !pair.reads.is_empty() && !pair.writes.is_empty()).then_some(pair)

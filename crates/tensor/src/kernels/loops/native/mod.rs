@@ -115,24 +115,22 @@ impl Loop {
     }
 
     fn native_form(&self) -> Option<(Native, usize)> {
-        let actions = self.phases.iter().map(|p| p.body.len()).max().unwrap_or(0);
+        let lists = self.phases.iter().flat_map(|p| [&p.body, &p.after]).chain([&self.prologue]);
+        let actions = lists.map(Vec::len).max().unwrap_or(0);
         SlotId::try_from(self.slots.len() + actions).ok()?;
         let mut exposed = Slots::default();
         for list in std::iter::once(&self.prologue).chain(self.phases.iter().flat_map(|p| [&p.body, &p.after])) {
             expose(&mut exposed, list);
         }
         let (uniform, spread) = self.uniform();
-        let mut selection = Selection { slots: &self.slots, uniform, spread, exposed, lines: Vec::new(), registers: 0 };
+        let (lines, registers) = (Vec::new(), 0);
+        let mut selection = Selection { slots: &self.slots, uniform, spread, exposed, inner: false, lines, registers };
         let mut phases = self.phases.clone();
         for phase in &mut phases {
-            phase.body = selection.body(phase);
-        }
-        let Selection { mut lines, registers, spread, .. } = selection;
-        if lines.is_empty() {
-            return None;
+            phase.body = selection.list(&phase.body);
         }
         let mut reads = self.reads.clone();
-        for line in &mut lines {
+        for line in &mut selection.lines {
             let loads = line.reads();
             line.ahead = reads.iter().copied().filter(|slot| loads.iter().any(|l| l.0 == *slot)).collect();
             reads.retain(|slot| !line.ahead.contains(slot));
@@ -140,7 +138,7 @@ impl Loop {
         for phase in &mut phases {
             phase.moves.clear();
             for action in &mut phase.body {
-                visit(action, &mut lines, &mut |slot| phase.moves.push(*slot));
+                visit(action, &mut selection.lines, &mut |slot| phase.moves.push(*slot));
             }
             phase.moves.sort_unstable();
             phase.moves.dedup();
@@ -151,20 +149,28 @@ impl Loop {
         for action in phases.iter().flat_map(|p| p.body.iter().chain(&p.after)).chain(&self.prologue) {
             filled.extend(action.slots().1);
         }
-        filled.extend(lines.iter().flat_map(Line::reads).map(|read| read.0));
+        filled.extend(selection.lines.iter().flat_map(Line::reads).map(|read| read.0));
         let mut prologue = self.prologue.clone();
-        for action in phases.iter_mut().flat_map(|p| &mut p.after).chain(&mut prologue) {
-            if let Action::Expand { dst, src, size, .. } = *action
-                && spread.contains(dst)
-                && !filled.contains(dst)
-            {
-                *action = Action::Copy { dst, src, size };
+        selection.inner = true;
+        for list in phases.iter_mut().map(|p| &mut p.after).chain([&mut prologue]) {
+            for action in list.iter_mut() {
+                if let Action::Expand { dst, src, size, .. } = *action
+                    && selection.spread.contains(dst)
+                    && !filled.contains(dst)
+                {
+                    *action = Action::Copy { dst, src, size };
+                }
             }
+            *list = selection.list(list);
+        }
+        let Selection { lines, registers, .. } = selection;
+        if lines.is_empty() {
+            return None;
         }
         let (mut code, mut runs) = (Vec::new(), Vec::with_capacity(lines.len()));
         for line in &lines {
             let made = emit::assemble(line)?;
-            runs.push(Run::new(line, &made, code.len()));
+            runs.push(Run::new(line, &made, code.len(), &self.slots));
             code.extend(made.bytes);
         }
         Some((Native { prologue, phases, reads, code, runs }, registers))

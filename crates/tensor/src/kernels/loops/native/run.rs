@@ -30,21 +30,26 @@ pub(in super::super) struct Run {
     reads: SmallVec<[(SlotId, u8); 8]>,
     writes: SmallVec<[(SlotId, u8); 8]>,
     streams: SmallVec<[SlotId; 4]>,
+    /// Whether all of its slots are registers, which have room for whole vectors.
+    inner: bool,
     /// Slots that are read behind the write of another: the two must not be one memory.
     late: SmallVec<[(SlotId, SlotId); 4]>,
 }
 
 impl Run {
-    /// The run of a line whose code starts at `start`.
-    pub(super) fn new(line: &Line, code: &Code, start: usize) -> Self {
+    /// The run of a line whose code starts at `start`; what is behind the slots of the loop is a register.
+    pub(super) fn new(line: &Line, code: &Code, start: usize, slots: &[Place]) -> Self {
+        let (reads, writes) = (line.reads(), line.writes());
+        let outer = |slot: SlotId| slots.get(slot as usize).is_some_and(|p| !matches!(p, Place::Register(_)));
         Self {
+            inner: !reads.iter().chain(&writes).any(|end| outer(end.0)),
             single: start + code.single,
             block: start + code.block,
             streaming: code.streaming.map(|at| start + at),
             lanes: line.float.lanes(),
             elements: code.elements,
-            reads: line.reads(),
-            writes: line.writes(),
+            reads,
+            writes,
             streams: line.streams(),
             late: line.late(),
         }
@@ -76,6 +81,10 @@ impl Run {
     /// `pages` hold the code at `start`, the machine has AVX2 and FMA, and the pointers of the line's slots are valid for `n` elements;
     /// registers among them for whole vectors.
     pub(super) unsafe fn run(&self, pages: &Pages, start: usize, slots: &[Place], table: &mut [*mut u8], n: usize) {
+        if self.inner && n <= self.lanes {
+            // SAFETY: promised by the caller; what is behind the elements of a register is nobody's.
+            return unsafe { code(pages, start + self.single)(table.as_ptr(), 0, self.lanes) };
+        }
         let aligned = || self.streams.iter().all(|&s| (table[s as usize] as usize).is_multiple_of(64));
         let entry = match self.streaming {
             Some(streaming) if aligned() => streaming,

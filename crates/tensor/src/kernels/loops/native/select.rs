@@ -1,10 +1,10 @@
-//! Which actions of a body become lines.
+//! Which actions of a list become lines.
 //!
 //! A run takes every action that it can: what stands between two maps and depends on neither is done before or after, reductions
 //! above all. So that no action depends on another only because both use one register, registers that live within the body get a
 //! new name for each value first; the names that memory still holds in the end become registers again.
 
-use crate::kernels::loops::code::{Action, Phase, Place, SlotId};
+use crate::kernels::loops::code::{Action, Place, SlotId};
 use crate::kernels::loops::native::assembler::Float;
 use crate::kernels::loops::native::formulas;
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
@@ -50,6 +50,8 @@ pub(super) struct Selection<'a> {
     pub(super) spread: Slots,
     /// Slots that some list of actions reads before it writes them.
     pub(super) exposed: Slots,
+    /// Whether lines keep to registers: those of a few elements, whose way to memory is longer than they are.
+    pub(super) inner: bool,
     pub(super) lines: Vec<Line>,
     /// Registers for values of lines, behind `slots`.
     pub(super) registers: usize,
@@ -66,9 +68,9 @@ pub(super) fn expose(exposed: &mut Slots, actions: &[Action]) {
 }
 
 impl Selection<'_> {
-    /// The body of a phase, with lines in it.
-    pub(super) fn body(&mut self, phase: &Phase) -> Vec<Action> {
-        let mut body = self.renamed(&phase.body);
+    /// A list of actions, with lines in it.
+    pub(super) fn list(&mut self, list: &[Action]) -> Vec<Action> {
+        let mut body = self.renamed(list);
         for float in [Float::F32, Float::F64] {
             let mut done = Vec::with_capacity(body.len());
             while let Some(rest) = self.run(&mut done, &body, float) {
@@ -102,11 +104,20 @@ impl Selection<'_> {
 
     /// Whether an action may stand in a line on this type.
     fn fits(&self, action: &Action, float: Float) -> bool {
+        let (dst, sources) = action.slots();
+        if self.inner && dst.iter().chain(&sources).any(|&s| !self.is_register(s)) {
+            return false;
+        }
         match action {
             Action::Call { meaning, .. } => formulas::lanes(meaning).is_some_and(|of| of.is_none_or(|of| of == float)),
             Action::Copy { size, .. } | Action::Stream { size, .. } => *size == float.size(),
             _ => false,
         }
+    }
+
+    /// Whether no memory holds a slot. The names that a list is given are registers.
+    fn is_register(&self, slot: SlotId) -> bool {
+        self.slots.get(slot as usize).is_none_or(|place| matches!(place, Place::Register(_)))
     }
 
     /// The slots that an action writes, and those that it reads.
@@ -150,10 +161,7 @@ impl Selection<'_> {
         }
         let saves = |action: &&Action| self.spread.any(&action.slots().1);
         let worth = taken.len() >= FEWEST || taken.iter().any(saves);
-        let live = |s: SlotId| {
-            let memory = self.slots.get(s as usize).is_some_and(|p| !matches!(p, Place::Register(_)));
-            memory || self.exposed.contains(s) || later_reads.contains(s)
-        };
+        let live = |s: SlotId| !self.is_register(s) || self.exposed.contains(s) || later_reads.contains(s);
         let line = if worth { self.line(&taken, float, &live) } else { None };
         done.extend(before.into_iter().cloned());
         match (line, u16::try_from(self.lines.len())) {
