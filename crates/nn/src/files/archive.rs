@@ -3,6 +3,7 @@
 use super::atomic::replace;
 use super::store::{Store, quoted, unknown};
 use crate::data::bytes::{self, Kind};
+use crate::explain::framed;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -78,8 +79,13 @@ impl Archive {
     ///
     /// # Errors
     /// `Io` when the file cannot be read, `Format` when a check fails.
+    #[track_caller]
     pub fn open(path: impl AsRef<Path>) -> Result<Archive> {
-        let path = path.as_ref();
+        framed("Archive::open", Archive::opened(path.as_ref()))
+    }
+
+    /// [`Archive::open`] for callers that frame the error themselves.
+    pub(super) fn opened(path: &Path) -> Result<Archive> {
         let opened = File::open(path).and_then(|file| if path.is_dir() { Err(IsADirectory.into()) } else { Ok(file) });
         let file = opened.map_err(|error| unreadable(&path.display().to_string(), error))?;
         Archive::from_file(path.display().to_string(), file)
@@ -94,9 +100,10 @@ impl Archive {
     ///
     /// # Errors
     /// `Format` when a check fails.
+    #[track_caller]
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Archive> {
         let length = bytes.len() as u64;
-        Archive::read(name.into(), Source::Memory(Arc::new(bytes)), length)
+        framed("Archive::from_bytes", Archive::read(name.into(), Source::Memory(Arc::new(bytes)), length))
     }
 
     fn read(file: String, source: Source, length: u64) -> Result<Archive> {
@@ -151,7 +158,13 @@ impl Archive {
     /// # Errors
     /// `Value` when there is none of this name, `Format` for a dtype that does not exist here, a bool that is neither
     /// 0 nor 1 or a number beyond the largest i64, `Io` when the file cannot be read any more.
+    #[track_caller]
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        framed("Archive::tensor", self.taken(name))
+    }
+
+    /// [`Archive::tensor`] for callers that frame the error themselves.
+    pub(super) fn taken(&self, name: &str) -> Result<Tensor> {
         let entry = self.entry(name).ok_or_else(|| unknown(&self.file, name, self.names()))?;
         let Some(dtype) = ours(entry.dtype) else {
             return self.widened(entry);
@@ -200,7 +213,7 @@ impl Store for Archive {
     }
 
     fn tensor(&self, name: &str) -> Result<Tensor> {
-        Archive::tensor(self, name)
+        self.taken(name)
     }
 }
 
@@ -226,9 +239,15 @@ impl Source {
 ///
 /// # Errors
 /// `Value` for a name that occurs twice, `Io` when the file cannot be written (an old one is then as it was).
+#[track_caller]
 pub fn write_tensors(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()> {
+    framed("write_tensors", written(path.as_ref(), tensors))
+}
+
+/// [`write_tensors`] for callers that frame the error themselves.
+pub(crate) fn written(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let draft = Draft::new(tensors, None)?;
-    replace(path.as_ref(), |file| draft.write(file), |_| Ok(()))
+    replace(path, |file| draft.write(file), |_| Ok(()))
 }
 
 /// The bytes of the file that [`write_tensors`] writes.
