@@ -223,8 +223,10 @@ impl ImageGrid {
     }
 }
 
-/// The beginning of a drawing, with its title.
+/// The beginning of a drawing, wide enough for its title.
 pub(super) fn opened((width, height): (usize, usize), title: &str) -> String {
+    // A letter is about 0.55 as wide as it is high.
+    let width = width.max(16 + title.chars().count().min(120) * 9);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"11\" fill=\"#3c3c3c\">\n<rect width=\"100%\" height=\"100%\" \
