@@ -85,7 +85,8 @@ impl Frame {
             .caption(&self.title, font(20, INK))
             .margin(px(12))
             .x_label_area_size(px(42))
-            .y_label_area_size(px(64))
+            // Beside the name of the axis the longest ticks, such as 0.0316, have room.
+            .y_label_area_size(px(if self.y_label.is_empty() { 64 } else { 78 }))
             .build_cartesian_2d(axes.x, axes.y)
             .map_err(drawing)?;
         let mut mesh = chart.configure_mesh();
