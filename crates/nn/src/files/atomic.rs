@@ -44,9 +44,11 @@ pub(super) fn replace(
     };
     fs::create_dir_all(folder).map_err(refused)?;
     let (temporary, mut file) = sibling(path).map_err(refused)?;
-    let as_before = |file: &File| old.map_or(Ok(()), |old| file.set_permissions(old.permissions()));
-    let on_disk = write(&mut file).and_then(|()| as_before(&file)).and_then(|()| file.sync_all());
-    let written = on_disk.map_err(refused).and_then(|()| check(&mut file));
+    if let Some(old) = old {
+        // What was private is so from the start. Some file systems have no permissions to keep.
+        file.set_permissions(old.permissions()).ok();
+    }
+    let written = write(&mut file).and_then(|()| file.sync_all()).map_err(refused).and_then(|()| check(&mut file));
     match written.and_then(|()| fs::rename(&temporary, path).map_err(refused)) {
         Ok(()) => sync_folder(folder).map_err(refused),
         Err(error) => {
