@@ -96,8 +96,9 @@ impl SummaryWriter {
     /// # Errors
     /// `Io`.
     #[doc(alias = "add_scalar")]
+    #[track_caller]
     pub fn scalar(&mut self, tag: &str, step: u64, value: f64) -> Result<()> {
-        self.summary(step, events::scalar(tag, value))
+        framed(OP, self.summary(step, events::scalar(tag, value)))
     }
 
     /// How the elements of a tensor are spread: TensorFlow's buckets, each a tenth wider than the one before it. What is not finite is left
@@ -106,8 +107,9 @@ impl SummaryWriter {
     /// # Errors
     /// `Io`.
     #[doc(alias = "add_histogram")]
+    #[track_caller]
     pub fn histogram(&mut self, tag: &str, step: u64, values: &Tensor) -> Result<()> {
-        self.summary(step, events::histogram(tag, &values.to_f64_vec()))
+        framed(OP, self.summary(step, events::histogram(tag, &values.to_f64_vec())))
     }
 
     /// Text, in Markdown.
@@ -115,8 +117,9 @@ impl SummaryWriter {
     /// # Errors
     /// `Io`.
     #[doc(alias = "add_text")]
+    #[track_caller]
     pub fn text(&mut self, tag: &str, step: u64, text: &str) -> Result<()> {
-        self.summary(step, events::text(tag, text))
+        framed(OP, self.summary(step, events::text(tag, text)))
     }
 
     /// An image `[height, width]`, or `[channels, height, width]` with one channel (grey), three (red, green, blue) or four (with opacity).
@@ -128,7 +131,7 @@ impl SummaryWriter {
     #[track_caller]
     pub fn image(&mut self, tag: &str, step: u64, image: &Tensor) -> Result<()> {
         let image = framed("SummaryWriter::image", images::Png::of(image))?;
-        self.summary(step, events::image(tag, &image))
+        framed(OP, self.summary(step, events::image(tag, &image)))
     }
 
     /// The graph of a recording; layers are boxes that open.
@@ -150,22 +153,25 @@ impl SummaryWriter {
     /// # Errors
     /// `Io`.
     #[doc(alias = "add_graph")]
+    #[track_caller]
     pub fn graph(&mut self, recording: &Recording) -> Result<()> {
-        self.write(&Message::new().double(1, now()).message(4, &events::graph(recording)))
+        framed(OP, self.write(&Message::new().double(1, now()).message(4, &events::graph(recording))))
     }
 
     /// A scalar for each figure of an epoch: `loss`, `val_loss`, … under their names.
     ///
     /// # Errors
     /// `Io`.
+    #[track_caller]
     pub fn logs(&mut self, step: u64, logs: &Logs) -> Result<()> {
-        logs.iter().try_for_each(|(name, value)| self.scalar(name, step, value))
+        framed(OP, logs.iter().try_for_each(|(name, value)| self.scalar(name, step, value)))
     }
 
     /// A histogram for each weight and buffer of a model, under its name.
     ///
     /// # Errors
     /// `Io`.
+    #[track_caller]
     pub fn weights<M: Module + ?Sized>(&mut self, step: u64, model: &M) -> Result<()> {
         let mut outcome = Ok(());
         each(model, &mut |path, param| {
@@ -173,15 +179,16 @@ impl SummaryWriter {
                 outcome = self.histogram(&path.name().replace('.', "/"), step, param.value());
             }
         });
-        outcome
+        framed(OP, outcome)
     }
 
     /// Brings everything that was written to the file.
     ///
     /// # Errors
     /// `Io`.
+    #[track_caller]
     pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().map_err(|error| failed(&self.path, error))
+        framed(OP, self.file.flush().map_err(|error| failed(&self.path, error)))
     }
 
     fn summary(&mut self, step: u64, value: Message) -> Result<()> {
@@ -194,11 +201,14 @@ impl SummaryWriter {
     }
 }
 
+/// What errors call the writer.
+const OP: &str = "SummaryWriter";
+
 /// Seconds since 1970.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
 fn failed(path: &Path, error: std::io::Error) -> Error {
-    Error::io(format!("{} cannot be written", path.display())).op("SummaryWriter").caused_by(error)
+    Error::io(format!("{} cannot be written", path.display())).op(OP).caused_by(error)
 }

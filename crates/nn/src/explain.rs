@@ -1,7 +1,9 @@
 //! Errors in the words of the model: the names of its parameters and the way to the layer.
 
 use std::error::Error as _;
+use std::io;
 use std::panic::Location;
+use std::sync::Arc;
 
 use wengert_autograd::Tape;
 use wengert_tensor::error::{Error, Result};
@@ -195,6 +197,15 @@ pub(crate) fn reworded(error: &Error, message: String, operands: Vec<(String, St
     made(error, message, operands, error.location(), error.path(), help)
 }
 
+/// How an error keeps what lies below it.
+type Below = Arc<dyn std::error::Error + Send + Sync>;
+
+/// An error of the system, of which there are no copies.
+fn again(error: &io::Error) -> io::Error {
+    let told = || io::Error::new(error.kind(), error.to_string());
+    error.raw_os_error().map_or_else(told, io::Error::from_raw_os_error)
+}
+
 fn made(
     error: &Error,
     message: String,
@@ -203,10 +214,12 @@ fn made(
     path: Option<&str>,
     help: Option<String>,
 ) -> Error {
-    // What lies below an error cannot be taken out of it again, and matters more than the place.
-    if error.source().is_some() {
-        return error.clone();
-    }
+    let below = match error.source().map(|below| below.downcast_ref::<Below>()) {
+        None => None,
+        Some(Some(below)) => Some(Arc::clone(below)),
+        // What cannot be taken out of an error again matters more than the place.
+        Some(None) => return error.clone(),
+    };
     let mut told = Error::new(error.kind(), message);
     if let Some(op) = error.op_name() {
         told = told.op(op);
@@ -220,6 +233,11 @@ fn made(
     if let Some(path) = path {
         told = told.within(path);
     }
+    told = match (&below, below.as_ref().and_then(|below| below.downcast_ref::<io::Error>())) {
+        (_, Some(below)) => told.caused_by(again(below)),
+        (Some(below), None) => told.caused_by(Arc::clone(below)),
+        (None, None) => told,
+    };
     match help {
         Some(help) => told.help(help),
         None => told,
@@ -241,6 +259,22 @@ mod tests {
     }
 
     /// Two layers of one type are told apart, whatever the type, unless there is nothing in which they could differ.
+    #[test]
+    fn an_error_moves_with_what_lies_below_it() {
+        let old = Location::caller();
+        let new = Location::caller();
+        let full = io::Error::from_raw_os_error(28);
+        let text = full.to_string();
+        for (error, below) in [
+            (Error::io("a").caused_by(full), text.as_str()),
+            (Error::io("a").caused_by(io::Error::other("odd")), "odd"),
+            (Error::io("a").caused_by(Error::value("deep")), "deep"),
+        ] {
+            let moved = blame(error.at(old), new);
+            assert_eq!((moved.location(), moved.source().unwrap().to_string().as_str()), (Some(new), below));
+        }
+    }
+
     #[test]
     fn siblings_have_places_of_their_own() -> Result<()> {
         let mut tried = 0;

@@ -6,7 +6,8 @@ use wengert_autograd::debug::NonFinite;
 use wengert_tensor::error::Result;
 use wengert_tensor::tensor::Tensor;
 
-use crate::files::archive::write_tensors;
+use crate::explain::framed;
+use crate::files::archive::written;
 
 /// Writes the operands, the output, and (as text in u8) the name of the op, the layer and the line to a safetensors file. Operands are called
 /// by their place and their label: `0.left`, `1.right`.
@@ -33,6 +34,7 @@ use crate::files::archive::write_tensors;
 ///
 /// # Errors
 /// `Io` when the file cannot be written.
+#[track_caller]
 pub fn save_non_finite(path: impl AsRef<Path>, found: &NonFinite) -> Result<()> {
     let text = |text: String| Tensor::from(text.into_bytes());
     let operands = found.inputs.iter().enumerate();
@@ -43,5 +45,5 @@ pub fn save_non_finite(path: impl AsRef<Path>, found: &NonFinite) -> Result<()> 
     tensors.push(("text.name".to_string(), text(found.name.clone())));
     tensors.push(("text.layer".to_string(), text(found.layer.clone())));
     tensors.push(("text.at".to_string(), text(found.location.to_string())));
-    write_tensors(path, &tensors)
+    framed("save_non_finite", written(path.as_ref(), &tensors))
 }

@@ -131,7 +131,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// Elements of a file as a format describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Bool,
     Signed(usize),
     Unsigned(usize),
@@ -149,7 +149,7 @@ impl Kind {
 }
 
 /// A tensor of these bytes, which are as many as the shape takes. What has no dtype of its own becomes the next wider one.
-pub(super) fn tensor(
+pub(crate) fn tensor(
     bytes: &[u8],
     shape: &[usize],
     kind: Kind,

@@ -26,12 +26,14 @@ pub trait Stack: Sized {
     ///
     /// # Errors
     /// No samples, or samples of different shapes or dtypes.
+    #[track_caller]
     fn stack(samples: Vec<Self>) -> Result<Self::Batch>;
 }
 
 impl Stack for Tensor {
     type Batch = Tensor;
 
+    #[track_caller]
     fn stack(samples: Vec<Self>) -> Result<Tensor> {
         Tensor::stack(&samples, 0).map_err(|error| error.help("`Pad` makes sequences of one length of ragged ones"))
     }
@@ -42,6 +44,7 @@ macro_rules! numbers {
         impl Stack for $number {
             type Batch = Tensor;
 
+            #[track_caller]
             fn stack(samples: Vec<Self>) -> Result<Tensor> {
                 let count = samples.len();
                 Tensor::new(samples, [count])
@@ -56,6 +59,7 @@ macro_rules! tuples {
         impl<$($part: Stack),+> Stack for ($($part,)+) {
             type Batch = ($($part::Batch,)+);
 
+            #[track_caller]
             fn stack(samples: Vec<Self>) -> Result<Self::Batch> {
                 let mut lists = ($(Vec::<$part>::with_capacity(samples.len()),)+);
                 for sample in samples {
@@ -206,6 +210,8 @@ mod tests {
         assert!(Pad::new().batch(&[Tensor::from([1.0f32]), Tensor::from([1i64, 2])]).is_err());
         assert!(Pad::new().batch(&[Tensor::from([[1.0f32]]), Tensor::from([1.0f32, 2.0])]).is_err());
         let ragged = Stack::stack(vec![Tensor::from([1.0f32]), Tensor::from([1.0f32, 2.0])]);
-        assert!(ragged.unwrap_err().to_string().contains("`Pad`"));
+        let (error, line) = (ragged.unwrap_err(), line!() - 1);
+        assert!(error.to_string().contains("`Pad`"));
+        assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), line)));
     }
 }

@@ -14,7 +14,7 @@
 //! | make a batch of ragged sequences | [`collate`] |
 
 #[cfg(feature = "files")]
-mod bytes;
+pub(crate) mod bytes;
 #[cfg(feature = "files")]
 pub mod cifar;
 #[cfg(feature = "files")]

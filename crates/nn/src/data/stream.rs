@@ -1,6 +1,7 @@
 //! Samples that come one after the other, without a number of them: logs, sockets, files larger than memory.
 
 use super::collate::Stack;
+use crate::explain::blame;
 use std::collections::VecDeque;
 use std::panic::Location;
 use wengert_tensor::error::{Error, Result};
@@ -73,10 +74,12 @@ where
     /// A batch size of 0.
     #[track_caller]
     pub fn batches(&self, epoch: usize, batch_size: usize) -> Result<Batches<I, S>> {
+        let here = Location::caller();
         if batch_size == 0 {
-            return Err(Error::value("a batch needs at least one sample").op("Stream").at(Location::caller()));
+            return Err(Error::value("a batch needs at least one sample").op("Stream").at(here));
         }
-        Ok(Batches { samples: self.samples(epoch), batch_size, drop_last: self.drop_last, waiting: Vec::new() })
+        let samples = self.samples(epoch);
+        Ok(Batches { samples, batch_size, drop_last: self.drop_last, waiting: Vec::new(), here })
     }
 }
 
@@ -116,6 +119,8 @@ pub struct Batches<I, S> {
     batch_size: usize,
     drop_last: bool,
     waiting: Vec<S>,
+    /// Who asked for them, to be blamed for samples of different shapes.
+    here: &'static Location<'static>,
 }
 
 impl<I: Iterator<Item = Result<S>>, S: Stack> Iterator for Batches<I, S> {
@@ -131,13 +136,14 @@ impl<I: Iterator<Item = Result<S>>, S: Stack> Iterator for Batches<I, S> {
         }
         let batch = std::mem::take(&mut self.waiting);
         let goes = !batch.is_empty() && (batch.len() == self.batch_size || !self.drop_last);
-        goes.then(|| S::stack(batch))
+        goes.then(|| S::stack(batch).map_err(|error| blame(error, self.here)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wengert_tensor::tensor::Tensor;
 
     type Numbers = std::iter::Map<std::ops::Range<i64>, fn(i64) -> Result<i64>>;
 
@@ -180,5 +186,9 @@ mod tests {
         assert_eq!(batches[1].as_ref().unwrap().to_vec::<i64>().unwrap(), [0, 1, 3]);
         assert_eq!(batches[2].as_ref().unwrap().to_vec::<i64>().unwrap(), [4]);
         assert!(broken.batches(0, 0).is_err());
+        let ragged = Stream::new(|_| (1..3).map(|size| Ok(Tensor::from(vec![0f32; size]))));
+        let (mut batches, line) = (ragged.batches(0, 2).unwrap(), line!());
+        let error = batches.next().unwrap().unwrap_err();
+        assert_eq!(error.location().map(|at| (at.file(), at.line())), Some((file!(), line)), "{error}");
     }
 }

@@ -2,6 +2,8 @@
 
 use super::atomic::replace;
 use super::store::{Store, quoted, unknown};
+use crate::data::bytes::{self, Kind};
+use crate::explain::framed;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -77,8 +79,13 @@ impl Archive {
     ///
     /// # Errors
     /// `Io` when the file cannot be read, `Format` when a check fails.
+    #[track_caller]
     pub fn open(path: impl AsRef<Path>) -> Result<Archive> {
-        let path = path.as_ref();
+        framed("Archive::open", Archive::opened(path.as_ref()))
+    }
+
+    /// [`Archive::open`] for callers that frame the error themselves.
+    pub(super) fn opened(path: &Path) -> Result<Archive> {
         let opened = File::open(path).and_then(|file| if path.is_dir() { Err(IsADirectory.into()) } else { Ok(file) });
         let file = opened.map_err(|error| unreadable(&path.display().to_string(), error))?;
         Archive::from_file(path.display().to_string(), file)
@@ -93,9 +100,10 @@ impl Archive {
     ///
     /// # Errors
     /// `Format` when a check fails.
+    #[track_caller]
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<Archive> {
         let length = bytes.len() as u64;
-        Archive::read(name.into(), Source::Memory(Arc::new(bytes)), length)
+        framed("Archive::from_bytes", Archive::read(name.into(), Source::Memory(Arc::new(bytes)), length))
     }
 
     fn read(file: String, source: Source, length: u64) -> Result<Archive> {
@@ -145,17 +153,22 @@ impl Archive {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// Reads one tensor.
+    /// Reads one tensor. i8, i16 and u16, which do not exist here, become i32; u32 and u64 become i64.
     ///
     /// # Errors
-    /// `Value` when there is none of this name, `Format` for a dtype that does not exist here or a bool that is neither
-    /// 0 nor 1, `Io` when the file cannot be read any more.
+    /// `Value` when there is none of this name, `Format` for a dtype that does not exist here, a bool that is neither
+    /// 0 nor 1 or a number beyond the largest i64, `Io` when the file cannot be read any more.
+    #[track_caller]
     pub fn tensor(&self, name: &str) -> Result<Tensor> {
+        framed("Archive::tensor", self.taken(name))
+    }
+
+    /// [`Archive::tensor`] for callers that frame the error themselves.
+    pub(super) fn taken(&self, name: &str) -> Result<Tensor> {
         let entry = self.entry(name).ok_or_else(|| unknown(&self.file, name, self.names()))?;
-        let dtype = ours(entry.dtype).ok_or_else(|| {
-            refused(&self.file, format!("{} is {:?}, which has no counterpart", quoted(name), entry.dtype))
-                .help("f64 f32 f16 bf16 i64 i32 u8 bool can be read")
-        })?;
+        let Some(dtype) = ours(entry.dtype) else {
+            return self.widened(entry);
+        };
         let mut storage = Storage::take(entry.len)?;
         if let Some(buffer) = storage.get_mut() {
             let bytes = buffer.bytes_mut();
@@ -167,6 +180,18 @@ impl Archive {
             swap(bytes, dtype.size());
         }
         Tensor::from_parts(storage, dtype, Layout::contiguous(entry.shape.clone()))
+    }
+
+    /// Whole numbers of a width that does not exist here.
+    fn widened(&self, entry: &Entry) -> Result<Tensor> {
+        let what = |what: &str| refused(&self.file, format!("{} is {:?}{what}", quoted(&entry.name), entry.dtype));
+        let kind = wider(entry.dtype).ok_or_else(|| {
+            what(", which has no counterpart").help("f64 f32 f16 bf16 i64 i32 i16 i8 u64 u32 u16 u8 bool can be read")
+        })?;
+        let mut bytes = vec![0; entry.len];
+        self.source.read(entry.start, &mut bytes).map_err(|error| unreadable(&self.file, error))?;
+        bytes::tensor(&bytes, entry.shape.dims(), kind, false)
+            .map_err(|error| what(&format!(": {}", error.message())).caused_by(error))
     }
 
     fn entry(&self, name: &str) -> Option<&Entry> {
@@ -188,7 +213,7 @@ impl Store for Archive {
     }
 
     fn tensor(&self, name: &str) -> Result<Tensor> {
-        Archive::tensor(self, name)
+        self.taken(name)
     }
 }
 
@@ -214,9 +239,15 @@ impl Source {
 ///
 /// # Errors
 /// `Value` for a name that occurs twice, `Io` when the file cannot be written (an old one is then as it was).
+#[track_caller]
 pub fn write_tensors(path: impl AsRef<Path>, tensors: &[(String, Tensor)]) -> Result<()> {
+    framed("write_tensors", written(path.as_ref(), tensors))
+}
+
+/// [`write_tensors`] for callers that frame the error themselves.
+pub(crate) fn written(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     let draft = Draft::new(tensors, None)?;
-    replace(path.as_ref(), |file| draft.write(file), |_| Ok(()))
+    replace(path, |file| draft.write(file), |_| Ok(()))
 }
 
 /// The bytes of the file that [`write_tensors`] writes.
@@ -404,6 +435,18 @@ fn ours(dtype: Dtype) -> Option<DType> {
         Dtype::I32 => DType::I32,
         Dtype::U8 => DType::U8,
         Dtype::BOOL => DType::Bool,
+        _ => return None,
+    })
+}
+
+/// What becomes the next wider dtype: i8 and i16 an i32, u16 an i32, u32 and u64 an i64.
+fn wider(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::I8 => Kind::Signed(1),
+        Dtype::I16 => Kind::Signed(2),
+        Dtype::U16 => Kind::Unsigned(2),
+        Dtype::U32 => Kind::Unsigned(4),
+        Dtype::U64 => Kind::Unsigned(8),
         _ => return None,
     })
 }

@@ -12,10 +12,11 @@ use wengert_tensor::error::{Error, Result};
 /// Writes `bytes` to a new file beside `path`, forces them to disk and renames it over `path`.
 ///
 /// Whoever reads `path`, and whatever fails on the way, finds the old contents or the new ones, never a half.
-/// Folders that do not exist are made.
+/// Folders that do not exist are made. A link stays a link: the file that it names is replaced. A new file has the permissions of the old
+/// one, and a file that is read-only stays.
 ///
 /// # Errors
-/// `Io` when the folder or the file cannot be written; an old file is then as it was.
+/// `Io` when the folder or the file cannot be written, or `path` is a device, a pipe or a socket; an old file is then as it was.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     replace(path.as_ref(), |file| file.write_all(bytes), |_| Ok(()))
 }
@@ -28,9 +29,14 @@ pub(super) fn replace(
     check: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<()> {
     let refused = |error| refused(path, error);
-    // The rename would say so too, but only after everything was written.
-    if path.is_dir() {
-        return Err(refused(ErrorKind::IsADirectory.into()));
+    let path = &place(path).map_err(refused)?;
+    // The rename would refuse a folder only after everything was written, and anything else never.
+    let old = fs::metadata(path).ok();
+    match &old {
+        Some(old) if old.is_dir() => return Err(refused(ErrorKind::IsADirectory.into())),
+        Some(old) if !old.is_file() => return Err(refused(io::Error::other("it is no file but a device or a pipe"))),
+        Some(old) if old.permissions().readonly() => return Err(refused(io::Error::other("it is read-only"))),
+        _ => {}
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -38,6 +44,10 @@ pub(super) fn replace(
     };
     fs::create_dir_all(folder).map_err(refused)?;
     let (temporary, mut file) = sibling(path).map_err(refused)?;
+    if let Some(old) = old {
+        // What was private is so from the start. Some file systems have no permissions to keep.
+        file.set_permissions(old.permissions()).ok();
+    }
     let written = write(&mut file).and_then(|()| file.sync_all()).map_err(refused).and_then(|()| check(&mut file));
     match written.and_then(|()| fs::rename(&temporary, path).map_err(refused)) {
         Ok(()) => sync_folder(folder).map_err(refused),
@@ -46,6 +56,19 @@ pub(super) fn replace(
             Err(error)
         }
     }
+}
+
+/// What is to be replaced: at the end of a link, also of one to what is not there yet.
+fn place(path: &Path) -> io::Result<PathBuf> {
+    let mut place = path.to_path_buf();
+    // Linux follows as many.
+    for _ in 0..40 {
+        match fs::read_link(&place) {
+            Ok(target) => place = place.with_file_name("").join(target),
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(io::Error::other("its links go in a circle"))
 }
 
 fn refused(path: &Path, error: io::Error) -> Error {
@@ -155,6 +178,39 @@ mod tests {
         assert!(write_atomic(scratch.file("a/b"), b"x").unwrap_err().help_text().is_some());
         assert_eq!(fs::read(scratch.file("a")).unwrap(), b"old");
         assert_eq!(scratch.listing(), ["a", "taken"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_permissions_and_what_is_no_file_stay() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let scratch = Scratch::new("atomic");
+        let mode = |name: &str| fs::metadata(scratch.file(name)).unwrap().permissions().mode() & 0o777;
+        let allow =
+            |name: &str, mode| fs::set_permissions(scratch.file(name), PermissionsExt::from_mode(mode)).unwrap();
+        fs::create_dir(scratch.file("run")).unwrap();
+        fs::write(scratch.file("run/a"), b"one").unwrap();
+        allow("run/a", 0o600);
+        symlink("run/a", scratch.file("latest")).unwrap();
+        symlink(scratch.file("latest"), scratch.file("twice")).unwrap();
+        symlink("run/new", scratch.file("dangling")).unwrap();
+        write_atomic(scratch.file("twice"), b"two").unwrap();
+        write_atomic(scratch.file("dangling"), b"new").unwrap();
+        assert_eq!(fs::read_link(scratch.file("latest")).unwrap(), Path::new("run/a"));
+        assert_eq!((fs::read(scratch.file("run/a")).unwrap(), mode("run/a")), (b"two".to_vec(), 0o600));
+        assert_eq!(fs::read(scratch.file("run/new")).unwrap(), b"new");
+
+        allow("run/a", 0o400);
+        let error = write_atomic(scratch.file("run/a"), b"three").unwrap_err().to_string();
+        assert!(error.contains("read-only") && fs::read(scratch.file("run/a")).unwrap() == b"two", "{error}");
+
+        let socket = std::os::unix::net::UnixListener::bind(scratch.file("socket")).unwrap();
+        let error = write_atomic(scratch.file("socket"), b"x").unwrap_err().to_string();
+        assert!(error.contains("no file") && !fs::metadata(scratch.file("socket")).unwrap().is_file(), "{error}");
+        drop(socket);
+        symlink("circle", scratch.file("circle")).unwrap();
+        assert!(write_atomic(scratch.file("circle"), b"x").unwrap_err().to_string().contains("circle"));
+        assert_eq!(scratch.listing(), ["circle", "dangling", "latest", "run", "socket", "twice"]);
     }
 
     #[cfg(feature = "files")]

@@ -64,7 +64,9 @@ pub fn write_checkpoint(path: impl AsRef<Path>, state: &[(String, Tensor)]) -> R
 #[track_caller]
 pub fn read_checkpoint(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
     let here = Location::caller();
-    Archive::open(path).and_then(|archive| read(&archive)).map_err(|error| error.op("read_checkpoint").at(here))
+    Archive::opened(path.as_ref())
+        .and_then(|archive| read(&archive))
+        .map_err(|error| error.op("read_checkpoint").at(here))
 }
 
 /// A folder of checkpoints, `step-000000123.safetensors`, of which the newest whole one wins.
@@ -210,7 +212,7 @@ impl Checkpoints {
         for step in steps(&self.folder)?.into_iter().rev() {
             let path = self.path(step);
             let before = stamp(&path);
-            match Archive::open(&path).and_then(|archive| read(&archive)) {
+            match Archive::opened(&path).and_then(|archive| read(&archive)) {
                 Ok(state) => {
                     self.remember(step, before);
                     return Ok(Some(Found { step, path, state, damaged }));
@@ -238,7 +240,7 @@ impl Checkpoints {
                 _ => error.help(format!("it has those of steps {}", there.join(", "))),
             });
         }
-        read(&Archive::open(path)?)
+        read(&Archive::opened(&path)?)
     }
 
     fn remove(&self, keep: &[u64]) -> Result<Vec<u64>> {
@@ -277,7 +279,7 @@ impl Checkpoints {
         if now.is_some() && self.lock().get(&step) == now.as_ref() {
             return true;
         }
-        let whole = Archive::open(&path).and_then(|archive| verify(&archive)).is_ok();
+        let whole = Archive::opened(&path).and_then(|archive| verify(&archive)).is_ok();
         self.remember(step, now.filter(|_| whole));
         whole
     }
@@ -369,7 +371,7 @@ fn verify(archive: &Archive) -> Result<()> {
 }
 
 fn whole(archive: &Archive, name: &str, expected: &str) -> Result<Tensor> {
-    let tensor = archive.tensor(name)?;
+    let tensor = archive.taken(name)?;
     match digest(name, &tensor)? == expected {
         true => Ok(tensor),
         false => Err(Error::format(format!("{}: {} is damaged: its digest differs", archive.file(), quoted(name)))),

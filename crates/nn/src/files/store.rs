@@ -42,10 +42,10 @@ pub fn open(path: impl AsRef<Path>) -> Result<Box<dyn Store>> {
         .and_then(|file| file.take(16).read_to_end(&mut begin))
         .map_err(|error| unreadable(&name, error))?;
     match begin.as_slice() {
-        [b'P', b'K', ..] | [0x80, 1..=5, ..] => Ok(Box::new(TorchFile::open(path)?)),
+        [b'P', b'K', ..] | [0x80, 1..=5, ..] => Ok(Box::new(TorchFile::opened(path)?)),
         [0x89, b'H', b'D', b'F', ..] => Err(Error::format(format!("{name}: an HDF5 file, which is not read here"))
-            .help("in Keras: `safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, path)`")),
-        _ => Ok(Box::new(Archive::open(path)?)),
+            .help("in Keras: `safetensors.numpy.save_file({w.path: w.numpy() for w in model.weights}, path)`; what is called a kernel is [.., in, out] there, and [out, in, ..] here")),
+        _ => Ok(Box::new(Archive::opened(path)?)),
     }
 }
 

@@ -13,6 +13,7 @@
 
 use super::archive::unreadable;
 use super::store::{Store, quoted, unknown};
+use crate::explain::framed;
 use pickle::{Id, Node, Pickle, StorageRef, View};
 use std::collections::HashMap;
 use std::fmt::{self, Debug, Formatter};
@@ -47,7 +48,7 @@ use zip::{CompressionMethod, ZipArchive};
 #[track_caller]
 pub fn read_torch(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
     let here = Location::caller();
-    let read = TorchFile::open(path).and_then(|file| {
+    let read = TorchFile::opened(path.as_ref()).and_then(|file| {
         file.entries.iter().map(|(name, leaf)| Ok((name.clone(), file.value(leaf)?))).collect::<Result<_>>()
     });
     read.map_err(|error| error.op("read_torch").at(here))
@@ -86,8 +87,14 @@ impl TorchFile {
     /// # Errors
     /// `Io` when it cannot be read; `Format` when it is damaged, was written before PyTorch 1.6, or asks for anything but
     /// tensors, dicts, lists, numbers and texts.
+    #[track_caller]
     pub fn open(path: impl AsRef<Path>) -> Result<TorchFile> {
-        let name = path.as_ref().display().to_string();
+        framed("TorchFile::open", TorchFile::opened(path.as_ref()))
+    }
+
+    /// [`TorchFile::open`] for callers that frame the error themselves.
+    pub(super) fn opened(path: &Path) -> Result<TorchFile> {
+        let name = path.display().to_string();
         let file = File::open(path).map_err(|error| unreadable(&name, error))?;
         TorchFile::read(name, Box::new(BufReader::new(file)))
     }
@@ -96,8 +103,9 @@ impl TorchFile {
     ///
     /// # Errors
     /// As [`TorchFile::open`].
+    #[track_caller]
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Result<TorchFile> {
-        TorchFile::read(name.into(), Box::new(Cursor::new(bytes)))
+        framed("TorchFile::from_bytes", TorchFile::read(name.into(), Box::new(Cursor::new(bytes))))
     }
 
     fn read(file: String, mut reader: Box<dyn ReadSeek + Send>) -> Result<TorchFile> {

@@ -1,6 +1,6 @@
 //! The weights of a model, saved and loaded by their names.
 
-use super::archive::write_tensors;
+use super::archive::written;
 use super::store::{Store, open, quoted};
 use crate::module::{Module, each, each_mut};
 use crate::names::{nearest, unknown};
@@ -214,7 +214,7 @@ pub trait Weights: Module {
         crate::module::check(self).map_err(framed)?;
         let tensors: Vec<(String, Tensor)> =
             parts(self).into_iter().map(|(name, param)| (name, param.value().clone())).collect();
-        write_tensors(path, &tensors).map_err(framed)
+        written(path.as_ref(), &tensors).map_err(framed)
     }
 
     /// Reads the weights and buffers from a safetensors file, or one of `torch.save`: the contents say which it is.

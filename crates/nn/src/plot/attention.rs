@@ -141,6 +141,8 @@ mod tests {
             let weights = Tensor::zeros(shape, DType::F32).unwrap();
             assert!(AttentionMap::new("t", &weights).to_svg().is_err(), "{shape:?}");
         }
+        let long = AttentionMap::new("long ".repeat(20), &Tensor::zeros([1, 1], DType::F32).unwrap()).to_svg().unwrap();
+        assert!(long.contains(" width=\"916\""), "a title has room");
         let odd = Tensor::from([[f32::NAN, f32::INFINITY, -1.0]]);
         assert!(AttentionMap::new("t", &odd).to_svg().is_ok());
     }

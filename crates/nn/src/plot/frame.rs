@@ -43,7 +43,13 @@ pub(super) fn svg((width, height): (u32, u32), draw: impl FnOnce(&Canvas<'_>) ->
     }
     // The view box stays in steps.
     let fine = format!("width=\"{}\" height=\"{}\"", px(width), px(height));
-    Ok(text.replacen(&fine, &format!("width=\"{width}\" height=\"{height}\""), 1))
+    Ok(printable(text).replacen(&fine, &format!("width=\"{width}\" height=\"{height}\""), 1))
+}
+
+/// The text without characters that XML does not have: one in a title or in the name of a class would spoil the file.
+pub(super) fn printable(text: String) -> String {
+    let odd = |c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if text.contains(odd) { text.replace(odd, "\u{fffd}") } else { text }
 }
 
 /// What a chart is told of its frame.
@@ -79,7 +85,8 @@ impl Frame {
             .caption(&self.title, font(20, INK))
             .margin(px(12))
             .x_label_area_size(px(42))
-            .y_label_area_size(px(64))
+            // Beside the name of the axis the longest ticks, such as 0.0316, have room.
+            .y_label_area_size(px(if self.y_label.is_empty() { 64 } else { 78 }))
             .build_cartesian_2d(axes.x, axes.y)
             .map_err(drawing)?;
         let mut mesh = chart.configure_mesh();

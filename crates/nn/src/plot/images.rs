@@ -1,6 +1,6 @@
 //! Images of a batch as a grid, and tensors as PNG.
 
-use super::frame::save;
+use super::frame::{printable, save};
 use std::fmt::Write;
 use std::panic::Location;
 use std::path::Path;
@@ -223,8 +223,10 @@ impl ImageGrid {
     }
 }
 
-/// The beginning of a drawing, with its title.
+/// The beginning of a drawing, wide enough for its title.
 pub(super) fn opened((width, height): (usize, usize), title: &str) -> String {
+    // A letter is about 0.55 as wide as it is high.
+    let width = width.max(16 + title.chars().count().min(120) * 9);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"11\" fill=\"#3c3c3c\">\n<rect width=\"100%\" height=\"100%\" \
@@ -244,7 +246,8 @@ pub(super) fn embed(svg: &mut String, png: &Png, [x, y, width, height]: [usize; 
 }
 
 pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    printable(text)
 }
 
 #[cfg(test)]
@@ -280,6 +283,6 @@ mod tests {
         let grid = |shape: &[usize]| ImageGrid::new("t", &Tensor::zeros(shape, DType::F32).unwrap());
         assert!(grid(&[2, 5, 4, 4]).to_svg().is_err() && grid(&[0, 4, 4]).to_svg().is_err());
         assert!(grid(&[2, 4, 4]).range(1.0, 1.0).to_svg().is_err());
-        assert!(grid(&[2, 4, 4]).columns(0).captions(["<a>"]).to_svg().unwrap().contains("&lt;a&gt;"));
+        assert!(grid(&[2, 4, 4]).columns(0).captions(["<a>\0"]).to_svg().unwrap().contains("&lt;a&gt;\u{fffd}<"));
     }
 }

@@ -180,6 +180,7 @@ mod tests {
     fn names_and_labels_are_text_in_the_file() {
         let chart = LineChart::new("Loss < 1 & more").x_label("epoch").line("train", [(0.0, 1.0), (1.0, 0.5)]);
         let svg = chart.dashes("test", [(0.0, 2.0), (1.0, 0.7)]).points("best", [(1.0, 0.5)]).to_svg().unwrap();
+        assert!(LineChart::new("\u{1b}[1m\t").line("a", [(0.0, 1.0)]).to_svg().unwrap().contains("\u{fffd}[1m"));
         for text in ["Loss &lt; 1 &amp; more", "epoch", "train", "test", "best"] {
             assert!(svg.contains(text), "{text}");
         }

@@ -2,7 +2,7 @@
 //!
 //! A text is cut into words by GPT-2's pattern, a word is its bytes, and the pair of neighbours that learned first to be one
 //! is joined first. All bytes are in the vocabulary, so every text can be encoded, and comes back exactly. Files are those of
-//! Hugging Face's `tokenizers`.
+//! Hugging Face's `tokenizers`, with their special tokens.
 //!
 //! The pattern asks for letters by `\p{L}`; here a letter is what Rust calls alphabetic, which has also some marks of Indic
 //! scripts and circled letters. Words of these may be cut in another way.
@@ -17,8 +17,10 @@ use std::panic::Location;
 use std::path::Path;
 use wengert_tensor::error::{Error, Result};
 
+mod special;
 mod words;
 
+use special::{Piece, Pieces, Special};
 use words::words;
 
 /// A vocabulary of byte pairs.
@@ -44,6 +46,8 @@ pub struct Bpe {
     ranks: HashMap<Pair, (usize, u32)>,
     /// The token of every single byte.
     byte_tokens: [u32; 256],
+    /// The tokens that no pairs are joined to.
+    special: Vec<Special>,
 }
 
 type Pair = (u32, u32);
@@ -78,7 +82,40 @@ impl Bpe {
             }
         }
         let tokens = order.into_iter().map(|(_, byte)| vec![byte]).collect();
-        Bpe { tokens, merges: Vec::new(), ranks: HashMap::new(), byte_tokens }
+        Bpe { tokens, merges: Vec::new(), ranks: HashMap::new(), byte_tokens, special: Vec::new() }
+    }
+
+    /// Adds tokens that stand for a text as a whole, such as `<|endoftext|>`. A text is cut at them before it is cut into words, so whoever
+    /// writes the text can write them, too.
+    ///
+    /// ```
+    /// use wengert_nn::data::text::bpe::Bpe;
+    ///
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// let bpe = Bpe::train("low lower lowest low low", 262)?.with_special(["<|endoftext|>"])?;
+    /// let tokens = bpe.encode("low<|endoftext|>low");
+    /// assert_eq!((tokens.len(), tokens[1]), (3, 262));
+    /// assert_eq!(bpe.decode(&tokens)?, "low<|endoftext|>low");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// An empty text, or one that is a token already.
+    #[track_caller]
+    pub fn with_special<S: Into<String>>(mut self, texts: impl IntoIterator<Item = S>) -> Result<Bpe> {
+        let here = Location::caller();
+        for text in texts {
+            let text = text.into();
+            if text.is_empty() || self.tokens.iter().any(|token| token == text.as_bytes()) {
+                let error =
+                    Error::value(format!("{} cannot be a special token: it is empty, or a token", quoted(&text)));
+                return Err(error.op("Bpe::with_special").at(here));
+            }
+            let number = self.tokens.len() as u32;
+            self.tokens.push(text.clone().into_bytes());
+            self.special.push(Special { text, number });
+        }
+        Ok(self)
     }
 
     /// How many tokens there are.
@@ -96,9 +133,18 @@ impl Bpe {
     pub fn encode(&self, text: &str) -> Vec<i64> {
         let mut tokens = Vec::new();
         let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
-        for word in words(text) {
-            let word = known.entry(word).or_insert_with(|| self.encode_word(word.as_bytes()));
-            tokens.extend(word.iter().map(|&token| i64::from(token)));
+        for piece in Pieces::new(text, &self.special) {
+            let text = match piece {
+                Piece::Text(text) => text,
+                Piece::Token(number) => {
+                    tokens.push(i64::from(number));
+                    continue;
+                }
+            };
+            for word in words(text) {
+                let word = known.entry(word).or_insert_with(|| self.encode_word(word.as_bytes()));
+                tokens.extend(word.iter().map(|&token| i64::from(token)));
+            }
         }
         tokens
     }
@@ -285,13 +331,18 @@ impl Bpe {
 
     fn to_json(&self) -> Value {
         let text = |token: &[u8]| token.iter().map(|&byte| shown(byte)).collect::<String>();
-        let vocabulary: Map<String, Value> =
+        let mut vocabulary: Map<String, Value> =
             self.tokens.iter().enumerate().map(|(number, token)| (text(token), json!(number))).collect();
+        for special in &self.special {
+            vocabulary.remove(&text(special.text.as_bytes()));
+            vocabulary.insert(special.text.clone(), json!(special.number));
+        }
+        let added: Vec<Value> = self.special.iter().map(Special::to_json).collect();
         let part = |token: u32| self.tokens.get(token as usize).map(|token| text(token)).unwrap_or_default();
         let merges: Vec<Value> = self.merges.iter().map(|&(a, b)| json!([part(a), part(b)])).collect();
         let level = |prefix: bool| json!({"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": true});
         json!({
-            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
             "pre_tokenizer": level(false), "post_processor": null, "decoder": level(true),
             "model": {
                 "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
@@ -370,7 +421,6 @@ fn parsed(file: &str, bytes: &[u8]) -> Result<Bpe> {
         (model.get("end_of_word_suffix"), json!(""), "`model.end_of_word_suffix`"),
         (model.get("ignore_merges"), json!(false), "`model.ignore_merges`"),
         (whole.get("normalizer"), Value::Null, "`normalizer`"),
-        (whole.get("added_tokens"), json!([]), "`added_tokens`"),
     ];
     if let Some((value, _, name)) = plain.iter().find(|(value, other, _)| !null_or(*value, other)) {
         let value = value.map(Value::to_string).unwrap_or_default();
@@ -385,12 +435,34 @@ fn parsed(file: &str, bytes: &[u8]) -> Result<Bpe> {
     {
         return Err(refused("`pre_tokenizer` is not `ByteLevel` with GPT-2's pattern and without a prefix".into()));
     }
-    let mut bpe = Bpe { tokens: Vec::new(), merges: Vec::new(), ranks: HashMap::new(), byte_tokens: [0; 256] };
+    let mut bpe = Bpe::bytes();
+    bpe.tokens.clear();
+    bpe.special = match whole.get("added_tokens") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(added)) => added.iter().map(Special::parse).collect::<Result<_, _>>().map_err(refused)?,
+        Some(_) => return Err(refused("`added_tokens` is no list".into())),
+    };
     let vocabulary =
         model.get("vocab").and_then(Value::as_object).ok_or_else(|| refused("it has no `vocab`".into()))?;
     let mut numbers: HashMap<Vec<u8>, u32> = HashMap::new();
-    bpe.tokens = vec![Vec::new(); vocabulary.len()];
-    for (text, number) in vocabulary {
+    let own: BTreeSet<&str> = bpe.special.iter().map(|special| special.text.as_str()).collect();
+    if own.len() < bpe.special.len() {
+        return Err(refused("an entry of `added_tokens` comes twice".into()));
+    }
+    let beyond = bpe.special.iter().filter(|special| !vocabulary.contains_key(&special.text)).count();
+    bpe.tokens = vec![Vec::new(); vocabulary.len() + beyond];
+    for special in &bpe.special {
+        match bpe.tokens.get_mut(special.number as usize) {
+            Some(place)
+                if place.is_empty()
+                    && vocabulary.get(&special.text).is_none_or(|number| number == &json!(special.number)) =>
+            {
+                *place = special.text.clone().into_bytes();
+            }
+            _ => return Err(refused(format!("the token {} has the number {}", quoted(&special.text), special.number))),
+        }
+    }
+    for (text, number) in vocabulary.iter().filter(|(text, _)| !own.contains(text.as_str())) {
         let token = unshown(text).filter(|token| !token.is_empty());
         let place = number.as_u64().and_then(|at| bpe.tokens.get_mut(usize::try_from(at).ok()?));
         match (token, place) {

@@ -7,7 +7,8 @@ use wengert_tensor::random::Key;
 use wengert_tensor::tensor::Tensor;
 
 /// Turns each image by an angle drawn at random, around its middle; torchvision's `RandomRotation` with
-/// `InterpolationMode.BILINEAR`. What comes from outside the image is filled with a value.
+/// `InterpolationMode.BILINEAR`. What comes from outside the image is filled with a value; where a point lies partly outside, each part
+/// counts by its area, while torchvision weighs the inner part by its area twice.
 ///
 /// ```
 /// use wengert_nn::data::transform::{Transform, rotate::RandomRotation};

@@ -42,6 +42,26 @@ fn what_was_written_is_read() {
 }
 
 #[test]
+fn whole_numbers_of_other_widths_become_wider() {
+    let read = |dtype: &str, data: &[u8]| {
+        let size = data.len();
+        let header = format!(r#"{{"a":{{"dtype":"{dtype}","shape":[2],"data_offsets":[0,{size}]}}}}"#);
+        Archive::from_bytes("m", [&file(&header, 0)[..], data].concat()).unwrap().tensor("a")
+    };
+    let same = |tensor: Result<Tensor>, wanted: Tensor| {
+        let tensor = tensor.unwrap();
+        assert!(tensor.equals(&wanted) && tensor.dtype() == wanted.dtype(), "{tensor}");
+    };
+    same(read("I8", &[0xfe, 3]), Tensor::from([-2i32, 3]));
+    same(read("I16", &[0xfe, 0xff, 0, 1]), Tensor::from([-2i32, 256]));
+    same(read("U16", &[0xfe, 0xff, 0, 1]), Tensor::from([65_534i32, 256]));
+    same(read("U32", &[0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0]), Tensor::from([0xffff_ffffi64, 1]));
+    same(read("U64", &[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]), Tensor::from([1i64, 2]));
+    assert!(read("U64", &[0xff; 16]).unwrap_err().to_string().contains("`a` is U64: "));
+    assert!(read("F8_E4M3", &[0; 2]).unwrap_err().to_string().contains("no counterpart"));
+}
+
+#[test]
 fn a_view_is_written_as_it_reads() {
     let view = Tensor::from([[1i32, 2, 3], [4, 5, 6]]).t().unwrap().slice(0, 1..3).unwrap();
     let archive = Archive::from_bytes("m", to_bytes(&[("v".into(), view)]).unwrap()).unwrap();
@@ -99,7 +119,8 @@ fn a_bool_is_0_or_1_and_a_dtype_must_exist() {
     let mut bytes = file(r#"{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}"#, 2);
     *bytes.last_mut().unwrap() = 2;
     assert!(Archive::from_bytes("m", bytes).unwrap().tensor("a").unwrap_err().to_string().contains("neither 0 nor 1"));
-    let other = Archive::from_bytes("m", file(r#"{"a":{"dtype":"U16","shape":[2],"data_offsets":[0,4]}}"#, 4)).unwrap();
+    let other =
+        Archive::from_bytes("m", file(r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#, 4)).unwrap();
     assert!(other.tensor("a").unwrap_err().to_string().contains("no counterpart"));
     assert!(other.tensor("A").unwrap_err().to_string().contains("did you mean `a`?"));
 }

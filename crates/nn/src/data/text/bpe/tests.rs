@@ -51,6 +51,26 @@ fn every_text_comes_back_and_a_file_is_the_same() {
     assert_eq!(Bpe::train("ab", 1000).unwrap().len(), 257, "there is one pair");
 }
 
+#[test]
+fn special_tokens_are_found_first_and_kept() {
+    let plain = Bpe::train(TEXT, 300).unwrap();
+    let bpe = plain.clone().with_special(["<|end of text|>", "→"]).unwrap();
+    let text = "a truth<|end of text|>it's → a wife";
+    let tokens = bpe.encode(text);
+    let expected = [plain.encode("a truth"), vec![300], plain.encode("it's "), vec![301], plain.encode(" a wife")];
+    assert_eq!(tokens, expected.concat());
+    assert_eq!(bpe.decode(&tokens).unwrap(), text);
+    let again = Bpe::parse("t", bpe.to_json().to_string().as_bytes()).unwrap();
+    assert_eq!((again.encode(text), again.to_json(), again.len()), (tokens.clone(), bpe.to_json(), 302));
+    // A file may leave them out of its vocabulary.
+    let mut apart = bpe.to_json();
+    apart.pointer_mut("/model/vocab").unwrap().as_object_mut().unwrap().remove("→");
+    assert_eq!(Bpe::parse("t", apart.to_string().as_bytes()).unwrap().encode(text), tokens);
+    for text in ["", "a", "→"] {
+        assert!(bpe.clone().with_special([text]).is_err(), "{text}");
+    }
+}
+
 /// The heap over a list against joining pair by pair.
 #[test]
 fn words_are_joined_in_the_order_of_learning() {
@@ -79,6 +99,13 @@ fn what_is_no_byte_level_bpe_is_refused() {
     for (at, value, expected) in [
         ("/model/type", json!("WordPiece"), "`model.type` is"),
         ("/added_tokens", json!([{"id": 1}]), "`added_tokens` is"),
+        ("/added_tokens", json!([{"id": 260, "content": "<s>", "lstrip": true}]), "`added_tokens` is"),
+        ("/added_tokens", json!({}), "`added_tokens` is no list"),
+        ("/added_tokens", json!([{"id": 260, "content": ""}]), "`added_tokens` is"),
+        ("/added_tokens", json!([{"id": 261, "content": "<s>"}]), "`<s>` has the number 261"),
+        ("/added_tokens", json!([{"id": 7, "content": "<s>"}]), "has the number 7"),
+        ("/added_tokens", json!([{"id": 7, "content": "a"}]), "has the number 7"),
+        ("/added_tokens", json!([{"id": 260, "content": "<s>"}, {"id": 261, "content": "<s>"}]), "comes twice"),
         ("/normalizer", json!({"type": "NFC"}), "`normalizer` is"),
         ("/pre_tokenizer/add_prefix_space", json!(true), "without a prefix"),
         ("/pre_tokenizer", Value::Null, "without a prefix"),
