@@ -143,8 +143,10 @@ pub(super) fn svg(picture: &Picture) -> String {
     svg
 }
 
+/// Text of XML, which has no control characters.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let printable = text.replace(|c: char| c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c), " ");
+    printable.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// The edges between the members of each box: what contains the ends of an edge in the innermost box around both.

@@ -109,17 +109,12 @@ impl<D: Dataset> DataLoader<D> {
     /// A sampler that does not fit the number of samples, or gives samples that are not there.
     #[track_caller]
     pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Result<Self> {
-        let samples = self.data.len();
-        let ordered = |epoch: usize| {
-            let order = sampler.order(samples, epoch);
-            there(&sampler, samples, epoch, &order).and_then(|()| match order.len() < sampler.len(samples) {
-                true => Err(short(&sampler, samples, epoch, order.len())),
-                false => Ok(()),
-            })
-        };
-        let checked = sampler.check(samples).and_then(|()| (0..2).try_for_each(ordered));
-        framed("DataLoader::sampler", checked)?;
         self.sampler = Arc::new(sampler);
+        let checked = self.sampler.check(self.data.len());
+        framed(
+            "DataLoader::sampler",
+            checked.and_then(|()| (0..2).try_for_each(|epoch| self.try_order(epoch).map(drop))),
+        )?;
         Ok(self)
     }
 
@@ -196,6 +191,16 @@ impl<D: Dataset> DataLoader<D> {
     /// The order in which the samples of this epoch come, the left-out ones included.
     pub fn order(&self, epoch: usize) -> Vec<usize> {
         self.sampler.order(self.data.len(), epoch)
+    }
+
+    /// The order of an epoch, if it names samples of the data alone and is as long as the sampler says.
+    pub(crate) fn try_order(&self, epoch: usize) -> Result<Vec<usize>> {
+        let (order, samples) = (self.order(epoch), self.data.len());
+        there(&*self.sampler, samples, epoch, &order)?;
+        match order.len() < self.sampler.len(samples) {
+            true => Err(short(&*self.sampler, samples, epoch, order.len())),
+            false => Ok(order),
+        }
     }
 
     /// The batches of one epoch. Works for every data set: a sample that cannot be read is an `Err` item.
@@ -434,7 +439,7 @@ fn told(error: Error, sampler: &dyn Sampler, epoch: usize) -> Error {
 }
 
 /// A number that tells orders apart: FNV-1a over the indices.
-fn digest(order: &[usize]) -> i64 {
+pub(crate) fn digest(order: &[usize]) -> i64 {
     let bytes = order.iter().flat_map(|&index| (index as u64).to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)) as i64
 }

@@ -15,6 +15,7 @@ pub mod sequential;
 pub mod weighted;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use wengert_tensor::error::{Error, Result};
 
 /// An order for every epoch, as a function of the epoch's number alone: a run can be repeated and resumed.
@@ -54,6 +55,20 @@ pub trait Sampler: Debug + Send + Sync {
     fn check(&self, samples: usize) -> Result<()> {
         let _ = samples;
         Ok(())
+    }
+}
+
+impl<S: Sampler + ?Sized> Sampler for Arc<S> {
+    fn order(&self, samples: usize, epoch: usize) -> Vec<usize> {
+        (**self).order(samples, epoch)
+    }
+
+    fn len(&self, samples: usize) -> usize {
+        (**self).len(samples)
+    }
+
+    fn check(&self, samples: usize) -> Result<()> {
+        (**self).check(samples)
     }
 }
 

@@ -13,7 +13,8 @@ use super::step::{Objective, Step};
 use super::trainer::{Batches, Trainer};
 use super::verbose::Reporter;
 use crate::data::dataset::{Dataset, counted};
-use crate::data::loader::DataLoader;
+use crate::data::loader::{DataLoader, digest as digest_of_order};
+use crate::data::sampler::Sampler;
 use crate::explain::{blame, explain};
 use crate::module::{Module, each};
 use crate::names::known;
@@ -23,6 +24,7 @@ use crate::tensors::Named;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::panic::Location;
+use std::sync::Arc;
 use wengert_autograd::{Gradients, LeafId, Tape, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
@@ -77,7 +79,9 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
     {
         let sources = self.sources(data)?;
         let mut loader = DataLoader::checked(&sources.train, self.set.batch_size)?.drop_last(self.set.drop_last);
-        if self.set.shuffle {
+        if let Some(sampler) = &self.set.sampler {
+            loader = loader.sampler(Arc::clone(sampler))?;
+        } else if self.set.shuffle {
             loader = loader.shuffle(self.set.seed.fold(ORDER));
         }
         if loader.len() == 0 {
@@ -241,6 +245,8 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
             let eat = |hash: u64, value: f64| (hash ^ value.to_bits()).wrapping_mul(0x0000_0100_0000_01b3);
             format!("{:016x}", weights.to_f64_vec().into_iter().fold(0xcbf2_9ce4_8422_2325, eat))
         };
+        let order =
+            |sampler: &Arc<dyn Sampler>| format!("{:016x}", digest_of_order(&sampler.order(sources.train.len(), 0)));
         vec![
             ("batch_size", set.batch_size.to_string()),
             ("samples", samples.to_string()),
@@ -250,6 +256,7 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
             ("validation_freq", set.validation_freq.to_string()),
             ("seed", set.seed.0.to_string()),
             ("shuffle", set.shuffle.to_string()),
+            ("sampler", set.sampler.as_ref().map_or("none".to_string(), order)),
             ("drop_last", set.drop_last.to_string()),
             ("steps_per_epoch", or_none(set.steps_per_epoch)),
             ("initial_epoch", or_none(set.initial_epoch)),
@@ -309,7 +316,7 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
                 let batch = self.set.done.saturating_mul(steps).saturating_add(step);
                 let (pass, place) = (batch / loader.len(), batch % loader.len());
                 if order.as_ref().is_none_or(|(known, _)| *known != pass) {
-                    order = Some((pass, loader.order(pass)));
+                    order = Some((pass, loader.try_order(pass)?));
                 }
                 let all = order.as_ref().map_or(&[][..], |(_, order)| order);
                 let start = place * self.set.batch_size;

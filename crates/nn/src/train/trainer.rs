@@ -11,6 +11,7 @@ use super::sample_weights::Weighing;
 use super::step::{ByStep, Stages, Step};
 use super::verbose::Verbose;
 use crate::data::dataset::Dataset;
+use crate::data::sampler::Sampler;
 use crate::explain::blame;
 use crate::layer::Layer;
 use crate::loss::Loss;
@@ -20,6 +21,7 @@ use crate::optim::rule::Rule;
 use std::panic::Location;
 #[cfg(feature = "files")]
 use std::path::PathBuf;
+use std::sync::Arc;
 use wengert_autograd::Tape;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::Key;
@@ -69,6 +71,7 @@ pub(super) struct Settings<'a, B> {
     pub(super) initial_epoch: Option<usize>,
     pub(super) batch_size: usize,
     pub(super) shuffle: bool,
+    pub(super) sampler: Option<Arc<dyn Sampler>>,
     pub(super) drop_last: bool,
     pub(super) steps_per_epoch: Option<usize>,
     pub(super) seed: Key,
@@ -99,6 +102,7 @@ impl<B> Settings<'_, B> {
             initial_epoch: None,
             batch_size: 32,
             shuffle: true,
+            sampler: None,
             drop_last: false,
             steps_per_epoch: None,
             seed: Key::new(0),
@@ -275,6 +279,28 @@ impl<'a, R: Rule, L, B> Trainer<'a, R, L, B> {
         self
     }
 
+    /// Takes the samples of every epoch in the order of a [`Sampler`], in place of [`shuffle`](Trainer::shuffle): rare classes more often, long
+    /// texts together. PyTorch's `sampler` of a `DataLoader`. What is held out has no part in it.
+    ///
+    /// ```
+    /// use wengert_nn::data::sampler::weighted::WeightedSampler;
+    /// # use wengert_nn::{layers::dense::Dense, losses::cross_entropy::CrossEntropy};
+    /// # use wengert_nn::{optim::sgd::Sgd, train::trainer::Trainer};
+    /// # use wengert_tensor::tensor::Tensor;
+    /// # fn main() -> wengert_tensor::error::Result<()> {
+    /// # let data = (Tensor::from([[0f32], [1.0], [2.0]]), Tensor::from([0i64, 0, 1]));
+    /// let rare = WeightedSampler::new([1.0, 1.0, 2.0], 7)?;
+    /// let mut trainer = Trainer::new(Sgd::new(0.1), CrossEntropy::new()).epochs(2).sampler(rare);
+    /// # trainer = trainer.verbose(false);
+    /// assert_eq!(trainer.fit(&mut Dense::new(1, 2), &data)?.len(), 2);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn sampler(mut self, sampler: impl Sampler + 'static) -> Self {
+        self.set.sampler = Some(Arc::new(sampler));
+        self
+    }
+
     /// Whether a last batch that is smaller than the others is left out of training (default: no).
     #[must_use]
     pub fn drop_last(mut self, drop_last: bool) -> Self {
@@ -304,11 +330,11 @@ impl<'a, R: Rule, L, B> Trainer<'a, R, L, B> {
         self
     }
 
-    /// Holds out the last samples of the data, before any shuffling, and evaluates them after every epoch: 0.2 is the last fifth. Keras's
-    /// `validation_split`. Data that is sorted wants [`Dataset::split`], which draws.
+    /// Holds out the last samples of the data, before any shuffling, and evaluates them after every epoch: 0.2 is the last fifth,
+    /// 0 none. Keras's `validation_split`. Data that is sorted wants [`Dataset::split`], which draws.
     #[must_use]
     pub fn validation_split(mut self, fraction: f64) -> Self {
-        self.set.split = Some(fraction);
+        self.set.split = (fraction != 0.0).then_some(fraction);
         self
     }
 

@@ -1,7 +1,7 @@
 //! One unit of work: a block of C, whole in k, so that it is finished when the unit ends.
 
 use super::gather::{MOST, Scattered};
-use super::kernels::{Compute, Kernels};
+use super::kernels::{Compute, FewRows, Kernels};
 use super::normal::Normal;
 use super::order::{blocks, depth};
 use super::pack::{Block, copy_a};
@@ -101,7 +101,7 @@ impl<'a, T: Compute> Job<'a, T> {
     }
 
     /// The loop for parts of so few rows that both operands are read where they lie, and the other stride of B, if it can be.
-    pub(super) fn few(&self, rows: usize) -> Option<(unsafe fn(&Few<T>), isize)> {
+    pub(super) fn few(&self, rows: usize) -> Option<(FewRows<T>, isize)> {
         match self.b {
             _ if rows > ROWS || self.a_sides.is_some() || self.b_sides.is_some() => None,
             [stride, 1] => Some((self.kernels.along_columns, stride)),

@@ -11,6 +11,9 @@ use super::x86::{F32x8, F32x16, F64x4, F64x8};
 use super::{gather, pack, tile, vector};
 use crate::kernels::level::Level;
 
+/// The loop of a product of few rows.
+pub(super) type FewRows<T> = unsafe fn(&Few<T>);
+
 /// The loops for one element type and one instruction set, which is what makes them unsafe to call: each has the
 /// safety contract of the function of the same name.
 pub(super) struct Kernels<T> {
@@ -22,8 +25,8 @@ pub(super) struct Kernels<T> {
     pub(super) pack_a: unsafe fn(&Block<T>),
     pub(super) pack_b: unsafe fn(&Block<T>),
     pub(super) gather: unsafe fn(&Scattered<T>),
-    pub(super) along_columns: unsafe fn(&Few<T>),
-    pub(super) across_columns: unsafe fn(&Few<T>),
+    pub(super) along_columns: FewRows<T>,
+    pub(super) across_columns: FewRows<T>,
 }
 
 /// The types that products are computed in.
