@@ -103,6 +103,10 @@ fn odd_names_and_odd_graphs_are_drawn() {
     let tape = Tape::new();
     let x = tape.parameter(wengert_autograd::LeafId(1), &Tensor::from([1.0f32]));
     tape.note(wengert_autograd::LeafId(1), "a \"b\" <c> \\ & #");
+    let scope = tape.scope("\u{7}");
+    let bell = tape.picture(x * 2.0).unwrap().to_svg();
+    drop(scope);
+    assert!(bell.chars().all(|c| c == '\n' || !c.is_control()), "XML has no control characters");
     let picture = tape.picture(x).unwrap();
     assert!(picture.to_dot().contains(r#"a \"b\" <c> \\ & #"#));
     assert!(picture.to_mermaid().contains("a #quot;b#quot; #lt;c#gt;"));
