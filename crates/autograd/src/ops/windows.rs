@@ -55,11 +55,14 @@ impl Places {
         let span = self.span()?;
         match n.checked_sub(span) {
             Some(rest) => Ok(rest / self.step + 1),
-            None if self.dilation == 1 => Err(Error::shape(format!("a window of {span} in an axis of {n}"))),
-            None => Err(Error::shape(format!(
-                "a window of {} elements {} apart covers {span}, and the axis has {n}",
-                self.size, self.dilation
-            ))),
+            None => {
+                let (size, apart) = (self.size, self.dilation);
+                let error = Error::shape(match apart {
+                    1 => format!("a window of {span} in an axis of {n}"),
+                    _ => format!("a window of {size} elements {apart} apart covers {span}, and the axis has {n}"),
+                });
+                Err(error.help(format!("pad the axis to {span} or more, or make the window smaller")))
+            }
         }
     }
 
