@@ -145,7 +145,7 @@ pub(super) fn svg(picture: &Picture) -> String {
 
 /// Text of XML, which has no control characters.
 fn escaped(text: &str) -> String {
-    let printable = text.replace(|c: char| c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c), " ");
+    let printable = text.replace(|c: char| c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c), "\u{fffd}");
     printable.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

@@ -366,9 +366,9 @@ impl<R: Rule, L, B> Trainer<'_, R, L, B> {
             }
             // Those who add figures come first: the others write and watch them.
             let mut callbacks: Vec<_> = self.set.callbacks.iter_mut().collect();
-            callbacks.sort_by_cached_key(|callback| match callback.columns(model).is_empty() {
-                false => 1 + callback.monitors().len().min(1),
-                true => 3,
+            callbacks.sort_by_cached_key(|callback| {
+                let adds = !callback.columns(model).is_empty();
+                (!adds, adds && !callback.monitors().is_empty())
             });
             let flow =
                 tell(callbacks, &mut self.optimizer, run, model, &mut logs, |callback, at| callback.on_epoch_end(at))?;

@@ -1,6 +1,6 @@
 //! Tokens that stand for a text as a whole, such as `<|endoftext|>`.
 
-use super::super::super::bytes::quoted;
+use crate::data::bytes::quoted;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 
