@@ -1,13 +1,43 @@
-//! A small assembler for x86-64: vector instructions in the VEX encoding, and the few others that a loop needs.
+//! A small assembler for x86-64: vector instructions in the encodings VEX and EVEX, and the few others that a loop needs.
 //!
 //! An instruction is data ([`Instruction`]), so that those who choose instructions name them and never see a byte.
 
-/// A vector register: `ymm0` to `ymm15`.
+/// A vector register: `ymm0` to `ymm15`, or `zmm0` to `zmm31`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Vector(pub(super) u8);
 
-/// How many vector registers there are.
-pub(super) const VECTORS: usize = 16;
+/// The most vector registers that there are.
+pub(super) const VECTORS: usize = 32;
+
+/// A register of one bit a lane: `k1` to `k7`. They exist beside wide vectors only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mask(pub(super) u8);
+
+/// How long vectors are, which also says how instructions are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// 32 bytes, of AVX2.
+    Ymm,
+    /// 64 bytes, of AVX-512.
+    Zmm,
+}
+
+impl Width {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Width::Ymm => 32,
+            Width::Zmm => 64,
+        }
+    }
+
+    /// How many vector registers there are.
+    pub(super) fn registers(self) -> usize {
+        match self {
+            Width::Ymm => 16,
+            Width::Zmm => VECTORS,
+        }
+    }
+}
 
 /// A general register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +64,7 @@ impl Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
     Register(Vector),
+    Mask(Mask),
     Memory(Address),
     /// A vector of the pool that lies behind the code.
     Pool(u16),
@@ -53,28 +84,39 @@ impl Float {
             Float::F64 => 8,
         }
     }
-
-    /// Lanes of a vector.
-    pub(super) fn lanes(self) -> usize {
-        32 / self.size()
-    }
 }
 
-/// What selects an instruction: mandatory prefix, opcode map, opcode, and whether it works on 128 bits.
+/// How much of a vector an instruction works on, or reads or writes in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// A whole vector.
+    Whole,
+    /// A whole vector of which memory holds less.
+    Spread,
+    /// 16 bytes at most.
+    Part,
+}
+
+/// What selects an instruction: mandatory prefix, opcode map, opcode, and bit W, which VEX ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Instruction {
     prefix: u8,
     map: u8,
     opcode: u8,
-    half: bool,
+    wide: bool,
+    extent: Extent,
 }
 
 const fn code(prefix: u8, map: u8, opcode: u8) -> Instruction {
-    Instruction { prefix, map, opcode, half: false }
+    Instruction { prefix, map, opcode, wide: false, extent: Extent::Whole }
 }
 
-const fn half(prefix: u8, map: u8, opcode: u8) -> Instruction {
-    Instruction { prefix, map, opcode, half: true }
+const fn spread(prefix: u8, map: u8, opcode: u8) -> Instruction {
+    Instruction { extent: Extent::Spread, ..code(prefix, map, opcode) }
+}
+
+const fn part(prefix: u8, map: u8, opcode: u8) -> Instruction {
+    Instruction { extent: Extent::Part, ..code(prefix, map, opcode) }
 }
 
 /// Instructions on f32; [`Instruction::of`] gives those on f64 where there are both.
@@ -90,6 +132,7 @@ impl Instruction {
     pub(super) const MIN: Self = code(0, 1, 0x5d);
     pub(super) const DIV: Self = code(0, 1, 0x5e);
     pub(super) const MAX: Self = code(0, 1, 0x5f);
+    /// To a vector, or to a mask where vectors are wide.
     pub(super) const COMPARE: Self = code(0, 1, 0xc2);
     pub(super) const LOAD: Self = code(0, 1, 0x10);
     pub(super) const STORE: Self = code(0, 1, 0x11);
@@ -97,18 +140,36 @@ impl Instruction {
     pub(super) const STREAM: Self = code(0, 1, 0x2b);
     pub(super) const FROM_I32: Self = code(0, 1, 0x5b);
     pub(super) const ROUND: Self = code(1, 3, 0x08);
+    pub(super) const BROADCAST: Self = spread(1, 2, 0x18);
+
+    // Of AVX2 only: masks are vectors.
     pub(super) const BLEND: Self = code(1, 3, 0x4a);
-    pub(super) const BROADCAST: Self = code(1, 2, 0x18);
     /// Bytes to lanes, without sign.
-    pub(super) const WIDEN_BYTES: Self = code(1, 2, 0x31);
+    pub(super) const WIDEN_BYTES: Self = spread(1, 2, 0x31);
     pub(super) const ABOVE: Self = code(1, 1, 0x66);
     /// The upper half of a vector.
     pub(super) const UPPER: Self = code(1, 3, 0x39);
-    pub(super) const PACK_32: Self = half(1, 1, 0x6b);
-    pub(super) const PACK_16: Self = half(1, 1, 0x63);
-    pub(super) const ABS_BYTES: Self = half(1, 2, 0x1c);
-    pub(super) const STORE_4: Self = half(1, 1, 0x7e);
-    pub(super) const STORE_8: Self = half(1, 1, 0xd6);
+    pub(super) const PACK_32: Self = part(1, 1, 0x6b);
+    pub(super) const PACK_16: Self = part(1, 1, 0x63);
+    pub(super) const STORE_4: Self = part(1, 1, 0x7e);
+
+    /// The size of each byte.
+    pub(super) const ABS_BYTES: Self = part(1, 2, 0x1c);
+    pub(super) const STORE_8: Self = Self { wide: true, ..part(1, 1, 0xd6) };
+
+    // Of AVX-512 only: masks have registers of their own.
+    pub(super) const BLEND_MASK: Self = code(1, 2, 0x65);
+    /// All bits of a lane for each bit.
+    pub(super) const FROM_MASK: Self = code(2, 2, 0x38);
+    /// The highest bit of each lane.
+    pub(super) const TO_MASK: Self = code(2, 2, 0x39);
+    /// All bits of a byte for each bit.
+    pub(super) const BYTES_FROM_MASK: Self = part(2, 2, 0x28);
+    /// A bit for each byte with bits in common.
+    pub(super) const TEST_BYTES: Self = part(1, 2, 0x26);
+    pub(super) const LOAD_BYTES: Self = part(3, 1, 0x6f);
+    pub(super) const STORE_BYTES: Self = part(3, 1, 0x7f);
+    pub(super) const LOAD_8: Self = Self { wide: true, ..part(2, 1, 0x7e) };
 
     /// The same on lanes of this type.
     pub(super) fn of(self, float: Float) -> Self {
@@ -117,14 +178,15 @@ impl Instruction {
         }
         match self {
             Self::ABOVE => code(1, 2, 0x37),
-            Self::FROM_I32 => code(2, 1, 0xe6),
-            Self { map: 1, .. } => Self { prefix: 1, ..self },
-            Self { opcode, .. } => Self { opcode: opcode + 1, ..self },
+            Self::FROM_I32 => spread(2, 1, 0xe6),
+            Self { map: 1, .. } => Self { prefix: 1, wide: true, ..self },
+            Self::BLEND_MASK | Self::FROM_MASK | Self::TO_MASK => Self { wide: true, ..self },
+            Self { opcode, .. } => Self { opcode: opcode + 1, wide: true, ..self },
         }
     }
 }
 
-/// Comparisons: the last byte of [`Instruction::COMPARE`]. With NaN all but `UNEQUAL` and `UNORDERED` are false.
+/// Comparisons: the last byte of [`Instruction::COMPARE`]. With NaN all but `Unequal`, `Unordered` and `NotLessEqual` are false.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Predicate {
@@ -133,19 +195,36 @@ pub(super) enum Predicate {
     Unequal = 0x04,
     Less = 0x11,
     LessEqual = 0x12,
+    NotLessEqual = 0x16,
     GreaterEqual = 0x1d,
     Greater = 0x1e,
 }
 
+/// What becomes of the lanes that a mask leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Under {
+    /// There is no mask.
+    All,
+    /// They keep what they were, and memory is not touched there; it also names the mask of a blend.
+    Merge(Mask),
+    /// They become zero, and memory is not read there.
+    Zero(Mask),
+}
+
 /// Code under construction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Assembler {
+    width: Width,
     bytes: Vec<u8>,
     /// Places of distances to vectors of the pool, with how far behind each its instruction ends.
     fixups: Vec<(usize, u16, u8)>,
 }
 
 impl Assembler {
+    pub(super) fn new(width: Width) -> Self {
+        Self { width, bytes: Vec::new(), fixups: Vec::new() }
+    }
+
     pub(super) fn here(&self) -> usize {
         self.bytes.len()
     }
@@ -171,13 +250,45 @@ impl Assembler {
         last: Operand,
         byte: Option<u8>,
     ) {
+        match self.width {
+            Width::Ymm => self.vex(i, reg, first, last, byte),
+            Width::Zmm => self.evex(i, Under::All, reg.0, first, last, byte),
+        }
+    }
+
+    /// As `vector`, under a mask, where vectors are wide.
+    pub(super) fn masked(
+        &mut self,
+        i: Instruction,
+        under: Under,
+        reg: Vector,
+        first: Option<Vector>,
+        last: Operand,
+    ) {
+        self.evex(i, under, reg.0, first, last, None);
+    }
+
+    /// As `masked`, for an instruction whose result is a mask.
+    pub(super) fn to_mask(
+        &mut self,
+        i: Instruction,
+        under: Under,
+        to: Mask,
+        first: Option<Vector>,
+        last: Operand,
+        byte: Option<u8>,
+    ) {
+        self.evex(i, under, to.0, first, last, byte);
+    }
+
+    fn vex(&mut self, i: Instruction, reg: Vector, first: Option<Vector>, last: Operand, byte: Option<u8>) {
         let (reg, first) = (reg.0, first.map_or(0, |v| v.0));
         let (x, b) = match last {
             Operand::Register(v) => (0, v.0 >> 3),
+            Operand::Mask(_) | Operand::Pool(_) => (0, 0),
             Operand::Memory(m) => (m.index.map_or(0, |i| i.0 as u8 >> 3), m.base as u8 >> 3),
-            Operand::Pool(_) => (0, 0),
         };
-        let tail = (!first & 15) << 3 | u8::from(!i.half) << 2 | i.prefix;
+        let tail = (!first & 15) << 3 | u8::from(i.extent != Extent::Part) << 2 | i.prefix;
         let r = (!reg >> 3 & 1) << 7;
         if i.map == 1 && x == 0 && b == 0 {
             self.bytes.extend([0xc5, r | tail]);
@@ -185,9 +296,48 @@ impl Assembler {
             self.bytes.extend([0xc4, r | (x ^ 1) << 6 | (b ^ 1) << 5 | i.map, tail]);
         }
         self.bytes.push(i.opcode);
+        self.last(reg, last, byte, None);
+    }
+
+    fn evex(
+        &mut self,
+        i: Instruction,
+        under: Under,
+        reg: u8,
+        first: Option<Vector>,
+        last: Operand,
+        byte: Option<u8>,
+    ) {
+        let first = first.map_or(0, |v| v.0);
+        // Bits 3 and 4 of the last operand, or bit 3 of its base and of its index.
+        let (x, b) = match last {
+            Operand::Register(v) => (v.0 >> 4, v.0 >> 3 & 1),
+            Operand::Mask(_) | Operand::Pool(_) => (0, 0),
+            Operand::Memory(m) => (m.index.map_or(0, |i| i.0 as u8 >> 3), m.base as u8 >> 3),
+        };
+        let (mask, zero) = match under {
+            Under::All => (0, false),
+            Under::Merge(mask) => (mask.0, false),
+            Under::Zero(mask) => (mask.0, true),
+        };
+        let length = if i.extent == Extent::Part { 0 } else { 2 };
+        self.bytes.extend([
+            0x62,
+            (!reg >> 3 & 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5 | (!reg >> 4 & 1) << 4 | i.map,
+            u8::from(i.wide) << 7 | (!first & 15) << 3 | 4 | i.prefix,
+            u8::from(zero) << 7 | length << 5 | (!first >> 4 & 1) << 3 | mask,
+            i.opcode,
+        ]);
+        // A short offset counts in units of what is in memory.
+        let unit = if i.extent == Extent::Whole { self.width.bytes() as i32 } else { i32::MAX };
+        self.last(reg, last, byte, Some(unit));
+    }
+
+    /// The bytes of the last operand, and the last byte.
+    fn last(&mut self, reg: u8, last: Operand, byte: Option<u8>, unit: Option<i32>) {
         match last {
-            Operand::Register(v) => self.bytes.push(0xc0 | (reg & 7) << 3 | v.0 & 7),
-            Operand::Memory(m) => self.address(reg, m),
+            Operand::Register(Vector(r)) | Operand::Mask(Mask(r)) => self.bytes.push(0xc0 | (reg & 7) << 3 | r & 7),
+            Operand::Memory(m) => self.address(reg, m, unit.unwrap_or(1)),
             Operand::Pool(vector) => {
                 self.bytes.push((reg & 7) << 3 | 5);
                 self.fixups.push((self.bytes.len(), vector, 4 + u8::from(byte.is_some())));
@@ -197,14 +347,14 @@ impl Assembler {
         self.bytes.extend(byte);
     }
 
-    /// The bytes that name a place in memory.
-    fn address(&mut self, reg: u8, m: Address) {
+    /// The bytes that name a place in memory; an offset of one byte counts units.
+    fn address(&mut self, reg: u8, m: Address, unit: i32) {
         let base = m.base as u8;
-        let short = i8::try_from(m.offset);
+        let short = if m.offset % unit == 0 { i8::try_from(m.offset / unit).ok() } else { None };
         // `rbp` and `r13` without an offset would mean something else.
         let mode = match (m.offset, short) {
             (0, _) if base & 7 != 5 => 0,
-            (_, Ok(_)) => 1,
+            (_, Some(_)) => 1,
             _ => 2,
         };
         let head = mode << 6 | (reg & 7) << 3;
@@ -215,7 +365,7 @@ impl Assembler {
         }
         match mode {
             0 => {}
-            1 => self.bytes.push(m.offset as u8),
+            1 => self.bytes.push((m.offset / unit) as u8),
             _ => self.bytes.extend(m.offset.to_le_bytes()),
         }
     }
@@ -229,14 +379,24 @@ impl Assembler {
     pub(super) fn load(&mut self, to: General, from: Address) {
         self.rex(true, to as u8, from);
         self.bytes.push(0x8b);
-        self.address(to as u8, from);
+        self.address(to as u8, from, 1);
     }
 
     /// Asks for a line of memory.
     pub(super) fn prefetch(&mut self, at: Address) {
         self.rex(false, 1, at);
         self.bytes.extend([0x0f, 0x18]);
-        self.address(1, at);
+        self.address(1, at, 1);
+    }
+
+    /// The lower bits of a general register, as a mask.
+    pub(super) fn move_mask(&mut self, to: Mask, from: General) {
+        let from = from as u8;
+        match from >> 3 {
+            0 => self.bytes.extend([0xc5, 0xfb]),
+            _ => self.bytes.extend([0xc4, 0xc1, 0x7b]),
+        }
+        self.bytes.extend([0x92, 0xc0 | to.0 << 3 | from & 7]);
     }
 
     pub(super) fn push(&mut self, r: General) {
@@ -275,14 +435,18 @@ impl Assembler {
     }
 
     /// The code with the pool behind it.
-    pub(super) fn finish(mut self, pool: &[[u8; 32]]) -> Vec<u8> {
-        self.align(32);
+    pub(super) fn finish(mut self, pool: &[u64], float: Float) -> Vec<u8> {
+        let size = self.width.bytes();
+        self.align(size);
         let start = self.bytes.len() as i64;
         for (at, vector, left) in std::mem::take(&mut self.fixups) {
-            let distance = start + 32 * i64::from(vector) - (at as i64 + i64::from(left));
+            let distance = start + size as i64 * i64::from(vector) - (at as i64 + i64::from(left));
             self.patch(at, distance as i32);
         }
-        self.bytes.extend(pool.iter().flatten());
+        for bits in pool {
+            let lane = &bits.to_le_bytes()[..float.size()];
+            (0..size / float.size()).for_each(|_| self.bytes.extend(lane));
+        }
         self.align(64);
         self.bytes
     }

@@ -4,17 +4,18 @@
 //! spread over a vector before the loop, and keeps a register if one is left.
 
 use crate::kernels::loops::code::SlotId;
-use crate::kernels::loops::native::allocate::{Uses, uses};
+use crate::kernels::loops::native::allocate::{MASKS, TAIL, Uses, uses};
 use crate::kernels::loops::native::assembler::{
-    Address, Assembler, Float, General, Instruction, Operand, VECTORS, Vector,
+    Address, Assembler, Float, General, Instruction, Operand, Under, VECTORS, Vector, Width,
 };
 use crate::kernels::loops::native::line::{Line, Op, Value};
 use smallvec::SmallVec;
 
-/// The arguments: the table of pointers, the element that the loop is at, and the one where it ends.
+/// The arguments: the table of pointers, the element that the loop is at, the one where it ends, and the mask of what is left there.
 const TABLE: General = General::Rdi;
 const INDEX: General = General::Rsi;
 const END: General = General::Rdx;
+const LEFT: General = General::Rcx;
 /// For pointers that have no register.
 const SCRATCH: General = General::R11;
 pub(super) const STACK: General = General::Rsp;
@@ -26,6 +27,8 @@ const BASES: [General; 11] = {
 const FREE_BASES: usize = 5;
 /// How far ahead of its use memory is fetched.
 const AHEAD: i32 = 512;
+/// Bytes of a line of the cache.
+const CACHE_LINE: usize = 64;
 
 /// The code of a line: functions over the elements from one place to another.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Code {
     pub(super) bytes: Vec<u8>,
     /// Where the function over single vectors starts: for what is left behind the blocks.
     pub(super) single: usize,
+    /// The same for a part of a vector, if masks can leave out the other lanes.
+    pub(super) tail: Option<usize>,
     /// The function over blocks.
     pub(super) block: usize,
     /// The same with streams written past the caches; they must be aligned to 64 bytes.
@@ -41,14 +46,34 @@ pub(super) struct Code {
     pub(super) elements: usize,
 }
 
+/// Which of the functions over a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Whole,
+    /// Streams pass the caches.
+    Streaming,
+    /// Lanes behind the end are left out.
+    Tail,
+}
+
 /// Writes the code of a line.
 pub(super) fn assemble(line: &Line) -> Option<Code> {
-    let (mut bytes, peak) = Emitter::new(line, false, &[]).emit()?;
+    let registers = line.width.registers();
+    let (mut bytes, peak) = Emitter::new(line, Form::Whole, &[]).emit()?;
+    let add = |bytes: &mut Vec<u8>, line: &Line, form: Form, uniform: &[Value]| {
+        let start = bytes.len();
+        bytes.extend(Emitter::new(line, form, uniform).emit()?.0);
+        Some(start)
+    };
+    let tail = match line.width {
+        Width::Ymm => None,
+        Width::Zmm => Some(add(&mut bytes, line, Form::Tail, &[])?),
+    };
     let streams = !line.streams().is_empty();
-    let (blocks, wanted) = match (2 * peak <= VECTORS, streams) {
+    let (blocks, wanted) = match (2 * peak <= registers, streams) {
         (abreast, true) => {
             let blocks = line.doubled(abreast);
-            let (_, wanted) = Emitter::new(&blocks, false, &[]).emit()?;
+            let (_, wanted) = Emitter::new(&blocks, Form::Whole, &[]).emit()?;
             (blocks, wanted)
         }
         (true, false) => (line.doubled(true), 2 * peak),
@@ -59,30 +84,31 @@ pub(super) fn assemble(line: &Line) -> Option<Code> {
     let mut uniform: SmallVec<[Value; 16]> =
         (0..blocks.ops.len() as Value).filter(|&v| blocks.ops[v as usize].is_uniform()).collect();
     uniform.sort_by_key(|&v| std::cmp::Reverse(uses[v as usize].len()));
-    uniform.truncate(VECTORS.saturating_sub(wanted).min(VECTORS - 4));
-    let block = bytes.len();
-    bytes.extend(Emitter::new(&blocks, false, &uniform).emit()?.0);
-    let mut streaming = None;
-    if streams {
-        streaming = Some(bytes.len());
-        bytes.extend(Emitter::new(&blocks, true, &uniform).emit()?.0);
-    }
-    let elements = blocks.vectors * blocks.float.lanes();
-    Some(Code { bytes, single: 0, block, streaming, elements })
+    uniform.truncate(registers.saturating_sub(wanted).min(registers - 4));
+    let block = add(&mut bytes, &blocks, Form::Whole, &uniform)?;
+    let streaming = match streams {
+        true => Some(add(&mut bytes, &blocks, Form::Streaming, &uniform)?),
+        false => None,
+    };
+    let elements = blocks.vectors * blocks.lanes();
+    Some(Code { bytes, single: 0, tail, block, streaming, elements })
 }
 
 /// A line on its way to code.
 pub(super) struct Emitter<'a> {
     pub(super) line: &'a Line,
-    stream: bool,
+    form: Form,
     pub(super) asm: Assembler,
-    pub(super) pool: Vec<[u8; 32]>,
+    /// Vectors behind the code, by the bits of their lanes.
+    pub(super) pool: Vec<u64>,
     pub(super) uses: Vec<Uses>,
     /// The register of each value.
     pub(super) place: Vec<Option<Vector>>,
     /// Where values wait on the stack.
     pub(super) stacked: Vec<Option<i32>>,
     pub(super) holds: [Option<Value>; VECTORS],
+    /// The values in the registers of masks.
+    pub(super) masks: [Option<Value>; MASKS.len()],
     pub(super) hoisted: &'a [Value],
     /// Values that the operation at hand reads: they keep their registers.
     pub(super) pinned: SmallVec<[Value; 3]>,
@@ -97,7 +123,7 @@ pub(super) struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(line: &'a Line, stream: bool, hoisted: &'a [Value]) -> Self {
+    fn new(line: &'a Line, form: Form, hoisted: &'a [Value]) -> Self {
         let count = line.ops.len();
         let mut slots: SmallVec<[SlotId; 16]> = SmallVec::new();
         for op in &line.ops {
@@ -109,13 +135,14 @@ impl<'a> Emitter<'a> {
         }
         Self {
             line,
-            stream,
-            asm: Assembler::default(),
+            form,
+            asm: Assembler::new(line.width),
             pool: Vec::new(),
             uses: uses(line),
             place: vec![None; count],
             stacked: vec![None; count],
             holds: [None; VECTORS],
+            masks: [None; MASKS.len()],
             hoisted,
             pinned: SmallVec::new(),
             bases: slots.into_iter().zip(BASES).collect(),
@@ -131,27 +158,33 @@ impl<'a> Emitter<'a> {
         let kept: SmallVec<[General; 6]> = self.bases.iter().skip(FREE_BASES).map(|b| b.1).collect();
         kept.iter().for_each(|&r| self.asm.push(r));
         let opened = self.asm.add(STACK, 0);
+        if self.is_tail() {
+            self.asm.move_mask(TAIL, LEFT);
+        }
         self.spread();
         for &(slot, base) in &self.bases {
             self.asm.load(base, Address::at(TABLE, 8 * i32::from(slot)));
         }
         self.asm.align_code();
         let top = self.asm.here();
+        let round = self.line.vectors * self.line.width.bytes();
         for &slot in &self.line.ahead {
             let next = self.element(slot, self.line.float.size(), 0);
-            self.asm.prefetch(Address { offset: AHEAD, ..next });
+            for offset in (0..round as i32).step_by(CACHE_LINE) {
+                self.asm.prefetch(Address { offset: AHEAD + offset, ..next });
+            }
         }
         for at in 0..self.line.ops.len() {
             self.at = at as Value;
             self.operation(self.line.ops[at]);
         }
-        self.asm.add(INDEX, (self.line.vectors * self.line.float.lanes()) as i32);
+        self.asm.add(INDEX, (self.line.vectors * self.line.lanes()) as i32);
         self.asm.loop_while_below(INDEX, END, top);
         self.asm.patch(opened, -self.frame);
         self.asm.add(STACK, self.frame);
         kept.iter().rev().for_each(|&r| self.asm.pop(r));
         self.asm.leave();
-        (!self.lost).then(|| (self.asm.finish(&self.pool), self.peak))
+        (!self.lost).then(|| (self.asm.finish(&self.pool, self.line.float), self.peak))
     }
 
     /// Before the loop: spreads what is the same for all elements.
@@ -159,7 +192,7 @@ impl<'a> Emitter<'a> {
         for v in 0..self.line.ops.len() as Value {
             let op = self.line.ops[v as usize];
             let kept = self.hoisted.iter().position(|&h| h == v);
-            let to = Vector(kept.unwrap_or(VECTORS - 1) as u8);
+            let to = Vector(kept.unwrap_or(self.line.width.registers() - 1) as u8);
             match op {
                 Op::Uniform(slot) => {
                     self.asm.load(SCRATCH, Address::at(TABLE, 8 * i32::from(slot)));
@@ -184,6 +217,10 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    pub(super) fn is_tail(&self) -> bool {
+        self.form == Form::Tail
+    }
+
     fn operation(&mut self, op: Op) {
         self.pinned = op.operands();
         match op {
@@ -200,6 +237,43 @@ impl<'a> Emitter<'a> {
                 let to = self.result();
                 self.asm.vector(i, to, Some(first), last, byte);
             }
+            Op::Compare(p, a, b) => {
+                let i = Instruction::COMPARE.of(self.line.float);
+                let first = self.register(a);
+                let last = self.last(b);
+                match self.line.width {
+                    Width::Ymm => {
+                        let to = self.result();
+                        self.asm.vector(i, to, Some(first), last, Some(p as u8));
+                    }
+                    Width::Zmm => {
+                        let to = self.result_mask();
+                        self.asm.to_mask(i, Under::All, to, Some(first), last, Some(p as u8));
+                    }
+                }
+            }
+            Op::CompareUnder(mask, p, a, b) => {
+                let under = Under::Merge(self.mask(mask));
+                let first = self.register(a);
+                let last = self.last(b);
+                let to = self.result_mask();
+                self.asm.to_mask(Instruction::COMPARE.of(self.line.float), under, to, Some(first), last, Some(p as u8));
+            }
+            Op::Keep(mask, i, a, b) => {
+                let under = Under::Zero(self.mask(mask));
+                let (first, last) = match b {
+                    Some(b) => (Some(self.register(a)), self.last(b)),
+                    None => (None, self.last(a)),
+                };
+                let to = self.result();
+                self.asm.masked(i, under, to, first, last);
+            }
+            Op::Blend { mask, yes, no } if self.line.width == Width::Zmm => {
+                let (under, no) = (Under::Merge(self.mask(mask)), self.register(no));
+                let last = self.last(yes);
+                let to = self.result();
+                self.asm.masked(Instruction::BLEND_MASK.of(self.line.float), under, to, Some(no), last);
+            }
             Op::Blend { mask, yes, no } => {
                 let (mask, no) = (self.register(mask), self.register(no));
                 let last = self.last(yes);
@@ -207,15 +281,19 @@ impl<'a> Emitter<'a> {
                 self.asm.vector(Instruction::BLEND.of(self.line.float), to, Some(no), last, Some(mask.0 << 4));
             }
             Op::Store(slot, a, part) | Op::Stream(slot, a, part) => {
-                let i = match op {
-                    Op::Stream(..) if self.stream => Instruction::STREAM,
-                    _ => Instruction::STORE,
-                };
                 let from = self.register(a);
-                let to = self.element(slot, self.line.float.size(), part);
-                self.asm.vector(i, from, None, Operand::Memory(to), None);
+                let to = Operand::Memory(self.element(slot, self.line.float.size(), part));
+                match (op, self.form) {
+                    (_, Form::Tail) => {
+                        let store = Instruction::STORE.of(self.line.float);
+                        self.asm.masked(store, Under::Merge(TAIL), from, None, to);
+                    }
+                    (Op::Stream(..), Form::Streaming) => self.asm.vector(Instruction::STREAM, from, None, to, None),
+                    _ => self.asm.vector(Instruction::STORE, from, None, to, None),
+                }
                 self.release();
             }
+            Op::StoreFlags(slot, a, part) if self.line.width == Width::Zmm => self.store_mask(slot, a, part),
             Op::StoreFlags(slot, a, part) => self.store_flags(slot, a, part),
         }
     }
@@ -240,6 +318,20 @@ impl<'a> Emitter<'a> {
         self.release();
     }
 
+    fn store_mask(&mut self, slot: SlotId, a: Value, part: u8) {
+        let mask = self.mask(a);
+        let bytes = self.free();
+        self.asm.vector(Instruction::BYTES_FROM_MASK, bytes, None, Operand::Mask(mask), None);
+        self.asm.vector(Instruction::ABS_BYTES, bytes, None, Operand::Register(bytes), None);
+        let to = Operand::Memory(self.element(slot, 1, part));
+        match (self.is_tail(), self.line.float) {
+            (true, _) => self.asm.masked(Instruction::STORE_BYTES, Under::Merge(TAIL), bytes, None, to),
+            (false, Float::F32) => self.asm.vector(Instruction::STORE_BYTES, bytes, None, to, None),
+            (false, Float::F64) => self.asm.vector(Instruction::STORE_8, bytes, None, to, None),
+        }
+        self.release();
+    }
+
     /// The elements at the index, or a vector behind.
     pub(super) fn element(&mut self, slot: SlotId, size: usize, part: u8) -> Address {
         let base = match self.bases.iter().find(|b| b.0 == slot) {
@@ -249,7 +341,7 @@ impl<'a> Emitter<'a> {
                 SCRATCH
             }
         };
-        let offset = i32::from(part) * (size * self.line.float.lanes()) as i32;
+        let offset = i32::from(part) * (size * self.line.lanes()) as i32;
         Address { base, index: Some((INDEX, size.trailing_zeros() as u8)), offset }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::dtype::DType;
 use crate::kernels::loops::code::Meaning;
-use crate::kernels::loops::native::assembler::{Float, Instruction, Predicate};
+use crate::kernels::loops::native::assembler::{Float, Instruction, Predicate, Width};
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
 use crate::kernels::scalar::ScalarFn;
 
@@ -100,7 +100,7 @@ pub(super) fn write(line: &mut Line, meaning: &Meaning, [a, b, c]: [Value; 3]) -
         }
         Meaning::Cast(DType::Bool, _) => {
             let one = w.number(1.0);
-            Some(w.two(Instruction::AND, a, one))
+            Some(w.keep(a, one))
         }
         // The load has done it.
         Meaning::Cast(DType::I32, _) => Some(a),
@@ -145,7 +145,15 @@ impl Writer<'_> {
 
     fn compare(&mut self, p: Predicate, a: Value, b: Value) -> Value {
         // Masked products ask the same of one factor again and again.
-        self.line.once(Op::Two(Instruction::COMPARE.of(self.line.float), Some(p as u8), a, b))
+        self.line.once(Op::Compare(p, a, b))
+    }
+
+    /// `a` where the mask is set, else zero.
+    fn keep(&mut self, mask: Value, a: Value) -> Value {
+        match self.line.width {
+            Width::Ymm => self.two(Instruction::AND, mask, a),
+            Width::Zmm => self.line.push(Op::Keep(mask, Instruction::LOAD.of(self.line.float), a, None)),
+        }
     }
 
     fn round(&mut self, mode: u8, a: Value) -> Value {
@@ -214,16 +222,10 @@ impl Writer<'_> {
             }
             Relu => {
                 let zero = self.number(0.0);
-                let low = self.compare(Predicate::LessEqual, a, zero);
-                self.two(Instruction::AND_NOT, low, a)
+                let high = self.compare(Predicate::NotLessEqual, a, zero);
+                self.keep(high, a)
             }
-            MulMasked => {
-                let zero = self.number(0.0);
-                let (left, right) = (self.compare(Predicate::Equal, a, zero), self.compare(Predicate::Equal, b, zero));
-                let nothing = self.two(Instruction::OR, left, right);
-                let product = self.two(Instruction::MUL, a, b);
-                self.two(Instruction::AND_NOT, nothing, product)
-            }
+            MulMasked => self.masked_product(a, b),
             // The instructions give their second operand when one is NaN.
             Maximum | Minimum => {
                 let i = if f == Maximum { Instruction::MAX } else { Instruction::MIN };
@@ -250,5 +252,21 @@ impl Writer<'_> {
             Trunc => self.round(3, a),
             _ => return None,
         })
+    }
+
+    /// The product, or zero where a factor is zero.
+    fn masked_product(&mut self, a: Value, b: Value) -> Value {
+        let zero = self.number(0.0);
+        if self.line.width == Width::Ymm {
+            let (left, right) = (self.compare(Predicate::Equal, a, zero), self.compare(Predicate::Equal, b, zero));
+            let nothing = self.two(Instruction::OR, left, right);
+            let product = self.two(Instruction::MUL, a, b);
+            return self.two(Instruction::AND_NOT, nothing, product);
+        }
+        let mut both = self.compare(Predicate::Unequal, a, zero);
+        if a != b {
+            both = self.line.push(Op::CompareUnder(both, Predicate::Unequal, b, zero));
+        }
+        self.line.push(Op::Keep(both, Instruction::MUL.of(self.line.float), a, Some(b)))
     }
 }

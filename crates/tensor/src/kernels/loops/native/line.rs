@@ -1,7 +1,7 @@
 //! A straight line of operations on vectors, each value assigned once: what a run of maps becomes before it is code.
 
 use crate::kernels::loops::code::SlotId;
-use crate::kernels::loops::native::assembler::{Float, Instruction};
+use crate::kernels::loops::native::assembler::{Float, Instruction, Predicate, Width};
 use smallvec::SmallVec;
 
 /// A value of a line, by the place of its operation.
@@ -31,6 +31,12 @@ pub(super) enum Op {
     One(Instruction, Option<u8>, Value),
     /// An instruction of two operands.
     Two(Instruction, Option<u8>, Value, Value),
+    /// The mask of a comparison.
+    Compare(Predicate, Value, Value),
+    /// The mask of a comparison where another mask is set; of wide vectors only, as is the next.
+    CompareUnder(Value, Predicate, Value, Value),
+    /// An instruction of one operand or two where a mask is set, else zero.
+    Keep(Value, Instruction, Value, Option<Value>),
     /// `yes` where the bits of the mask are set, else `no`.
     Blend { mask: Value, yes: Value, no: Value },
     /// Writes floats to a slot.
@@ -49,6 +55,9 @@ impl Op {
             Op::Uniform(_) | Op::Constant(_) => self,
             Op::One(i, byte, a) => Op::One(i, byte, moved(a)),
             Op::Two(i, byte, a, b) => Op::Two(i, byte, moved(a), moved(b)),
+            Op::Compare(p, a, b) => Op::Compare(p, moved(a), moved(b)),
+            Op::CompareUnder(mask, p, a, b) => Op::CompareUnder(moved(mask), p, moved(a), moved(b)),
+            Op::Keep(mask, i, a, b) => Op::Keep(moved(mask), i, moved(a), b.map(moved)),
             Op::Blend { mask, yes, no } => Op::Blend { mask: moved(mask), yes: moved(yes), no: moved(no) },
             Op::Store(slot, a, _) => Op::Store(slot, moved(a), part),
             Op::Stream(slot, a, _) => Op::Stream(slot, moved(a), part),
@@ -62,7 +71,9 @@ impl Op {
             Op::Load(..) | Op::Uniform(_) | Op::Constant(_) => SmallVec::new(),
             Op::One(_, _, a) => SmallVec::from_slice(&[a]),
             Op::Store(_, a, _) | Op::Stream(_, a, _) | Op::StoreFlags(_, a, _) => SmallVec::from_slice(&[a]),
-            Op::Two(_, _, a, b) => SmallVec::from_slice(&[a, b]),
+            Op::Two(_, _, a, b) | Op::Compare(_, a, b) => SmallVec::from_slice(&[a, b]),
+            Op::CompareUnder(mask, _, a, b) => SmallVec::from_slice(&[mask, a, b]),
+            Op::Keep(mask, _, a, b) => [mask, a].into_iter().chain(b).collect(),
             Op::Blend { mask, yes, no } => SmallVec::from_slice(&[no, yes, mask]),
         }
     }
@@ -77,6 +88,7 @@ impl Op {
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) float: Float,
+    pub(super) width: Width,
     pub(super) ops: Vec<Op>,
     /// How many vectors a round of the loop takes.
     pub(super) vectors: usize,
@@ -85,8 +97,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(float: Float) -> Self {
-        Self { float, ops: Vec::with_capacity(64), vectors: 1, ahead: SmallVec::new() }
+    pub(super) fn new(float: Float, width: Width) -> Self {
+        Self { float, width, ops: Vec::with_capacity(64), vectors: 1, ahead: SmallVec::new() }
+    }
+
+    /// Lanes of a vector.
+    pub(super) fn lanes(&self) -> usize {
+        self.width.bytes() / self.float.size()
     }
 
     pub(super) fn push(&mut self, op: Op) -> Value {
@@ -108,7 +125,7 @@ impl Line {
     /// offsets of a page, so that a load behind a store of the same round would look as if it read what is on its way to memory.
     pub(super) fn doubled(&self, abreast: bool) -> Self {
         let ops = Vec::with_capacity(2 * self.ops.len());
-        let mut double = Self { float: self.float, ops, vectors: 2, ahead: self.ahead.clone() };
+        let mut double = Self { ops, vectors: 2, ahead: self.ahead.clone(), ..*self };
         let mut places: Vec<[Value; 2]> = vec![[0; 2]; self.ops.len()];
         let mut write = |at: usize, part: u8| {
             let op = self.ops[at].of(part, |v| places[v as usize][part as usize]);

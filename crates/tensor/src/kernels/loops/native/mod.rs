@@ -22,6 +22,7 @@ mod tests;
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, Phase, Place, SlotId};
+use assembler::Width;
 use line::Line;
 use pages::Pages;
 pub(super) use run::Run;
@@ -124,7 +125,9 @@ impl Loop {
         }
         let (uniform, spread) = self.uniform();
         let (lines, registers) = (Vec::new(), 0);
-        let mut selection = Selection { slots: &self.slots, uniform, spread, exposed, inner: false, lines, registers };
+        let width = if self.level >= Level::Avx512 { Width::Zmm } else { Width::Ymm };
+        let mut selection =
+            Selection { slots: &self.slots, width, uniform, spread, exposed, inner: false, lines, registers };
         let mut phases = self.phases.clone();
         for phase in &mut phases {
             phase.body = selection.list(&phase.body);

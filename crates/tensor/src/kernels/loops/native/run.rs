@@ -6,11 +6,12 @@ use crate::kernels::loops::native::line::Line;
 use crate::kernels::loops::native::pages::Pages;
 use smallvec::SmallVec;
 
-/// The code of a line: a loop over the elements from one place to another, whole blocks and at least one.
+/// The code of a line: a loop over the elements from one place to another, whole blocks and at least one. The last argument is the
+/// mask of the elements of a part of a vector.
 #[cfg(target_arch = "x86_64")]
-type Entry = unsafe extern "sysv64" fn(table: *const *mut u8, from: usize, to: usize);
+type Entry = unsafe extern "sysv64" fn(table: *const *mut u8, from: usize, to: usize, left: usize);
 #[cfg(not(target_arch = "x86_64"))]
-type Entry = unsafe extern "C" fn(table: *const *mut u8, from: usize, to: usize);
+type Entry = unsafe extern "C" fn(table: *const *mut u8, from: usize, to: usize, left: usize);
 
 /// Elements on their way: a vector of them, from one slot or for one.
 #[derive(Clone, Copy)]
@@ -20,8 +21,9 @@ struct Stage([u8; 32]);
 /// Where the code of a line is, and what it needs.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Run {
-    /// Offsets in the pages: over single vectors, over blocks, and over blocks with streams past the caches.
+    /// Offsets in the pages: over single vectors, a part of one, over blocks, and over blocks with streams past the caches.
     single: usize,
+    tail: Option<usize>,
     block: usize,
     streaming: Option<usize>,
     lanes: usize,
@@ -44,9 +46,10 @@ impl Run {
         Self {
             inner: !reads.iter().chain(&writes).any(|end| outer(end.0)),
             single: start + code.single,
+            tail: code.tail.map(|at| start + at),
             block: start + code.block,
             streaming: code.streaming.map(|at| start + at),
-            lanes: line.float.lanes(),
+            lanes: line.lanes(),
             elements: code.elements,
             reads,
             writes,
@@ -78,12 +81,12 @@ impl Run {
     /// Runs over `n` elements.
     ///
     /// # Safety
-    /// `pages` hold the code at `start`, the machine has AVX2 and FMA, and the pointers of the line's slots are valid for `n` elements;
+    /// `pages` hold the code at `start`, the machine has its instructions, and the pointers of the line's slots are valid for `n` elements;
     /// registers among them for whole vectors.
     pub(super) unsafe fn run(&self, pages: &Pages, start: usize, slots: &[Place], table: &mut [*mut u8], n: usize) {
         if self.inner && n <= self.lanes {
             // SAFETY: promised by the caller; what is behind the elements of a register is nobody's.
-            return unsafe { code(pages, start + self.single)(table.as_ptr(), 0, self.lanes) };
+            return unsafe { code(pages, start + self.single)(table.as_ptr(), 0, self.lanes, 0) };
         }
         let aligned = || self.streams.iter().all(|&s| (table[s as usize] as usize).is_multiple_of(64));
         let entry = match self.streaming {
@@ -94,13 +97,15 @@ impl Run {
         // SAFETY: promised by the caller.
         unsafe {
             if blocks > 0 {
-                code(pages, start + entry)(table.as_ptr(), 0, blocks);
+                code(pages, start + entry)(table.as_ptr(), 0, blocks, 0);
             }
             if vectors > blocks {
-                code(pages, start + self.single)(table.as_ptr(), blocks, vectors);
+                code(pages, start + self.single)(table.as_ptr(), blocks, vectors, 0);
             }
-            if n > vectors {
-                self.last(code(pages, start + self.single), slots, table, vectors, n - vectors);
+            match self.tail {
+                _ if n == vectors => {}
+                Some(tail) => code(pages, start + tail)(table.as_ptr(), vectors, n, (1 << (n - vectors)) - 1),
+                None => self.last(code(pages, start + self.single), slots, table, vectors, n - vectors),
             }
         }
     }
@@ -131,7 +136,7 @@ impl Run {
                     }
                 };
             }
-            code(table.as_ptr(), 0, self.lanes);
+            code(table.as_ptr(), 0, self.lanes, 0);
             for ((((slot, size), read), stage), pointer) in used().zip(&stages).zip(before) {
                 let (at, size) = (slot as usize, size as usize);
                 if !read && !matches!(slots[at], Place::Register(_)) {

@@ -5,7 +5,7 @@
 //! new name for each value first; the names that memory still holds in the end become registers again.
 
 use crate::kernels::loops::code::{Action, Place, SlotId};
-use crate::kernels::loops::native::assembler::Float;
+use crate::kernels::loops::native::assembler::{Float, Width};
 use crate::kernels::loops::native::formulas;
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
 use smallvec::SmallVec;
@@ -44,6 +44,8 @@ impl Slots {
 /// What a selection knows of the loop.
 pub(super) struct Selection<'a> {
     pub(super) slots: &'a [Place],
+    /// Of the vectors that lines compute with.
+    pub(super) width: Width,
     /// Registers with one element for all of a tile.
     pub(super) uniform: Slots,
     /// Those that are filled anew for each row.
@@ -176,7 +178,7 @@ impl Selection<'_> {
 
     /// The line of some actions, which stores what is live behind it.
     fn line(&self, actions: &[&Action], float: Float, live: &dyn Fn(SlotId) -> bool) -> Option<Line> {
-        let mut line = Line::new(float);
+        let mut line = Line::new(float, self.width);
         let mut values: Vec<(SlotId, Value)> = Vec::with_capacity(actions.len());
         for action in actions {
             let read = |line: &mut Line, slot: SlotId, kind: Kind| {

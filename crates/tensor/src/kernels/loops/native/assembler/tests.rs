@@ -61,9 +61,92 @@ fn vector_instructions_have_the_bytes_of_gnu_as() {
         (I::STORE_8, 2, None, tile(Rcx, 0, 0), None, "c5f9d61401"), // vmovq [rcx+rax], xmm2
     ];
     for (i, reg, first, last, byte, expected) in table {
-        let mut asm = Assembler::default();
+        let mut asm = Assembler::new(Width::Ymm);
         asm.vector(*i, Vector(*reg), first.map(Vector), *last, *byte);
         assert_eq!(hex(&asm), *expected, "{i:?} {reg} {first:?} {last:?}");
+    }
+}
+
+#[test]
+fn wide_ones_too() {
+    use General::*;
+    use Instruction as I;
+    let r = |n| Operand::Register(Vector(n));
+    let d = Float::F64;
+    let stack = |offset| Operand::Memory(Address::at(Rsp, offset));
+    let plain = |base| Operand::Memory(Address::at(base, 0));
+    type Row = (I, u8, Option<u8>, Operand, Option<u8>, &'static str);
+    #[rustfmt::skip]
+    let table: &[Row] = &[
+        (I::ADD, 1, Some(2), r(3), None, "62f16c4858cb"), // vaddps zmm1, zmm2, zmm3
+        (I::ADD, 9, Some(18), r(27), None, "62116c4058cb"), // vaddps zmm9, zmm18, zmm27
+        (I::ADD, 25, Some(10), r(3), None, "62612c4858cb"), // vaddps zmm25, zmm10, zmm3
+        (I::ADD.of(d), 1, Some(2), r(3), None, "62f1ed4858cb"), // vaddpd zmm1, zmm2, zmm3
+        (I::MUL, 0, Some(1), tile(Rcx, 2, 0), None, "62f17448590481"), // vmulps zmm0, zmm1, [rcx+rax*4]
+        (I::SUB.of(d), 8, Some(31), tile(R13, 3, 0), None, "625185405c44c500"), // vsubpd zmm8, zmm31, [r13+rax*8]
+        (I::DIV, 4, Some(5), stack(64), None, "62f154485e642401"), // vdivps zmm4, zmm5, [rsp+64]
+        (I::DIV, 4, Some(5), stack(16), None, "62f154485ea42410000000"), // vdivps zmm4, zmm5, [rsp+16]
+        (I::MAX, 4, Some(5), tile(Rbp, 2, 0), None, "62f154485f648500"), // vmaxps zmm4, zmm5, [rbp+rax*4]
+        (I::MIN, 20, Some(5), tile(R12, 2, 128), None, "62c154485d648402"), // vminps zmm20, zmm5, [r12+rax*4+128]
+        (I::SQRT.of(d), 6, None, tile(R8, 3, 0), None, "62d1fd485134c0"), // vsqrtpd zmm6, [r8+rax*8]
+        (I::AND, 1, Some(2), r(3), None, "62f16c4854cb"), // vandps zmm1, zmm2, zmm3
+        (I::AND_NOT.of(d), 1, Some(2), r(3), None, "62f1ed4855cb"), // vandnpd zmm1, zmm2, zmm3
+        (I::LOAD, 3, None, tile(Rdx, 2, 0), None, "62f17c48101c82"), // vmovups zmm3, [rdx+rax*4]
+        (I::STORE, 28, None, tile(Rbx, 2, 0), None, "62617c48112483"), // vmovups [rbx+rax*4], zmm28
+        (I::STREAM, 2, None, tile(R15, 2, 0), None, "62d17c482b1487"), // vmovntps [r15+rax*4], zmm2
+        (I::FROM_I32, 1, None, tile(Rcx, 2, 0), None, "62f17c485b0c81"), // vcvtdq2ps zmm1, [rcx+rax*4]
+        (I::FROM_I32.of(d), 1, None, tile(Rcx, 2, 0), None, "62f17e48e60c81"), // vcvtdq2pd zmm1, [rcx+rax*4]
+        (I::ROUND, 1, None, r(2), Some(9), "62f37d4808ca09"), // vrndscaleps zmm1, zmm2, 9
+        (I::ROUND.of(d), 17, None, r(2), Some(11), "62e3fd4809ca0b"), // vrndscalepd zmm17, zmm2, 11
+        (I::BROADCAST, 21, None, plain(R11), None, "62c27d48182b"), // vbroadcastss zmm21, [r11]
+        (I::BROADCAST.of(d), 5, None, plain(R11), None, "62d2fd48192b"), // vbroadcastsd zmm5, [r11]
+        (I::ABS_BYTES, 1, None, r(2), None, "62f27d081cca"), // {evex} vpabsb xmm1, xmm2
+        (I::STORE_8, 2, None, tile(Rcx, 0, 0), None, "62f1fd08d61401"), // {evex} vmovq [rcx+rax], xmm2
+        (I::LOAD_8, 2, None, tile(Rcx, 0, 0), None, "62f1fe087e1401"), // {evex} vmovq xmm2, [rcx+rax]
+        (I::LOAD_BYTES, 17, None, tile(Rcx, 0, 0), None, "62e17f086f0c01"), // vmovdqu8 xmm17, [rcx+rax]
+        (I::STORE_BYTES, 2, None, tile(Rcx, 0, 0), None, "62f17f087f1401"), // vmovdqu8 [rcx+rax], xmm2
+        (I::FROM_MASK, 19, None, Operand::Mask(Mask(3)), None, "62e27e4838db"), // vpmovm2d zmm19, k3
+        (I::FROM_MASK.of(d), 1, None, Operand::Mask(Mask(3)), None, "62f2fe4838cb"), // vpmovm2q zmm1, k3
+        (I::BYTES_FROM_MASK, 1, None, Operand::Mask(Mask(5)), None, "62f27e0828cd"), // vpmovm2b xmm1, k5
+    ];
+    for (i, reg, first, last, byte, expected) in table {
+        let mut asm = Assembler::new(Width::Zmm);
+        asm.vector(*i, Vector(*reg), first.map(Vector), *last, *byte);
+        assert_eq!(hex(&asm), *expected, "{i:?} {reg} {first:?} {last:?}");
+    }
+    let (zero, merge) = (|k| Under::Zero(Mask(k)), |k| Under::Merge(Mask(k)));
+    type Masked = (I, Under, u8, Option<u8>, Operand, &'static str);
+    #[rustfmt::skip]
+    let table: &[Masked] = &[
+        (I::MUL, zero(2), 1, Some(2), r(3), "62f16cca59cb"), // vmulps zmm1{k2}{z}, zmm2, zmm3
+        (I::LOAD.of(d), zero(7), 1, None, tile(R9, 3, 0), "62d1fdcf100cc1"), // vmovupd zmm1{k7}{z}, [r9+rax*8]
+        (I::LOAD, zero(4), 1, None, r(29), "62917ccc10cd"), // vmovups zmm1{k4}{z}, zmm29
+        (I::STORE, merge(7), 30, None, tile(R9, 2, 0), "62417c4f113481"), // vmovups [r9+rax*4]{k7}, zmm30
+        (I::LOAD_BYTES, zero(7), 1, None, tile(Rcx, 0, 0), "62f17f8f6f0c01"), // vmovdqu8 xmm1{k7}{z}, [rcx+rax]
+        (I::STORE_BYTES, merge(7), 1, None, tile(Rcx, 0, 0), "62f17f0f7f0c01"), // vmovdqu8 [rcx+rax]{k7}, xmm1
+        (I::BLEND_MASK, merge(3), 1, Some(2), r(3), "62f26d4b65cb"), // vblendmps zmm1{k3}, zmm2, zmm3
+        (I::BLEND_MASK.of(d), merge(3), 1, Some(2), tile(R10, 3, 0), "62d2ed4b650cc2"), // vblendmpd …, [r10+rax*8]
+        (I::FROM_I32.of(d), zero(7), 1, None, tile(Rcx, 2, 0), "62f17ecfe60c81"), // vcvtdq2pd zmm1{k7}{z}, [rcx+rax*4]
+    ];
+    for (i, under, reg, first, last, expected) in table {
+        let mut asm = Assembler::new(Width::Zmm);
+        asm.masked(*i, *under, Vector(*reg), first.map(Vector), *last);
+        assert_eq!(hex(&asm), *expected, "{i:?} {under:?} {reg} {first:?} {last:?}");
+    }
+    type ToMask = (I, Under, u8, Option<u8>, Operand, Option<u8>, &'static str);
+    #[rustfmt::skip]
+    let table: &[ToMask] = &[
+        (I::COMPARE, Under::All, 1, Some(2), r(3), Some(0x12), "62f16c48c2cb12"), // vcmpps k1, zmm2, zmm3, 0x12
+        (I::COMPARE.of(d), Under::All, 6, Some(20), tile(R9, 3, 0), Some(4), "62d1dd40c234c104"), // vcmppd k6, …, 4
+        (I::COMPARE, merge(2), 1, Some(2), r(3), Some(4), "62f16c4ac2cb04"), // vcmpps k1{k2}, zmm2, zmm3, 4
+        (I::TEST_BYTES, Under::All, 2, Some(17), r(17), None, "62b2750026d1"), // vptestmb k2, xmm17, xmm17
+        (I::TO_MASK, Under::All, 3, None, r(21), None, "62b27e4839dd"), // vpmovd2m k3, zmm21
+        (I::TO_MASK.of(d), Under::All, 3, None, r(1), None, "62f2fe4839d9"), // vpmovq2m k3, zmm1
+    ];
+    for (i, under, to, first, last, byte, expected) in table {
+        let mut asm = Assembler::new(Width::Zmm);
+        asm.to_mask(*i, *under, Mask(*to), first.map(Vector), *last, *byte);
+        assert_eq!(hex(&asm), *expected, "{i:?} {under:?} {to} {first:?} {last:?}");
     }
 }
 
@@ -71,7 +154,7 @@ fn vector_instructions_have_the_bytes_of_gnu_as() {
 fn the_other_instructions_too() {
     use General::*;
     fn bytes(write: impl FnOnce(&mut Assembler)) -> String {
-        let mut asm = Assembler::default();
+        let mut asm = Assembler::new(Width::Ymm);
         write(&mut asm);
         hex(&asm)
     }
@@ -93,6 +176,8 @@ fn the_other_instructions_too() {
         "4154405b"
     ); // push r12; pop rbx
     assert_eq!(bytes(|a| a.loop_while_below(Rax, Rsi, 0)), "4839f00f82f7ffffff"); // cmp rax, rsi; jb to the start
+    assert_eq!(bytes(|a| a.move_mask(Mask(7), Rcx)), "c5fb92f9"); // kmovd k7, ecx
+    assert_eq!(bytes(|a| a.move_mask(Mask(3), R9)), "c4c17b92d9"); // kmovd k3, r9d
     assert_eq!(bytes(Assembler::leave), "c5f877c3"); // vzeroupper; ret
 }
 
