@@ -165,10 +165,8 @@ impl<'t> Var<'t> {
     /// of l windows.
     #[track_caller]
     pub(crate) fn all_windows(self, all: &[Along], value: f64) -> Var<'t> {
-        let mut x = self;
-        for (axis, along) in all.iter().enumerate() {
-            x = x.padded(FRONT + axis, along.before, along.after, value);
-        }
+        let sides = all.iter().enumerate().map(|(i, along)| (FRONT + i, along.before, along.after));
+        let x = self.padded(sides, value);
         all.iter().fold(x, |x, along| x.windowed(along.places))
     }
 

@@ -15,6 +15,9 @@ use wengert_tensor::error::{Error, Result};
 use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
+/// Where an example has so many windows, each has a product of its own; fewer would leave too much of the last panel of columns empty.
+const MANY_PLACES: usize = 256;
+
 /// How a convolution goes over its input. Every number is for all spatial axes, or there is one for each.
 ///
 /// ```
@@ -235,6 +238,17 @@ impl Sizes {
         (here <= there.saturating_mul(2) && there > 0).then_some(options)
     }
 
+    /// Axes from [groups, outputs, inputs, kernel…] to [groups, outputs, kernel…, inputs], and from [examples, groups, inputs,
+    /// kernel₁, places₁, …] to [examples, groups, kernel…, inputs, places…].
+    fn by_example(&self) -> [SmallVec<[isize; 8]>; 2] {
+        let axes = self.kernel.len();
+        let signed = |axis: usize| axis as isize;
+        let weight = [0, 1].into_iter().chain(3..3 + axes).chain([2]).map(signed);
+        let (kernel, places) = ((0..axes).map(|i| 3 + 2 * i), (0..axes).map(|i| 4 + 2 * i));
+        let windows = [0, 1].into_iter().chain(kernel).chain([2]).chain(places).map(signed);
+        [weight.collect(), windows.collect()]
+    }
+
     /// Axes from [channels, kernel…, examples, places…] to [examples, channels, kernel₁, places₁, …], and the other way round.
     fn order(&self) -> [SmallVec<[isize; 8]>; 2] {
         let axes = self.kernel.len();
@@ -317,13 +331,32 @@ impl<'t> Var<'t> {
         let sizes = Sizes::new(&self.meta(), &weight.meta(), options, false)?;
         let Sizes { examples, groups, outputs, .. } = sizes;
         let counts = sizes.counts()?;
-        let (windows, [rows, columns]) = self.window_columns(options, &sizes)?;
-        let product = grouped(groups, weight, [outputs, rows], windows, [rows, columns]);
-        let channels: [isize; 3] = [2, 0, 1];
-        let order: SmallVec<[isize; 8]> =
-            channels.into_iter().chain((0..counts.len()).map(|i| 3 + i as isize)).collect();
-        let y = product.reshape(joined(&[&[groups, outputs, examples], &counts])).permute(&order);
-        let y = y.reshape(joined(&[&[examples, groups * outputs], &counts]));
+        let dims = joined(&[&[examples, groups * outputs], &counts]);
+        let places = Shape::new(counts.clone())?.len();
+        let y = if places >= MANY_PLACES {
+            // The result of a product for each example is in order as it is.
+            // Channels stand behind the elements of the kernel: a product finds many of them at one distance.
+            let (rows, kernel) = (sizes.inputs * sizes.window(), &sizes.kernel);
+            let [of_weight, of_windows] = sizes.by_example();
+            let weight = weight.reshape(joined(&[&[groups, outputs, sizes.inputs], kernel])).permute(&of_weight);
+            let windows = self.conv_windows(options, &sizes.all)?;
+            let axes = windows.shape();
+            let axes = joined(&[&[examples, groups, sizes.inputs], axes.get(FRONT..).unwrap_or_default()]);
+            let windows = windows.reshape(axes).permute(&of_windows);
+            let (weight, windows) = match groups {
+                1 => (weight.reshape([1, outputs, rows]), windows.reshape([examples, rows, places])),
+                _ => (weight.reshape([1, groups, outputs, rows]), windows.reshape([examples, groups, rows, places])),
+            };
+            weight.matmul(windows).reshape(dims)
+        } else {
+            let (windows, [rows, columns]) = self.window_columns(options, &sizes)?;
+            let product = grouped(groups, weight, [outputs, rows], windows, [rows, columns]);
+            let channels: [isize; 3] = [2, 0, 1];
+            let order: SmallVec<[isize; 8]> =
+                channels.into_iter().chain((0..counts.len()).map(|i| 3 + i as isize)).collect();
+            let y = product.reshape(joined(&[&[groups, outputs, examples], &counts])).permute(&order);
+            y.reshape(dims)
+        };
         // What surrounds the input by a mode of its own is differentiated step by step.
         match options.pad_mode {
             None => Ok(self.tape.record(Convolved { options: options.clone(), batches: 0 }, &[y, self, weight])),

@@ -4,6 +4,7 @@ use crate::axes::inhabited;
 use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
+use crate::ops::normalized::Normalized;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::shape::Axes;
 use wengert_tensor::tensor::Tensor;
@@ -25,7 +26,8 @@ impl<'t> Var<'t> {
         let shape = self.shape();
         let y = widened(self, |x| {
             let e = x.below_max(&axes).exp();
-            e * e.sum_over(axes.clone()).recip().spread(&shape, &axes)
+            let y = e * e.sum_over(axes.clone()).recip().spread(&shape, &axes);
+            x.tape.record(Normalized { axes: axes.clone() }, &[y, x])
         });
         self.named("softmax", y)
     }

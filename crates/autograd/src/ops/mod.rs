@@ -45,6 +45,7 @@ pub mod lu;
 pub mod matmul;
 #[cfg(feature = "linalg")]
 pub mod matrix_exp;
+pub mod normalized;
 pub mod pad;
 pub mod permute;
 #[cfg(feature = "linalg")]
@@ -119,6 +120,7 @@ pub fn roll() -> Vec<Entry> {
         matmul::entries(),
         #[cfg(feature = "linalg")]
         matrix_exp::entries(),
+        normalized::entries(),
         pad::entries(),
         permute::entries(),
         #[cfg(feature = "linalg")]

@@ -1,8 +1,8 @@
-//! `pad`: a number before, after and between the elements of one axis.
+//! `pad`: a number before, after and between the elements of some axes.
 //!
-//! y[…, before + i · (gap + 1), …] = x[…, i, …], and `value` elsewhere
+//! y[…, before + i · (gap + 1), …] = x[…, i, …] along each of them, and `value` elsewhere
 //!
-//! * shape: the axis has before + n + (n − 1) · gap + after elements (before + after where n = 0)
+//! * shape: such an axis has before + n + (n − 1) · gap + after elements (before + after where n = 0)
 //! * dtypes: all
 //! * derivative: linear up to a constant; the cotangent is sliced
 
@@ -13,6 +13,7 @@ use crate::kernel::{Blocks, copy_ns, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::operand::number;
 use crate::sample::{Entry, Sample};
+use smallvec::SmallVec;
 use wengert_tensor::dtype::{Element, Scalar};
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
@@ -20,9 +21,18 @@ use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
 use wengert_tensor::tensor::Tensor;
 
-/// Surrounds an axis.
+/// Surrounds axes.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Pad {
+    /// The axes, in order, each once.
+    pub axes: SmallVec<[Around; 2]>,
+    /// The number.
+    pub value: Scalar,
+}
+
+/// What surrounds an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Around {
     /// The axis.
     pub axis: usize,
     /// How many before the first element.
@@ -31,11 +41,9 @@ pub struct Pad {
     pub after: usize,
     /// How many between two neighbours.
     pub gap: usize,
-    /// The number.
-    pub value: Scalar,
 }
 
-impl Pad {
+impl Around {
     fn size(&self, elements: usize) -> Option<usize> {
         let between = elements.saturating_sub(1).checked_mul(self.gap)?;
         self.before.checked_add(self.after)?.checked_add(elements)?.checked_add(between)
@@ -52,11 +60,15 @@ impl Op for Pad {
         if x.dtype != self.value.dtype() {
             return Err(Error::dtype(format!("{} padded with {}", x.dtype, self.value.dtype())));
         }
-        let Some(&size) = x.shape.get(self.axis) else {
-            return Err(Error::axis(format!("axis {} is out of range for {}", self.axis, x.shape)));
-        };
-        let size = self.size(size).ok_or_else(|| Error::shape("the padded size overflows"))?;
-        Ok(x.with_shape(x.shape.with(self.axis, size)?))
+        let mut shape = x.shape.clone();
+        for around in &self.axes {
+            let Some(&size) = x.shape.get(around.axis) else {
+                return Err(Error::axis(format!("axis {} is out of range for {}", around.axis, x.shape)));
+            };
+            let size = around.size(size).ok_or_else(|| Error::shape("the padded size overflows"))?;
+            shape = shape.with(around.axis, size)?;
+        }
+        Ok(x.with_shape(shape))
     }
 
     fn reusable(&self) -> bool {
@@ -72,46 +84,42 @@ impl Op for Pad {
     }
 
     fn transpose<'t>(&self, _i: usize, x: &[Var<'t>], ct: Var<'t>) -> Option<Var<'t>> {
-        let count = x[0].shape().get(self.axis).copied()?;
-        let step = self.gap.saturating_add(1);
-        let covered = count.saturating_sub(1) * step + usize::from(count > 0);
-        Some(ct.slice_step(self.axis as isize, self.before..self.before + covered, step))
+        let shape = x[0].shape();
+        self.axes.iter().try_fold(ct, |ct, around| {
+            let count = shape.get(around.axis).copied()?;
+            let step = around.gap.saturating_add(1);
+            let covered = count.saturating_sub(1) * step + usize::from(count > 0);
+            Some(ct.slice_step(around.axis as isize, around.before..around.before + covered, step))
+        })
     }
 
     fn batch<'t>(&self, x: &Batch<'_, 't>) -> Option<Var<'t>> {
-        x.same(Pad { axis: self.axis + 1, ..*self })
+        let behind = |around: &Around| Around { axis: around.axis + 1, ..*around };
+        x.same(Pad { axes: self.axes.iter().map(behind).collect(), value: self.value })
     }
 }
 
 impl Kernel for Pad {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x] = views(inputs)?;
-        let (from, to) = (Blocks::around(x.shape(), self.axis, 1), Blocks::around(out.shape(), self.axis, 1));
+        let level = |around: &Around| Nested {
+            around: *around,
+            from: Blocks::around(x.shape(), around.axis, 1),
+            to: Blocks::around(out.shape(), around.axis, 1),
+        };
+        let levels: SmallVec<[Nested; 2]> = self.axes.iter().map(level).collect();
+        let block = levels.first().map_or(1, |outermost| outermost.to.size * outermost.to.inner);
+        let row = levels.first().map_or(1, |outermost| outermost.from.size * outermost.from.inner);
         with_type!(x.dtype(), T => {
             let value = self.value.get::<T>().unwrap_or_default().to_stored();
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
-            if from.size * from.inner == 0 {
+            if src.is_empty() {
                 dst.fill(value);
                 return Ok(());
             }
-            let (start, stride) = (self.before * to.inner, self.gap.saturating_add(1).saturating_mul(to.inner));
-            let (row, block) = (from.size * from.inner, to.size * to.inner);
             in_parts(dst, block, copy_ns::<T>(block), |first, part| {
-                for (row, block) in src.chunks_exact(row).skip(first).zip(part.chunks_exact_mut(block)) {
-                    let (before, place) = block.split_at_mut(start.min(block.len()));
-                    before.fill(value);
-                    // Without gaps the elements of a row lie together.
-                    match self.gap {
-                        0 => copy_and_fill(place, row, value),
-                        _ => {
-                            let parts = row.chunks_exact(from.inner);
-                            let last = (from.size - 1) * stride;
-                            let (between, end) = place.split_at_mut(last.min(place.len()));
-                            let places = between.chunks_mut(stride).chain(std::iter::once(end));
-                            places.zip(parts).for_each(|(place, part)| copy_and_fill(place, part, value));
-                        }
-                    }
-                }
+                let rows = src.get(first * row..).unwrap_or_default();
+                surround(&levels, rows, part, value);
                 Ok(())
             })
         })
@@ -119,6 +127,38 @@ impl Kernel for Pad {
 
     fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {
         Some(0)
+    }
+}
+
+/// An axis that is surrounded, in the operand and in the result.
+struct Nested {
+    around: Around,
+    from: Blocks,
+    to: Blocks,
+}
+
+/// Writes the blocks of the result along the first of these axes, each element once.
+fn surround<T: Copy>(levels: &[Nested], src: &[T], dst: &mut [T], value: T) {
+    let Some((Nested { around, from, to }, inner)) = levels.split_first() else {
+        return copy_and_fill(dst, src, value);
+    };
+    let stride = around.gap.saturating_add(1).saturating_mul(to.inner);
+    let rows = src.chunks_exact(from.size * from.inner);
+    for (row, block) in rows.zip(dst.chunks_exact_mut(to.size * to.inner)) {
+        let (before, place) = block.split_at_mut((around.before * to.inner).min(block.len()));
+        before.fill(value);
+        if inner.is_empty() && around.gap == 0 {
+            // The elements of a row lie together.
+            copy_and_fill(place, row, value);
+            continue;
+        }
+        let (between, last) = place.split_at_mut(((from.size - 1) * stride).min(place.len()));
+        let places = between.chunks_mut(stride).chain(std::iter::once(last));
+        for (place, part) in places.zip(row.chunks_exact(from.inner)) {
+            let (here, rest) = place.split_at_mut(to.inner.min(place.len()));
+            surround(inner, part, here, value);
+            rest.fill(value);
+        }
     }
 }
 
@@ -143,7 +183,7 @@ impl<'t> Var<'t> {
     pub fn pad(self, axis: isize, before: usize, after: usize, value: f64) -> Var<'t> {
         match self.shape().axis(axis) {
             Ok(axis) => match number(value, self.dtype()) {
-                Some(_) => self.padded(axis, before, after, value),
+                Some(_) => self.padded([(axis, before, after)], value),
                 None => {
                     let error = Error::dtype(format!("{value} is no {}", self.dtype()));
                     self.reject("pad", error.help("convert first: .cast(DType::F32)"))
@@ -153,19 +193,27 @@ impl<'t> Var<'t> {
         }
     }
 
-    /// As [`Var::pad`], with the number of the dtype that is nearest to `value`: −∞ is the least one.
+    /// As [`Var::pad`], around several axes, which are in order, with the number of the dtype that is nearest to `value`: −∞ is the
+    /// least one.
     #[track_caller]
-    pub(crate) fn padded(self, axis: usize, before: usize, after: usize, value: f64) -> Var<'t> {
-        match before == 0 && after == 0 {
-            true => self,
-            false => self.pad_apart(axis, before, after, 0, value),
-        }
+    pub(crate) fn padded(self, axes: impl IntoIterator<Item = (usize, usize, usize)>, value: f64) -> Var<'t> {
+        let around = |(axis, before, after)| Around { axis, before, after, gap: 0 };
+        let axes = axes.into_iter().filter(|&(_, before, after)| before > 0 || after > 0).map(around);
+        self.framed(axes.collect(), value)
     }
 
     /// As [`Var::pad`], with `gap` times `value` between neighbours.
     #[track_caller]
     pub(crate) fn pad_apart(self, axis: usize, before: usize, after: usize, gap: usize, value: f64) -> Var<'t> {
-        self.then(Pad { axis, before, after, gap, value: Scalar::new(self.dtype(), value) })
+        self.framed(SmallVec::from_iter([Around { axis, before, after, gap }]), value)
+    }
+
+    #[track_caller]
+    fn framed(self, axes: SmallVec<[Around; 2]>, value: f64) -> Var<'t> {
+        match axes.is_empty() {
+            true => self,
+            false => self.then(Pad { axes, value: Scalar::new(self.dtype(), value) }),
+        }
     }
 }
 
@@ -180,6 +228,14 @@ pub(super) fn entries() -> Vec<Entry> {
             Sample::new("gaps", x(), |_, x| x[0].pad_apart(0, 1, 0, 1, 0.0))
                 .gives([0., 0., 1., 2., 0., 0., 3., 4.])
                 .slopes([1.0; 4]),
+            Sample::new("two axes", x(), |_, x| x[0].padded([(0, 1, 0), (1, 0, 1)], 7.0))
+                .gives([7., 7., 7., 1., 2., 7., 3., 4., 7.])
+                .slopes([1.0; 4]),
+            Sample::new("axes apart", [Tensor::from([[[1.0f64], [2.0]], [[3.0], [4.0]]])], |_, x| {
+                x[0].padded([(0, 0, 1), (2, 1, 0)], 7.0).square()
+            })
+            .gives([49., 1., 49., 4., 49., 9., 49., 16., 49., 49., 49., 49.])
+            .slopes([2., 4., 6., 8.]),
             Sample::new("of nothing", [Tensor::from(Vec::<f64>::new())], |_, x| x[0].pad(0, 1, 1, 2.0)).gives([2., 2.]),
             Sample::new("mask", [Tensor::from([true])], |_, x| x[0].pad(0, 0, 1, 0.0)).gives([1., 0.]),
         ],

@@ -533,6 +533,50 @@ fn the_matrix_unit_has_the_bits_of_its_order() {
     assert!(taken > 30, "{taken}");
 }
 
+/// Kernels of `taps` elements (down and along) and `channels` channels, `m` of them, over images with so many windows.
+fn windows(m: usize, channels: usize, taps: [usize; 2], places: [usize; 2], batch: usize, dilation: usize) -> MatMul {
+    let ([down, along], [rows, run]) = (taps, places);
+    let (pitch, apart) = ((run + (along - 1) * dilation) as isize, dilation as isize);
+    let image = pitch * (rows + (down - 1) * dilation) as isize;
+    MatMul {
+        dtype: DType::F32,
+        m,
+        n: rows * run,
+        k: channels * down * along,
+        a: [(channels * down * along) as isize, 1].map(Side::from),
+        b: [
+            Side::new([(down, apart * pitch), (along, apart), (channels, image)]),
+            Side::new([(rows, pitch), (run, 1)]),
+        ],
+        batch: smallvec![(batch, 0, channels as isize * image)],
+        turned: false,
+    }
+}
+
+#[test]
+fn windows_that_overlap_have_the_bits_of_the_order() {
+    let mut dice = Dice(21);
+    let mut taken = 0;
+    for (m, channels, taps, places, batch, dilation) in [
+        (64, 32, [3, 3], [6, 24], 3, 1),
+        (33, 32, [3, 3], [17, 17], 2, 1),
+        (48, 64, [1, 5], [1, 100], 2, 1),
+        (40, 32, [3, 3], [40, 33], 1, 2),
+        (96, 64, [3, 3], [9, 20], 2, 1),
+        (64, 96, [2, 2], [5, 50], 1, 3),
+        (130, 32, [5, 4], [12, 16], 1, 1),
+        // These are not read so.
+        (64, 48, [3, 3], [6, 24], 2, 1),
+        (64, 32, [3, 3], [24, 6], 2, 1),
+    ] {
+        let p = windows(m, channels, taps, places, batch, dilation);
+        taken += usize::from(in_tiles(&p, Level::Amx));
+        check::<f32>(&mut dice, &p);
+        check::<f32>(&mut dice, &MatMul { turned: true, ..p });
+    }
+    assert!(!Level::Amx.is_available() || taken >= 6, "{taken}");
+}
+
 #[test]
 fn a_turned_product_has_the_bits_of_the_one_asked_for() {
     let mut dice = Dice(18);
@@ -556,33 +600,49 @@ fn what_is_not_for_the_matrix_unit_is_mended() {
     let mut dice = Dice(19);
     let (m, k, n) = (130, 96, 140);
     let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
-    let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
-    assert!(in_tiles(&p, Level::Amx));
+    mended(&mut dice, &MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false });
+    // In windows that overlap.
+    mended(&mut dice, &windows(130, 32, [1, 3], [7, 20], 1, 1));
+}
+
+/// Puts odd numbers into a row of A and a column of B: of both only what they touch is for the vectors.
+fn mended(dice: &mut Dice, p: &MatMul) {
+    let &MatMul { m, n, k, .. } = p;
+    assert!(in_tiles(p, Level::Amx));
+    let [_, [b_rows, b_columns]] = offsets(p);
     let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, 1e20, 2f32.powi(100)];
     for case in 0..odd.len() + 2 {
-        let (mut x, mut y) =
-            (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
+        let (mut x, mut y) = (Operand::<f32>::new(dice, p.a_bounds()), Operand::<f32>::new(dice, p.b_bounds()));
         let (row, col) = (dice.below(m), dice.below(n));
+        // The windows whose elements changed: all of one column, or of those that it overlaps.
+        let mut changed: Vec<isize> = b_rows.iter().map(|along| along + b_columns[col]).collect();
         match odd.get(case) {
             Some(&odd) => {
                 x.values[row * k + dice.below(k)] = odd;
-                y.values[dice.below(k) * n + col] = -odd;
+                changed = vec![changed[dice.below(k)]];
+                y.values[changed[0] as usize] = -odd;
             }
             // A row of tiny numbers, and a row and a column that are small together.
             None => {
                 let scale = if case % 2 == 0 { 2f32.powi(-120) } else { 2f32.powi(-60) };
                 x.values[row * k..][..k].iter_mut().for_each(|x| *x *= scale);
-                y.values.iter_mut().skip(col).step_by(n).for_each(|y| *y *= scale);
+                changed.iter().for_each(|&at| y.values[at as usize] *= scale);
             }
         }
-        let (tiles, lanes) = (reference(&p, Level::Amx, &x, &y), reference(&p, Level::Avx512, &x, &y));
+        let reads = |c: usize, all: bool| {
+            let mut window = b_rows.iter().map(|along| along + b_columns[c]);
+            if all { window.all(|at| changed.contains(&at)) } else { window.any(|at| changed.contains(&at)) }
+        };
+        let odd_columns: Vec<bool> = (0..n).map(|c| reads(c, case >= odd.len())).collect();
+        assert!(odd_columns[col]);
+        let (tiles, lanes) = (reference(p, Level::Amx, &x, &y), reference(p, Level::Avx512, &x, &y));
         for threads in [1, 2, 3] {
-            let found = with_threads(threads, || computed(&p, Level::Amx, &x, &y));
+            let found = with_threads(threads, || computed(p, Level::Amx, &x, &y));
             for (i, z) in found.iter().enumerate() {
                 let (r, c) = (i / n, i % n);
                 let alone = match case {
-                    7 => r == row && c == col,
-                    _ => r == row || c == col,
+                    7 => r == row && odd_columns[c],
+                    _ => r == row || odd_columns[c],
                 };
                 let wanted = if alone { lanes[i] } else { tiles[i] };
                 assert!(

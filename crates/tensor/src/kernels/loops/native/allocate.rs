@@ -6,9 +6,7 @@
 //! Beside wide vectors, masks have registers of their own, of a bit a lane. A mask becomes a vector where an instruction wants one, or
 //! where another mask needs the register; and a mask again where it is asked for as such.
 
-use crate::kernels::loops::native::assembler::{
-    Address, Float, Instruction, Mask, Operand, Under, Vector, Width,
-};
+use crate::kernels::loops::native::assembler::{Address, Float, Instruction, Mask, Operand, Under, Vector, Width};
 use crate::kernels::loops::native::emit::{Emitter, STACK};
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
 use smallvec::SmallVec;

@@ -257,14 +257,7 @@ impl Assembler {
     }
 
     /// As `vector`, under a mask, where vectors are wide.
-    pub(super) fn masked(
-        &mut self,
-        i: Instruction,
-        under: Under,
-        reg: Vector,
-        first: Option<Vector>,
-        last: Operand,
-    ) {
+    pub(super) fn masked(&mut self, i: Instruction, under: Under, reg: Vector, first: Option<Vector>, last: Operand) {
         self.evex(i, under, reg.0, first, last, None);
     }
 
@@ -299,15 +292,7 @@ impl Assembler {
         self.last(reg, last, byte, None);
     }
 
-    fn evex(
-        &mut self,
-        i: Instruction,
-        under: Under,
-        reg: u8,
-        first: Option<Vector>,
-        last: Operand,
-        byte: Option<u8>,
-    ) {
+    fn evex(&mut self, i: Instruction, under: Under, reg: u8, first: Option<Vector>, last: Operand, byte: Option<u8>) {
         let first = first.map_or(0, |v| v.0);
         // Bits 3 and 4 of the last operand, or bit 3 of its base and of its index.
         let (x, b) = match last {

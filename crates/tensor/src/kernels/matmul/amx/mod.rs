@@ -16,9 +16,11 @@
 //!
 //! * `tile`: the instructions of the unit
 //! * `split`: copies of panels, in parts
+//! * `windows`: windows that overlap, read without a copy
 
 mod split;
 mod tile;
+mod windows;
 
 use super::block::{Job, Operands, Part};
 use super::cut::{how_to_copy_a, whether_to_copy_b};
@@ -33,6 +35,7 @@ use crate::kernels::threads;
 use split::{Panel, adjacent_depth, adjacent_sides};
 use std::mem::MaybeUninit;
 use tile::{Panels, Place, Unit, multiply};
+use windows::Windows;
 
 /// Rows of A, or columns of B, in a panel: two tiles.
 const SIDE: usize = 32;
@@ -71,7 +74,7 @@ pub(super) fn takes(p: &MatMul) -> bool {
     // In hundredths of a nanosecond, roughly, as found on one machine: multiply-adds, and elements to be copied.
     let (tall, wide, deep) = (m.next_multiple_of(16), n.next_multiple_of(16), k.next_multiple_of(STEP));
     let copied = m.saturating_add(n);
-    let here = (tall.saturating_mul(wide) / 2).saturating_add(copied.saturating_mul(30)).saturating_mul(deep);
+    let here = (tall.saturating_mul(wide) / 2).saturating_add(copied.saturating_mul(24)).saturating_mul(deep);
     let there = m.saturating_mul(n).saturating_add(copied.saturating_mul(10)).saturating_mul(k);
     here < there && p.flops() > 1 << 20
 }
@@ -176,8 +179,11 @@ pub(super) unsafe fn run(p: &Normal, turned: bool, a: *const f32, b: *const f32,
         let worth = users > 1 && (threads == 1 || users >= SHARED_UNITS * threads);
         (worth && chunks <= SHARED_BYTES).then_some((panels, chunks, largest))
     };
-    let a_room = room(p.m, a_count, grid.wide * p.count() / a_count);
-    let b_room = room(p.n, b_count, grid.tall * p.count() / b_count);
+    let windows = Windows::new(p).filter(|windows| !turned && windows.shares(p, a_count));
+    let a_users = if windows.is_some() { usize::MAX } else { grid.wide * p.count() / a_count };
+    let b_users = if windows.is_some() { 0 } else { grid.tall * p.count() / b_count };
+    let a_room = room(p.m, a_count, a_users);
+    let b_room = room(p.n, b_count, b_users);
     let bytes = [a_room, b_room].iter().flatten().map(|room| room.1 + room.2).sum();
     let start = |at: &mut *mut u8, room: Option<(usize, usize, usize)>| {
         let (panels, chunks, largest) = room?;
@@ -191,7 +197,10 @@ pub(super) unsafe fn run(p: &Normal, turned: bool, a: *const f32, b: *const f32,
         // SAFETY: promised by the caller; the room holds the copies.
         unsafe {
             copy(p, &all, [a_count, b_count]);
-            compute(p, turned, &grid, &all, [a_count, b_count]);
+            match windows {
+                Some(windows) => windows.compute(p, &all),
+                None => compute(p, turned, &grid, &all, [a_count, b_count]),
+            }
         }
     });
 }

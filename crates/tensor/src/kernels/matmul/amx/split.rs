@@ -6,7 +6,7 @@ use super::{CHUNK, PART, STEP, TILE};
 use crate::kernels::memory::prefetch;
 
 /// Floats of a register.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Where a panel of at most 32 rows of A, or columns of B, lies: elements along one of its two sides are adjacent.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ pub(super) struct Panel {
 /// The parts of 16 floats, each as an f32 whose lower half is zero: the nearest bf16, that of what is left, and the rest.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-fn parts(x: __m512) -> [__m512i; 3] {
+pub(super) fn parts(x: __m512) -> [__m512i; 3] {
     // Half of the last place is added to the magnitude, and what is behind it cut off.
     let (half, upper) = (_mm512_set1_epi32(0x8000), _mm512_set1_epi32(0xffff_0000_u32 as i32));
     let nearest = |x| _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), upper);
@@ -40,17 +40,17 @@ fn parts(x: __m512) -> [__m512i; 3] {
 /// The upper halves of the floats of two registers, those of `x` below those of `y`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-fn pairs(x: __m512i, y: __m512i) -> __m512i {
+pub(super) fn pairs(x: __m512i, y: __m512i) -> __m512i {
     _mm512_mask_blend_epi16(0xaaaa_aaaa, _mm512_srli_epi32::<16>(x), y)
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-fn magnitude(x: __m512) -> __m512i {
+pub(super) fn magnitude(x: __m512) -> __m512i {
     _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(i32::MAX))
 }
 
-fn mask(n: usize) -> __mmask16 {
+pub(super) fn mask(n: usize) -> __mmask16 {
     ((1u32 << n.min(LANES)) - 1) as __mmask16
 }
 
