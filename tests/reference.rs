@@ -29,8 +29,8 @@ const WITHOUT: &[(&str, &[&str])] = &[
         DRAWS,
     ),
     (
-        "a part of others: of checkpoint, conv, det, fixed_point, root, scatter, softmax",
-        &["after", "cofactor", "convolved", "implicit", "kept", "normalized", "winner"],
+        "a part of others: of checkpoint, conv, det, fixed_point, max_pool, root, scatter, softmax",
+        &["after", "cofactor", "convolved", "implicit", "kept", "normalized", "window_max", "window_share", "winner"],
     ),
     ("it gives what it takes", &["check_index", "check_range", "input"]),
     ("neither library has it; it is compared with erfc", &["erfcinv"]),

@@ -165,9 +165,14 @@ impl<'t> Var<'t> {
     /// of l windows.
     #[track_caller]
     pub(crate) fn all_windows(self, all: &[Along], value: f64) -> Var<'t> {
+        all.iter().fold(self.all_padded(all, value), |x, along| x.windowed(along.places))
+    }
+
+    /// `[N, C, n…]` surrounded by `value`.
+    #[track_caller]
+    pub(crate) fn all_padded(self, all: &[Along], value: f64) -> Var<'t> {
         let sides = all.iter().enumerate().map(|(i, along)| (FRONT + i, along.before, along.after));
-        let x = self.padded(sides, value);
-        all.iter().fold(x, |x, along| x.windowed(along.places))
+        self.padded(sides, value)
     }
 
     /// The transpose of [`Var::all_windows`], without what surrounds the axes.

@@ -3,6 +3,7 @@
 use crate::compose::widened;
 use crate::graph::Var;
 use crate::meta::floats;
+use crate::ops::window_max::WindowMax;
 use crate::ops::windows::Places;
 use crate::sample::{Entry, Sample};
 use crate::spatial::{Along, FRONT, Padding, PerAxis, along, spatial, tabled};
@@ -262,7 +263,12 @@ impl<'t> Var<'t> {
         let _call = self.tape.call("max_pool");
         match options.into().along(&self.shape()) {
             Ok(all) => {
-                self.named("max_pool", self.all_windows(&all, self.dtype().least()).max_axes(elements(all.len())))
+                let least = self.dtype().least();
+                let y = match WindowMax::takes(self.dtype()) {
+                    true => self.all_padded(&all, least).then(WindowMax::new(all.iter().map(|along| along.places))),
+                    false => self.all_windows(&all, least).max_axes(elements(all.len())),
+                };
+                self.named("max_pool", y)
             }
             Err(error) => self.reject("max_pool", error),
         }

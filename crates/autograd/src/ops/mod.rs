@@ -72,6 +72,7 @@ pub mod take_along;
 pub mod triangular_solve;
 pub mod unary;
 pub mod while_loop;
+pub mod window_max;
 pub mod windows;
 pub mod winner;
 
@@ -148,6 +149,7 @@ pub fn roll() -> Vec<Entry> {
         triangular_solve::entries(),
         while_loop::entries(),
         winner::entries(),
+        window_max::entries(),
         windows::entries(),
     ]
     .into_iter()

@@ -137,11 +137,11 @@ impl Emitter<'_> {
                     (false, Float::F64) => self.asm.vector(Instruction::LOAD_8, bytes, None, from, None),
                 }
                 let all = Operand::Register(bytes);
-                self.asm.to_mask(Instruction::TEST_BYTES, Under::All, to, Some(bytes), all, None);
+                self.asm.write_mask(Instruction::TEST_BYTES, Under::All, to, Some(bytes), all, None);
             }
             _ => {
                 let from = Operand::Register(self.register(v));
-                self.asm.to_mask(Instruction::TO_MASK.of(float), Under::All, to, None, from, None);
+                self.asm.write_mask(Instruction::TO_MASK.of(float), Under::All, to, None, from, None);
             }
         }
         to

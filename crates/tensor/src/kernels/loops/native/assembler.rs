@@ -262,7 +262,7 @@ impl Assembler {
     }
 
     /// As `masked`, for an instruction whose result is a mask.
-    pub(super) fn to_mask(
+    pub(super) fn write_mask(
         &mut self,
         i: Instruction,
         under: Under,

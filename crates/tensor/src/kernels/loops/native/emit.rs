@@ -248,7 +248,7 @@ impl<'a> Emitter<'a> {
                     }
                     Width::Zmm => {
                         let to = self.result_mask();
-                        self.asm.to_mask(i, Under::All, to, Some(first), last, Some(p as u8));
+                        self.asm.write_mask(i, Under::All, to, Some(first), last, Some(p as u8));
                     }
                 }
             }
@@ -257,7 +257,14 @@ impl<'a> Emitter<'a> {
                 let first = self.register(a);
                 let last = self.last(b);
                 let to = self.result_mask();
-                self.asm.to_mask(Instruction::COMPARE.of(self.line.float), under, to, Some(first), last, Some(p as u8));
+                self.asm.write_mask(
+                    Instruction::COMPARE.of(self.line.float),
+                    under,
+                    to,
+                    Some(first),
+                    last,
+                    Some(p as u8),
+                );
             }
             Op::Keep(mask, i, a, b) => {
                 let under = Under::Zero(self.mask(mask));

@@ -48,9 +48,9 @@ impl Windows {
     /// The windows that the second operand is, if it is read in this way.
     pub(super) fn new(p: &Normal<'_>) -> Option<Windows> {
         let [along, across] = p.b_sides?;
-        let (rows, pitch, run) = match across.axes(p.n).as_slice() {
-            &[(run, 1)] => (1, run, run),
-            &[(rows, pitch), (run, 1)] => (rows, usize::try_from(pitch).ok()?, run),
+        let (rows, pitch, run) = match *across.axes(p.n).as_slice() {
+            [(run, 1)] => (1, run, run),
+            [(rows, pitch), (run, 1)] => (rows, usize::try_from(pitch).ok()?, run),
             _ => return None,
         };
         let axes = along.axes(p.k);

@@ -145,7 +145,7 @@ fn wide_ones_too() {
     ];
     for (i, under, to, first, last, byte, expected) in table {
         let mut asm = Assembler::new(Width::Zmm);
-        asm.to_mask(*i, *under, Mask(*to), first.map(Vector), *last, *byte);
+        asm.write_mask(*i, *under, Mask(*to), first.map(Vector), *last, *byte);
         assert_eq!(hex(&asm), *expected, "{i:?} {under:?} {to} {first:?} {last:?}");
     }
 }
