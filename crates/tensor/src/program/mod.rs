@@ -72,7 +72,11 @@ pub struct Program {
     steps: Vec<Step>,
     replacements: Vec<(usize, usize)>,
     bindings: Bindings,
+    runs: u32,
 }
+
+/// After so many runs small loops become machine code, too: it takes longer to write than to do without, for a few runs.
+const OFTEN: u32 = 256;
 
 /// What is bound to an input.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +145,23 @@ impl Program {
             _ => None,
         }));
         let replacements = replacements(&steps, &buffers);
-        Ok(Self { buffers, steps, replacements, bindings: Bindings::default() })
+        Ok(Self { buffers, steps, replacements, bindings: Bindings::default(), runs: 0 })
+    }
+
+    /// Counts a run. What runs often is worth more work; no bit changes by it.
+    fn counted(&mut self) {
+        self.runs = self.runs.saturating_add(1);
+        if self.runs != OFTEN {
+            return;
+        }
+        let linked = self.steps.iter_mut().filter_map(|step| match step {
+            Step::Loop(code) => code.often().map(|often| {
+                **code = often;
+                &mut **code
+            }),
+            _ => None,
+        });
+        Loop::link(linked);
     }
 
     /// Pairs of an input and an output that may be one memory: the program reads the one for the last time before it writes the other,

@@ -54,6 +54,7 @@ impl Program {
         scalars: &[Scalar],
         go: impl FnOnce(&[Step], &Memory<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        self.counted();
         let mut bindings = std::mem::take(&mut self.bindings);
         let mut memory = Memory::new(&mut bindings);
         memory.write(arena);

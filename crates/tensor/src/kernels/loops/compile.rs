@@ -11,6 +11,7 @@ use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
+use crate::kernels::loops::native::fewest;
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
     LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_lanes,
@@ -67,6 +68,24 @@ impl Loop {
     /// # Errors
     /// When a function does not exist for a dtype, a value has not the dtype that its operands give it, or is used before it is defined.
     pub fn compile(spec: &LoopSpec, level: Level) -> Result<Loop> {
+        Loop::compile_for(spec, level, fewest(false))
+    }
+
+    /// The loop for many runs: with machine code, though it has few points. It takes the place of this one.
+    pub(crate) fn often(&self) -> Option<Loop> {
+        if self.linked.is_some() || self.native.is_some() {
+            return None;
+        }
+        let mut code = Loop::compile_for(&self.spec, self.level, fewest(true)).ok()?;
+        code.set_workspace(self.workspace);
+        // What was said of its results must stay true.
+        let replaces = |of: &Loop, store: &Store| store.over.is_some_and(|load| of.may_replace(&load, &store.region));
+        let keeps = self.spec.stores.iter().all(|store| !replaces(self, store) || replaces(&code, store));
+        (keeps && code.workspace_bytes == self.workspace_bytes && code.native.is_some()).then_some(code)
+    }
+
+    /// As [`Loop::compile`], with machine code for so many points or more.
+    fn compile_for(spec: &LoopSpec, level: Level, fewest: usize) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
         // Tiles are whole lanes, so that each tile of a long row is folded into them from the first on, and not longer than the work.
         // Where all comes from memory anyway, shorter ones would hide less of the way.
@@ -76,15 +95,15 @@ impl Loop {
         if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
             let built = Builder::new(spec, level, cols.next_multiple_of(LANES), width)?;
             if built.phases.len() > 1 {
-                return Ok(built.build()?.with_native(width));
+                return Ok(built.build()?.with_native(width, fewest));
             }
         }
         loop {
             let built = Builder::new(spec, level, tile, width)?.build()?;
             if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 || far {
-                let built = built.with_native(width);
+                let built = built.with_native(width, fewest);
                 return match far && built.is_one_line() {
-                    true => Ok(Builder::new(spec, level, LONG_TILE, width)?.build()?.with_native(width)),
+                    true => Ok(Builder::new(spec, level, LONG_TILE, width)?.build()?.with_native(width, fewest)),
                     false => Ok(built),
                 };
             }

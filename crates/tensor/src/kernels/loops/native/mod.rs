@@ -75,23 +75,24 @@ impl Linked {
     }
 }
 
-/// Loops of fewer points run through the tile kernels.
+/// Loops of fewer points run through the tile kernels, unless they do so often.
 ///
 /// The environment variable `WENGERT_NATIVE` makes it all loops (`off`) or none (`always`). It is read once.
-fn fewest() -> usize {
+pub(super) fn fewest(often: bool) -> usize {
     static CHOSEN: OnceLock<usize> = OnceLock::new();
-    *CHOSEN.get_or_init(|| match std::env::var("WENGERT_NATIVE").as_deref() {
+    let fewest = *CHOSEN.get_or_init(|| match std::env::var("WENGERT_NATIVE").as_deref() {
         Ok("off") => usize::MAX,
         Ok("always") => 1,
         _ => 2048,
-    })
+    });
+    if often && fewest < usize::MAX { 1 } else { fewest }
 }
 
 impl Loop {
-    /// With its native form, if there is one; registers hold elements of up to `width` bytes.
-    pub(super) fn with_native(mut self, width: usize) -> Self {
+    /// With its native form, if there is one and it has so many points; registers hold elements of up to `width` bytes.
+    pub(super) fn with_native(mut self, width: usize, fewest: usize) -> Self {
         let possible = cfg!(all(unix, target_arch = "x86_64", not(miri))) && self.level >= Level::Avx2;
-        if !possible || self.rows * self.cols < fewest() {
+        if !possible || self.rows * self.cols < fewest {
             return self;
         }
         if let Some((native, registers)) = self.native_form() {

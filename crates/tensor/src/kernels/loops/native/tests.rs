@@ -343,8 +343,43 @@ fn a_program_runs_native_code_where_the_machine_has_it() {
     let mut code = Loop::compile(&spec, level()).expect("a loop");
     Loop::link(std::iter::once(&mut code));
     let expected = cfg!(all(unix, target_arch = "x86_64", not(miri))) && level() > Level::Baseline;
-    assert_eq!(code.linked.is_some(), expected && super::fewest() <= 4096);
+    assert_eq!(code.linked.is_some(), expected && super::fewest(false) <= 4096);
     let mut code = Loop::compile(&spec, Level::Baseline).expect("a loop");
     Loop::link(std::iter::once(&mut code));
     assert!(code.linked.is_none());
+}
+
+#[test]
+fn what_runs_often_gets_machine_code_and_keeps_its_bits() {
+    let choices =
+        [(16, 0, 1, 0, true), (18, 0, 1, 0, true), (3, 0, 0, 0, false), (42, 0, 2, 0, true), (19, 1, 2, 0, true)];
+    for (rows, cols) in [(1, 90), (6, 16), (5, 7), (30, 60)] {
+        let (spec, inputs) = spec(DType::F32, rows, cols, &choices);
+        let expected = run(&spec, &inputs, false);
+        let mut code = Loop::compile(&spec, level()).expect("a loop");
+        let workspace = code.workspace_bytes();
+        code.set_workspace(Region::new(0, 0, workspace));
+        let outputs: Vec<usize> = spec.stores.iter().map(|s| s.region.len).collect();
+        let buffers = Buffers { arena: workspace, inputs: inputs.iter().map(Vec::len).collect(), outputs, scalars: 1 };
+        let mut arena = vec![0u64; workspace.div_ceil(8)];
+        let mut program = Program::new(vec![Step::Loop(Box::new(code))], buffers).expect("a program");
+        let has_code = |program: &Program| match program.steps() {
+            [Step::Loop(code)] => code.linked.is_some(),
+            _ => false,
+        };
+        for i in 0..600 {
+            let mut found: Vec<Vec<u8>> = expected.iter().map(|bytes| vec![0xee; bytes.len()]).collect();
+            program
+                .run(
+                    &mut bytemuck::cast_slice_mut(&mut arena)[..workspace],
+                    inputs.iter().map(|bytes| Bound::Bytes(bytes)),
+                    found.iter_mut().map(|bytes| &mut bytes[..]),
+                    &[Scalar::of(1.5f32)],
+                )
+                .expect("a run");
+            assert_eq!(found, expected, "{rows} × {cols}, run {i}");
+        }
+        let possible = cfg!(all(unix, target_arch = "x86_64", not(miri))) && level() > Level::Baseline;
+        assert_eq!(has_code(&program), possible && super::fewest(true) == 1);
+    }
 }

@@ -52,7 +52,7 @@ const DEPTH: usize = 512;
 /// The longest run of k of a panel without adjacent elements that is brought together at a time. A multiple of [`STEP`], so it changes no sum.
 const RUN: usize = 128;
 /// Bytes of the copy of the rows of a unit of work, for a run of [`DEPTH`]: they stay in the L2 cache.
-const ROWS_BYTES: usize = 768 << 10;
+const ROWS_BYTES: usize = 1 << 20;
 /// Operands of which several units need the same part are copied once for all if the copy has at most so many bytes.
 const SHARED_BYTES: usize = 8 << 20;
 /// What one thread has copied is far from another one: that pays if each thread has so many units that read it.
