@@ -4,6 +4,7 @@ use crate::class::{Class, IndexFn};
 use crate::frame::not_differentiable;
 use crate::gradients::Gradients;
 use crate::graph::{Derivative, LeafId, NodeId, Op, Partial, Tape, Var};
+use crate::ops::pad::joined;
 use crate::tape::foreign;
 use crate::vars::Vars;
 use smallvec::SmallVec;
@@ -208,7 +209,10 @@ impl Tape {
 fn add_to<'t>(sum: &mut NodeId, part: Var<'t>) {
     *sum = match *sum {
         NodeId::POISON => part.id,
-        id => Var { tape: part.tape, id }.add(part).id,
+        id => {
+            let sum = Var { tape: part.tape, id };
+            joined(sum, part).unwrap_or_else(|| sum.add(part)).id
+        }
     };
 }
 

@@ -304,3 +304,16 @@ fn rows_longer_than_a_tile_are_summed_in_one_order() {
         assert!(softmax() == without_fusion(softmax), "{rows} × {cols}");
     }
 }
+
+/// What is taken apart sends back one value that is put together, not one for each part with zeros around it.
+#[test]
+fn parts_send_back_a_whole() {
+    let tape = Tape::new();
+    let x = tape.input(&data(&[6, 4, 40], 1));
+    let [q, k, v] = [0, 1, 2].map(|i| x.slice(0, 2 * i..2 * i + 2));
+    let scores = q.matmul(k.transpose(-2, -1)).softmax(-1);
+    let [g] = tape.grad(scores.matmul(v).square().sum(), [x]);
+    let report = tape.report(g).unwrap();
+    let count = |name: &str| report.steps.iter().flat_map(|step| &step.ops).filter(|op| **op == name).count();
+    assert_eq!((count("concat"), count("pad"), count("add")), (1, 0, 0), "{report}");
+}

@@ -160,6 +160,16 @@ pub(super) fn entries() -> Vec<Entry> {
                 .slopes([0., 4., 0., 8., 0., 0., 14., 0., 18., 0.]),
             Sample::new("step that does not divide", x(), |_, x| x[0].slice_step(1, ..5, 3) * x[0].slice(1, 1..3)),
             Sample::new("nothing", x(), |_, x| x[0].slice(0, 1..1)).gives([]).slopes([0.0; 10]),
+            Sample::new("all parts", x(), |_, x| {
+                let part = |range| x[0].slice(1, range);
+                part(0..2).square().sum() + part(2..4).powi(3).sum() - part(4..5).sum()
+            })
+            .slopes([2., 4., 27., 48., -1., 12., 14., 192., 243., -1.]),
+            Sample::new("neighbours and others", x(), |_, x| {
+                let part = |range| x[0].slice(1, range);
+                (part(3..4) * part(1..2)).sum() + part(2..3).square().sum() + x[0].slice(0, 1..).sum()
+            })
+            .slopes([0., 4., 6., 2., 0., 1., 10., 17., 8., 1.]),
             Sample::new("one index", x(), |_, x| x[0].at(0, 1)).gives([6., 7., 8., 9., 10.]),
         ],
     )]
