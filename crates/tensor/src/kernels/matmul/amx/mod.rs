@@ -71,10 +71,11 @@ pub(super) fn takes(p: &MatMul) -> bool {
     if m < 16 || n < 16 || k < 16 {
         return false;
     }
-    // In hundredths of a nanosecond, roughly, as found on one machine: multiply-adds, and elements to be copied.
+    // In hundredths of a nanosecond, roughly, as found on one machine: multiply-adds, elements to be copied, and those of C.
     let (tall, wide, deep) = (m.next_multiple_of(16), n.next_multiple_of(16), k.next_multiple_of(STEP));
-    let copied = m.saturating_add(n);
-    let here = (tall.saturating_mul(wide) / 2).saturating_add(copied.saturating_mul(24)).saturating_mul(deep);
+    let (copied, stored) = (m.saturating_add(n), tall.saturating_mul(wide));
+    let here = (stored / 2).saturating_add(copied.saturating_mul(24)).saturating_mul(deep);
+    let here = here.saturating_add(stored.saturating_mul(8));
     let there = m.saturating_mul(n).saturating_add(copied.saturating_mul(10)).saturating_mul(k);
     here < there && p.flops() > 1 << 20
 }
