@@ -5,7 +5,7 @@
 //! forward pass alive. An element's bits are the same wherever it is computed.
 
 use crate::hash::Table;
-use crate::plan::group::{Grouping, NONE, is_cheap};
+use crate::plan::group::{Grouping, NONE, is_cheap, is_short};
 use crate::plan::lower::{Item, Operand, Work};
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
@@ -15,6 +15,8 @@ use wengert_tensor::layout::Layout;
 const MOST: usize = 32;
 /// So many of them are computed to have one.
 const CHAIN: usize = 8;
+/// A value of so many bytes leaves the cache before it is read again: to write and read it takes longer than a short function.
+const FAR_BYTES: usize = 1 << 20;
 
 /// How a loop reads a value from memory: through which layouts.
 type Reads = Table<u32, SmallVec<[Layout; 1]>>;
@@ -50,7 +52,8 @@ pub(crate) fn again(items: &[Item], outputs: &[u32], grouping: &mut Grouping) {
             let item = &items[id as usize];
             let possible = |id: u32| {
                 let item = &items[id as usize];
-                is_cheap(item) && item.len() == n && grouping.group[id as usize] != NONE
+                let short = is_cheap(item) || (is_short(item) && item.bytes() >= FAR_BYTES);
+                short && item.len() == n && grouping.group[id as usize] != NONE
             };
             if !possible(id) || taken >= MOST || !reads.get(&id).is_some_and(|layouts| whole_of(items, id, layouts)) {
                 continue;
@@ -72,7 +75,9 @@ pub(crate) fn again(items: &[Item], outputs: &[u32], grouping: &mut Grouping) {
             {
                 continue;
             }
-            let mut cost = 0;
+            // A short function takes about as long as a stream from memory.
+            let computing = |id: &&u32| !is_cheap(&items[**id as usize]);
+            let mut cost: usize = computed.iter().filter(computing).map(|&id| items[id as usize].bytes()).sum();
             for (&of, layouts) in &needed {
                 let size = items[of as usize].dtype.size();
                 let known = reads.get(&of);

@@ -495,6 +495,13 @@ pub(crate) fn is_cheap(item: &Item) -> bool {
     }
 }
 
+/// Whether an element of it takes a few cycles to compute.
+pub(crate) fn is_short(item: &Item) -> bool {
+    use ScalarFn as F;
+    let short = |f| matches!(f, F::Div | F::Recip | F::Sqrt | F::Rsqrt | F::Exp | F::Log | F::Sigmoid | F::Tanh);
+    matches!(item.work, Work::Map(f) if short(f))
+}
+
 /// Functions of a cycle or so an element.
 fn is_arithmetic(f: ScalarFn) -> bool {
     use ScalarFn as F;
