@@ -223,9 +223,9 @@ impl Plane {
         self.rows.iter().filter_map(move |at| plane.get(start + at..start + at + self.row))
     }
 
-    fn largest<T: Number>(&self, plane: &[T], out: &mut [T]) {
+    /// The largest element of each window of a plane; `tallest` has room for a row.
+    fn largest<T: Number>(&self, plane: &[T], tallest: &mut [T], out: &mut [T]) {
         let Places { size, step, dilation, .. } = self.last;
-        let mut tallest = vec![T::default(); self.row];
         for (&start, out) in self.starts.iter().zip(out.chunks_exact_mut(self.run)) {
             for (i, row) in self.rows(plane, start).enumerate() {
                 match i {
@@ -249,10 +249,10 @@ impl Plane {
         }
     }
 
-    fn share<T: Number>(&self, [plane, maxima, shared]: [&[T]; 3], out: &mut [T]) {
+    /// The shares of the elements of a plane; `shares` has room for a row of windows.
+    fn share<T: Number>(&self, [plane, maxima, shared]: [&[T]; 3], shares: &mut [T], out: &mut [T]) {
         let Places { size, step, dilation, .. } = self.last;
         out.fill(T::default());
-        let mut shares = vec![T::default(); self.run];
         let numbers = maxima.chunks_exact(self.run).zip(shared.chunks_exact(self.run));
         for (&start, (maxima, shared)) in self.starts.iter().zip(numbers) {
             shares.fill(T::default());
@@ -325,8 +325,9 @@ impl Kernel for WindowMax {
         with_number!(x.dtype(), T => {
             let src = elements::<T>(&x)?;
             in_parts(out.as_mut_slice::<T>()?, planes.out, planes.ns(), |first, part| {
+                let mut tallest = vec![T::default(); planes.row];
                 for (i, out) in part.chunks_exact_mut(planes.out).enumerate() {
-                    planes.largest::<T>(plane(src, first + i, planes.size), out);
+                    planes.largest(plane(src, first + i, planes.size), &mut tallest, out);
                 }
                 Ok(())
             })
@@ -345,10 +346,11 @@ impl Kernel for WindowShare {
         with_number!(x.dtype(), T => {
             let (x, y, u) = (elements::<T>(&x)?, elements::<T>(&y)?, elements::<T>(&u)?);
             in_parts(out.as_mut_slice::<T>()?, planes.size, 2 * planes.ns(), |first, part| {
+                let mut shares = vec![T::default(); planes.run];
                 for (i, out) in part.chunks_exact_mut(planes.size).enumerate() {
                     let of = first + i;
                     let (y, u) = (plane(y, of, planes.out), plane(u, of, planes.out));
-                    planes.share::<T>([plane(x, of, planes.size), y, u], out);
+                    planes.share([plane(x, of, planes.size), y, u], &mut shares, out);
                 }
                 Ok(())
             })
