@@ -317,3 +317,49 @@ fn parts_send_back_a_whole() {
     let count = |name: &str| report.steps.iter().flat_map(|step| &step.ops).filter(|op| **op == name).count();
     assert_eq!((count("concat"), count("pad"), count("add")), (1, 0, 0), "{report}");
 }
+
+/// Images with many windows, whose convolution is a product for each example, against the definition.
+#[test]
+fn many_windows_are_sums_of_products() {
+    let cases = [
+        ([2, 3, 20, 19], [4, 3, 3, 2], 1, [1, 1], [1, 1], [0, 0]),
+        ([3, 4, 40, 21], [6, 2, 3, 3], 2, [2, 1], [1, 2], [1, 2]),
+        ([1, 32, 18, 17], [40, 32, 3, 3], 1, [1, 1], [1, 1], [1, 1]),
+        ([2, 6, 17, 17], [6, 1, 2, 2], 6, [1, 1], [1, 1], [0, 0]),
+        ([0, 3, 20, 20], [4, 3, 3, 3], 1, [1, 1], [1, 1], [0, 0]),
+        ([2, 0, 20, 20], [4, 0, 3, 3], 1, [1, 1], [1, 1], [0, 0]),
+    ];
+    for (x_dims, w_dims, groups, stride, dilation, padding) in cases {
+        let (x, w) = (data(&x_dims, 1), data(&w_dims, 2));
+        let tape = Tape::new();
+        let options = Conv::new().groups(groups).stride(stride).dilation(dilation).padding(padding);
+        let y = tape.input(&x).conv(tape.input(&w), options).value().unwrap();
+        let (found, x, w) = (y.to_f64_vec(), x.to_f64_vec(), w.to_f64_vec());
+        let [examples, channels, height, width] = x_dims;
+        let [outputs, inputs, kernel_height, kernel_width] = w_dims;
+        let [rows, columns] = [y.shape()[2], y.shape()[3]];
+        assert!(rows * columns >= 256 && y.shape()[0] == examples && y.shape()[1] == outputs);
+        for (at, found) in found.iter().enumerate() {
+            let (column, rest) = (at % columns, at / columns);
+            let (row, rest) = (rest % rows, rest / rows);
+            let (output, example) = (rest % outputs, rest / outputs);
+            let mut sum = 0.0;
+            for i in 0..inputs * kernel_height * kernel_width {
+                let (kx, ky, c) =
+                    (i % kernel_width, i / kernel_width % kernel_height, i / kernel_width / kernel_height);
+                let (i_row, i_column) = (row * stride[0] + ky * dilation[0], column * stride[1] + kx * dilation[1]);
+                let inside = |at: usize, before: usize, n: usize| at.checked_sub(before).filter(|&at| at < n);
+                let place = (inside(i_row, padding[0], height), inside(i_column, padding[1], width));
+                if let (Some(r), Some(k)) = place {
+                    let channel = output / (outputs / groups) * inputs + c;
+                    let from = ((example * channels + channel) * height + r) * width + k;
+                    sum += x[from] * w[((output * inputs + c) * kernel_height + ky) * kernel_width + kx];
+                }
+            }
+            assert!(
+                (found - sum).abs() <= 1e-4 * (1.0 + sum.abs()),
+                "{x_dims:?} {w_dims:?} at {at}: {found}, not {sum}"
+            );
+        }
+    }
+}

@@ -92,12 +92,9 @@ pub(super) unsafe fn multiply(_unit: &Unit, p: &Panels, at: &Place) {
         let mut beside = MaybeUninit::<Beside>::uninit();
         let from: *mut f32 = beside.as_mut_ptr().cast();
         whole(p, from, SIDE, half(at.rows), half(at.cols));
-        if p.first {
-            for r in 0..at.rows {
-                at.c.add(r * at.stride).copy_from_nonoverlapping(from.add(r * SIDE), at.cols);
-            }
-        } else {
-            add(at, from);
+        match p.first {
+            true => put::<false>(at, from),
+            false => put::<true>(at, from),
         }
     }
 }
@@ -146,8 +143,8 @@ pub(super) unsafe fn multiply_windows(_unit: &Unit, p: &WindowPanels<'_>, at: &P
         for segment in segments {
             let place = Place { c: at.c.add(segment.to), cols: segment.len, ..*at };
             match p.first {
-                true => set(&place, from.add(segment.from)),
-                false => add(&place, from.add(segment.from)),
+                true => put::<false>(&place, from.add(segment.from)),
+                false => put::<true>(&place, from.add(segment.from)),
             }
         }
     }
@@ -168,31 +165,12 @@ unsafe fn whole_windows(p: &WindowPanels<'_>, c: *mut f32, stride: usize, one_ro
     }
 }
 
-/// Copies what lies beside to C.
+/// Copies what lies beside to C, or adds it.
 ///
 /// # Safety
-/// As for [`add`].
+/// The level is AMX; C is writable, and readable if it is added to, and `from` readable for its rows and columns.
 #[target_feature(enable = "avx512f")]
-unsafe fn set(at: &Place, from: *const f32) {
-    const LANES: usize = 16;
-    for r in 0..at.rows {
-        for col in (0..at.cols).step_by(LANES) {
-            let lanes = ((1u32 << LANES.min(at.cols - col)) - 1) as __mmask16;
-            // SAFETY: the lanes of the mask lie within the row.
-            unsafe {
-                let x = _mm512_maskz_loadu_ps(lanes, from.add(r * SIDE + col));
-                _mm512_mask_storeu_ps(at.c.add(r * at.stride + col), lanes, x);
-            }
-        }
-    }
-}
-
-/// Adds what lies beside to C.
-///
-/// # Safety
-/// The level is AMX; C is readable and writable, and `from` readable for its rows and columns.
-#[target_feature(enable = "avx512f")]
-unsafe fn add(at: &Place, from: *const f32) {
+unsafe fn put<const ADD: bool>(at: &Place, from: *const f32) {
     const LANES: usize = 16;
     for r in 0..at.rows {
         for col in (0..at.cols).step_by(LANES) {
@@ -200,11 +178,9 @@ unsafe fn add(at: &Place, from: *const f32) {
             // SAFETY: the lanes of the mask lie within the row.
             unsafe {
                 let to = at.c.add(r * at.stride + col);
-                let sum = _mm512_add_ps(
-                    _mm512_maskz_loadu_ps(lanes, to),
-                    _mm512_maskz_loadu_ps(lanes, from.add(r * SIDE + col)),
-                );
-                _mm512_mask_storeu_ps(to, lanes, sum);
+                let x = _mm512_maskz_loadu_ps(lanes, from.add(r * SIDE + col));
+                let x = if ADD { _mm512_add_ps(_mm512_maskz_loadu_ps(lanes, to), x) } else { x };
+                _mm512_mask_storeu_ps(to, lanes, x);
             }
         }
     }
