@@ -18,7 +18,7 @@ use crate::sample::{Entry, Sample};
 use crate::spatial::FRONT;
 use smallvec::SmallVec;
 use std::ops::{AddAssign, Div};
-use wengert_tensor::dtype::{DType, Element};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
@@ -323,7 +323,7 @@ impl Kernel for WindowMax {
         let [x] = views(inputs)?;
         let Some(planes) = Plane::new(self, x.shape(), out.shape()) else { return Ok(()) };
         with_number!(x.dtype(), T => {
-            let src = elements::<T>(&x)?;
+            let src = x.as_slice::<T>()?;
             in_parts(out.as_mut_slice::<T>()?, planes.out, planes.ns(), |first, part| {
                 let mut tallest = vec![T::default(); planes.row];
                 for (i, out) in part.chunks_exact_mut(planes.out).enumerate() {
@@ -344,7 +344,7 @@ impl Kernel for WindowShare {
         let [x, y, u] = views(inputs)?;
         let Some(planes) = Plane::new(&self.0, x.shape(), y.shape()) else { return Ok(()) };
         with_number!(x.dtype(), T => {
-            let (x, y, u) = (elements::<T>(&x)?, elements::<T>(&y)?, elements::<T>(&u)?);
+            let (x, y, u) = (x.as_slice::<T>()?, y.as_slice::<T>()?, u.as_slice::<T>()?);
             in_parts(out.as_mut_slice::<T>()?, planes.size, 2 * planes.ns(), |first, part| {
                 let mut shares = vec![T::default(); planes.run];
                 for (i, out) in part.chunks_exact_mut(planes.size).enumerate() {
@@ -362,10 +362,6 @@ impl Kernel for WindowShare {
         let windows = self.0.all.iter().fold(shared, |n, places| n.saturating_mul(places.size as u64));
         Some(windows.saturating_mul(2).saturating_add(shared))
     }
-}
-
-fn elements<'a, T: Element<Stored = T>>(view: &TensorView<'a>) -> Result<&'a [T]> {
-    view.as_slice::<T>()
 }
 
 pub(super) fn entries() -> Vec<Entry> {

@@ -80,6 +80,12 @@ pub(super) fn takes(p: &MatMul) -> bool {
     here < there && p.flops() > 1 << 20
 }
 
+/// Whether the second operand of a product that is not turned is read without a copy of its windows.
+#[cfg(test)]
+pub(super) fn reads_windows(p: &MatMul) -> bool {
+    Windows::new(&Normal::new(p)).is_some()
+}
+
 /// One operand, as rows or columns of panels.
 #[derive(Clone, Copy)]
 struct Source<'a> {
