@@ -10,7 +10,7 @@ use wengert::prelude::*;
 type Step = Box<dyn FnMut() -> Result<f64>>;
 type Build = fn() -> Result<Step>;
 
-const CASES: [(&str, Build); 15] = [
+const CASES: [(&str, Build); 16] = [
     ("seed", seed),
     ("seed_compiled", seed_compiled),
     ("mlp_small", mlp_small),
@@ -21,6 +21,7 @@ const CASES: [(&str, Build); 15] = [
     ("lstm", lstm),
     ("elementwise", elementwise),
     ("layernorm_softmax", layernorm_softmax),
+    ("attention", attention),
     ("adam10m", adam10m),
     ("hvp", hvp),
     ("infer1", infer1),
@@ -249,6 +250,21 @@ fn layernorm_softmax() -> Result<Step> {
         let y = normed.softmax(-1).square().sum();
         let [dx, dg, db] = tape.grad(y, [x, g, b]);
         let [y, ..] = tape.eval([y, dx, dg, db])?;
+        Ok(f64::from(y.item::<f32>()?))
+    }))
+}
+
+/// Forward and gradient of Σ (softmax(q·kᵀ / 8)·v)², two examples of eight heads of 64 features over 1024 positions.
+fn attention() -> Result<Step> {
+    let shape = [2, 8, 1024, 64];
+    let inputs = [normal(shape)?, normal(shape)?, normal(shape)?];
+    Ok(Box::new(move || {
+        let tape = Tape::new();
+        let [q, k, v] = inputs.each_ref().map(|t| tape.input(t));
+        let weights = (q.matmul(k.transpose(2, 3)) / 8.0).softmax(-1);
+        let y = weights.matmul(v).square().sum();
+        let [dq, dk, dv] = tape.grad(y, [q, k, v]);
+        let [y, ..] = tape.eval([y, dq, dk, dv])?;
         Ok(f64::from(y.item::<f32>()?))
     }))
 }

@@ -99,6 +99,11 @@ def pytorch(compiled):
         f = fast(lambda x, scale, shift: F.softmax(F.layer_norm(x, (1024,), scale, shift), -1).square().sum())
         return lambda: torch.autograd.grad(f(x, scale, shift), (x, scale, shift))
 
+    def attention():
+        inputs = [randn(2, 8, 1024, 64, requires_grad=True) for _ in range(3)]
+        f = fast(lambda q, k, v: F.scaled_dot_product_attention(q, k, v).square().sum())
+        return lambda: torch.autograd.grad(f(*inputs), inputs)
+
     def adam10m():
         weight = randn(10_000_000, requires_grad=True)
         weight.grad = randn(10_000_000)
@@ -140,6 +145,7 @@ def pytorch(compiled):
         "lstm": lambda: train(Remembers(), randn(32, 64, 64), None, lambda y, _: y.square().mean()),
         "elementwise": elementwise,
         "layernorm_softmax": layernorm_softmax,
+        "attention": attention,
         "adam10m": adam10m,
         "hvp": hvp,
         "infer1": infer1,
@@ -281,6 +287,13 @@ def jax():
         f = jax.grad(lambda x, scale, shift: jnp.square(jax.nn.softmax(norm(x, scale, shift))).sum(), (0, 1, 2))
         return waits(f, randn(2048, 1024), jnp.ones(1024), jnp.zeros(1024))
 
+    def attention():
+        def loss(q, k, v):
+            weights = jax.nn.softmax(jnp.einsum("bhqd,bhkd->bhqk", q, k) / 8)
+            return jnp.square(jnp.einsum("bhqk,bhkd->bhqd", weights, v)).sum()
+
+        return waits(jax.grad(loss, (0, 1, 2)), *(randn(2, 8, 1024, 64) for _ in range(3)))
+
     def adam10m():
         state, slope, update = [begin(randn(10_000_000))], randn(10_000_000), jax.jit(adam, donate_argnums=0)
 
@@ -304,6 +317,7 @@ def jax():
         "lstm": lstm,
         "elementwise": elementwise,
         "layernorm_softmax": layernorm_softmax,
+        "attention": attention,
         "adam10m": adam10m,
         "hvp": hvp,
         "infer1": lambda: waits(through, dense(784, 512, 256, 10), randn(1, 784)),

@@ -26,6 +26,7 @@ fn every_case_gives_a_time() {
         "lstm",
         "elementwise",
         "layernorm_softmax",
+        "attention",
         "adam10m",
         "hvp",
         "infer1",

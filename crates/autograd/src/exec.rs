@@ -220,7 +220,7 @@ impl Cache {
 /// The program of a graph.
 pub(crate) fn plan(graph: plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let lowered = lower(&simplify(graph))?;
-    emit(&lowered, &grouped(&lowered, fuse), donated)
+    emit(&lowered, &grouped(&lowered, fuse), donated, fuse)
 }
 
 /// What runs in one loop, and what it computes again.

@@ -49,6 +49,15 @@ pub enum StepKind {
     },
     /// An op's own kernel.
     Call,
+    /// Products and loops that run for one part of their values after another: what lies between them is never whole.
+    Chain {
+        /// Number of parts.
+        parts: usize,
+        /// Products of each part, a batch of them counted as one.
+        products: usize,
+        /// Loops of each part.
+        loops: usize,
+    },
 }
 
 /// One step of a plan.
@@ -209,7 +218,7 @@ fn report(tape: &Tape, outputs: &[NodeId], runs: usize) -> Result<PlanReport> {
     let graph = tape.graph.borrow();
     let lowered = lower(&simplify(extract(&graph, outputs)?))?;
     let grouping = exec::grouped(&lowered, exec::fuses());
-    let mut plan = Plan::new(emit(&lowered, &grouping, &graph.donated)?);
+    let mut plan = Plan::new(emit(&lowered, &grouping, &graph.donated, exec::fuses())?);
     let mut report = describe(&graph, &lowered.items, &grouping, &plan);
     drop(graph);
     if runs > 0 {
@@ -227,10 +236,10 @@ pub(crate) fn steps_of(tape: &Tape, vars: &[Var<'_>]) -> Result<Table<u128, usiz
     let missing: Vec<NodeId> = missing.into_iter().collect();
     let lowered = lower(&simplify(extract(&graph, &missing)?))?;
     let grouping = exec::grouped(&lowered, exec::fuses());
-    let emitted = emit(&lowered, &grouping, &graph.donated)?;
+    let emitted = emit(&lowered, &grouping, &graph.donated, exec::fuses())?;
     let mut steps = Table::default();
     for (at, made) in emitted.made.iter().enumerate() {
-        for id in computed(&lowered.items, &grouping, made.group) {
+        for id in computed(&lowered.items, &grouping, &made.groups) {
             steps.entry(lowered.items[id as usize].origin).or_insert(at);
         }
     }
@@ -243,7 +252,7 @@ fn describe(graph: &Graph, items: &[Item], grouping: &Grouping, plan: &Plan) -> 
     let live = program.live_bytes();
     let made = plan.emitted.made.iter();
     let steps = program.steps().iter().zip(made).zip(&live).map(|((step, made), &live_bytes)| {
-        let members = computed(items, grouping, made.group);
+        let members = computed(items, grouping, &made.groups);
         let mut of: Vec<u128> = members.iter().map(|&id| items[id as usize].origin).collect();
         // A reduction in several steps is one op.
         of.dedup();
@@ -285,36 +294,52 @@ fn kind(step: &Step) -> StepKind {
             StepKind::Product { batch, m: product.m, k: product.k, n: product.n }
         }
         Step::Call { .. } => StepKind::Call,
+        Step::Chain(chain) => {
+            let products = chain.steps.iter().filter(|step| matches!(step, Step::MatMul { .. })).count();
+            StepKind::Chain { parts: chain.parts, products, loops: chain.steps.len() - products }
+        }
     }
 }
 
-/// The items that a group computes, with those that it computes though they are none of it.
-fn computed(items: &[Item], grouping: &Grouping, g: u32) -> BTreeSet<u32> {
-    let Some(group) = grouping.groups.get(g as usize) else { return BTreeSet::new() };
-    let mut found = BTreeSet::new();
-    let mut open = group.members.clone();
-    while let Some(id) = open.pop() {
-        if found.insert(id) && group.n > 0 {
-            let whole = items[id as usize].operands.iter().filter(|o| o.is_whole(items)).map(|o| o.item);
-            open.extend(whole.filter(|id| grouping.recomputes(g, *id)));
+/// The items that groups compute, with those that they compute though they are none of theirs.
+fn computed(items: &[Item], grouping: &Grouping, groups: &[u32]) -> BTreeSet<u32> {
+    let mut all = BTreeSet::new();
+    for &g in groups {
+        let Some(group) = grouping.groups.get(g as usize) else { continue };
+        let mut found = BTreeSet::new();
+        let mut open = group.members.clone();
+        while let Some(id) = open.pop() {
+            if found.insert(id) && group.n > 0 {
+                let whole = items[id as usize].operands.iter().filter(|o| o.is_whole(items)).map(|o| o.item);
+                open.extend(whole.filter(|id| grouping.recomputes(g, *id)));
+            }
         }
+        all.append(&mut found);
     }
-    found
+    all
 }
 
 /// Pairs of steps that were not fused, and why.
 fn apart(items: &[Item], grouping: &Grouping, plan: &Plan) -> Vec<(usize, usize, Apart)> {
     let made = &plan.emitted.made;
-    let steps: Table<u32, usize> = made.iter().enumerate().map(|(at, made)| (made.group, at)).collect();
+    let mut steps: Table<u32, usize> = Table::default();
+    for (at, made) in made.iter().enumerate() {
+        for &g in &made.groups {
+            steps.entry(g).or_insert(at);
+        }
+    }
     let mut found: BTreeMap<(usize, usize), Apart> = BTreeMap::new();
     for (to, step) in made.iter().enumerate() {
-        for id in computed(items, grouping, step.group) {
+        let pairs =
+            step.groups.iter().flat_map(|&g| computed(items, grouping, &[g]).into_iter().map(move |id| (g, id)));
+        for (g, id) in pairs {
             for operand in &items[id as usize].operands {
                 let of = grouping.group[operand.item as usize];
                 let leaf =
                     matches!(items[operand.item as usize].work, Work::Tensor(_) | Work::Scalar(_) | Work::Fill(_));
-                let again = grouping.recomputes(step.group, operand.item) && operand.is_whole(items);
-                let Some(&from) = steps.get(&of).filter(|_| of != step.group && !leaf && !again) else { continue };
+                let again = grouping.recomputes(g, operand.item) && operand.is_whole(items);
+                let here = step.groups.contains(&of);
+                let Some(&from) = steps.get(&of).filter(|_| !here && !leaf && !again) else { continue };
                 let why = grouping.apart(items, id, operand);
                 found.entry((from, to)).and_modify(|known| *known = why.min(*known)).or_insert(why);
             }
@@ -396,6 +421,10 @@ impl fmt::Display for StepKind {
             StepKind::Product { batch: 1, m, k, n } => write!(f, "product [{m}, {k}]·[{k}, {n}]"),
             StepKind::Product { batch, m, k, n } => write!(f, "{batch} products [{m}, {k}]·[{k}, {n}]"),
             StepKind::Call => f.write_str("kernel"),
+            StepKind::Chain { parts, products, loops } => {
+                let s = |n: usize| if n == 1 { "" } else { "s" };
+                write!(f, "{parts} × ({products} product{}, {loops} loop{})", s(products), s(loops))
+            }
         }
     }
 }

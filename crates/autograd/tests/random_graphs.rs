@@ -99,6 +99,12 @@ impl Plan {
     }
 }
 
+/// Whether x·yᵀ is a batch of products, and no large one.
+fn batched(x: Var<'_>, y: Var<'_>) -> bool {
+    let fits = x.rank() == 3 && y.rank() == 3 && x.dim(0) == y.dim(0) && x.dim(2) == y.dim(2);
+    fits && x.dtype() == y.dtype() && x.dim(0) * x.dim(1) * y.dim(1) <= 200_000
+}
+
 /// Steps that keep small integers exact.
 fn whole<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, _, _, p): Step) -> Var<'t> {
     let axis = p as isize % x.rank().max(1) as isize;
@@ -107,7 +113,7 @@ fn whole<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, _, _, p): Step) -> Var
     let full = x.rank() > 0 && x.shape()[axis as usize] > 0;
     let any_axis = x.rank() > 0;
     let float = x.dtype().is_float();
-    match (op / 2 % 49).wrapping_sub(1) {
+    match (op / 2 % 51).wrapping_sub(1) {
         0 if fits => (x + y).clamp(-8.0, 8.0),
         1 if fits => (x - y).clamp(-8.0, 8.0),
         2 if fits => (x * y).clamp(-8.0, 8.0),
@@ -165,6 +171,8 @@ fn whole<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, _, _, p): Step) -> Var
         44 if float => tape.checkpoint(x, |x| (x * x - x).clamp(-8.0, 8.0)),
         45 if !x.is_empty() && x.rank() > 1 => tape.vmap(x, |x| (x * x.max()).clamp(-8.0, 8.0)),
         46 if full => x.argmax(axis).cast(x.dtype()).clamp(0.0, 8.0),
+        48 if batched(x, y) => x.matmul(y.transpose(1, 2)).clamp(-8.0, 8.0),
+        49 if batched(x, y) => x.matmul(y.transpose(1, 2)).clamp(-2.0, 2.0).matmul(y).clamp(-8.0, 8.0),
         47 if fits => x.mul_masked(y.gt(0.0).cast(x.dtype())),
         _ => x,
     }
@@ -178,8 +186,8 @@ fn real<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, from, _, p): Step) -> V
     let fits = x.shape().broadcast(&y.shape()).is_ok_and(|shape| shape.len() <= 200_000);
     let full = x.rank() > 0 && x.shape()[axis as usize] > 0;
     let tame = |x: Var<'t>| x.clamp(-20.0, 20.0);
-    match (op / 2 % 40).wrapping_sub(1) {
-        32.. => member(tape, x, from, p),
+    match (op / 2 % 42).wrapping_sub(1) {
+        34.. => member(tape, x, from, p),
         0 => tame(x).exp(),
         1 => x.tanh(),
         2 => x.sigmoid(),
@@ -214,6 +222,8 @@ fn real<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, from, _, p): Step) -> V
         28 if fits => x.logaddexp(y),
         29 if full => tape.scan(x.at(axis, 0), x.moved_axis(axis, 0), |c, v| ((c * 0.5 + v).tanh(), c)).1,
         30 => tape.checkpoint(x, |x| x.sin().exp() * x.tanh()),
+        32 if batched(x, y) => tame(x.matmul(y.transpose(1, 2))),
+        33 if batched(x, y) => tame(x.matmul(y.transpose(1, 2)) * 0.5).softmax(-1).matmul(y),
         31 if !x.is_empty() && x.rank() > 1 => tape.vmap(x, |x| x.softmax(0) * x.sum().tanh()),
         _ => x,
     }

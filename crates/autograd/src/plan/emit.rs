@@ -4,18 +4,24 @@ use crate::class::{Class, IndexFn};
 use crate::graph::OpRef;
 use crate::hash::Table;
 use crate::plan::arena::{Arena, Life};
+use crate::plan::chain::chained;
 use crate::plan::donate::Donated;
+use crate::plan::draft::{Draft, Draw, Made, UNPLACED};
 use crate::plan::group::{Group, Grouping};
 use crate::plan::lower::{Item, Lowered, Operand, Work};
+use crate::plan::part::Cut;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::matmul::{MatMul, Side};
+use wengert_tensor::kernels::threads::threads;
 use wengert_tensor::layout::Layout;
+use wengert_tensor::program::chain::Chain;
 use wengert_tensor::program::loops::{Def, Load, LoopSpec, Rank, Store, Value, ValueId};
 use wengert_tensor::program::region::{ARENA, Region};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
-use wengert_tensor::program::{Buffers, Program, Step};
+use wengert_tensor::program::{Buffers, Program, Step, compile_loop};
 
 /// A program, and what must be bound to it.
 #[derive(Debug)]
@@ -33,15 +39,6 @@ pub(crate) struct Emitted {
     pub(crate) made: Vec<Made>,
     /// The hash of the node with the largest value between the inputs and the outputs: it is to blame where there is no room.
     pub(crate) largest: u128,
-}
-
-/// What a step makes.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// The group that it is.
-    pub(crate) group: u32,
-    /// The items that it writes, in the order in which it does.
-    pub(crate) items: Box<[u32]>,
 }
 
 /// An op's own kernel.
@@ -65,11 +62,11 @@ struct Emitter<'a> {
     scalars: Vec<u32>,
 }
 
-/// Builds the program of grouped items. Results may be written over the leaves in `donated`.
+/// Builds the program of grouped items. Results may be written over the leaves in `donated`; `fuse`: steps may run part by part.
 ///
 /// # Errors
 /// When an op breaks its contract; never by the values of leaves.
-pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> Result<Emitted> {
+pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let items = &lowered.items;
     let mut order: Vec<u32> =
         (0..grouping.groups.len() as u32).filter(|&g| !grouping.groups[g as usize].members.is_empty()).collect();
@@ -83,54 +80,115 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32]) -> R
     let (tensors, inputs) = emitter.bind_tensors()?;
     let (outputs, output_bytes) = emitter.bind_outputs(&lowered.outputs, inputs.len());
     let donated = Donated::new(donated, &tensors, &inputs);
-    let last_use = emitter.last_uses(&order);
-
-    let mut lives = Vec::new();
-    let mut placed = Vec::new();
-    for (first, &g) in order.iter().enumerate() {
+    let read = emitter.read_from_memory(&order);
+    for &g in &order {
         for &id in &grouping.groups[g as usize].members {
             let bytes = items[id as usize].bytes();
-            let wanted = emitter.regions[id as usize].is_none() && bytes > 0;
-            if let Some(last) = last_use[id as usize].filter(|_| wanted) {
-                lives.push(Life { bytes, first, last });
-                placed.push(id);
+            if emitter.regions[id as usize].is_none() && bytes > 0 && read[id as usize] {
+                emitter.regions[id as usize] = Some(Region::new(UNPLACED + id, 0, bytes));
             }
         }
     }
-    let (mut arena, offsets) = Arena::pack(&lives);
-    for ((&id, life), offset) in placed.iter().zip(&lives).zip(offsets) {
-        emitter.regions[id as usize] = Some(Region::new(ARENA, offset, life.bytes));
-    }
-    // Of equal ones the first.
-    let largest = placed.iter().max_by_key(|&&id| (items[id as usize].bytes(), std::cmp::Reverse(id)));
-    let largest = largest.map_or(0, |&id| items[id as usize].origin);
-
-    let mut steps = Vec::with_capacity(order.len());
-    let mut made = Vec::with_capacity(order.len());
+    let mut drafts = Vec::with_capacity(order.len());
     let mut origins = Vec::new();
-    for (at, &g) in order.iter().enumerate() {
+    for &g in &order {
         let group = &grouping.groups[g as usize];
         if group.n == 0 {
-            if let Some(step) = emitter.single(group, &mut origins)? {
-                steps.push(step);
-                made.push(Made { group: g, items: group.members.as_slice().into() });
+            if let Some(work) = emitter.single(group, &mut origins)? {
+                let items = group.members.iter().copied().collect();
+                drafts.push(Draft { work, made: Made { groups: SmallVec::from_iter([g]), items } });
             }
             continue;
         }
-        let mut spec = emitter.spec(g, group)?;
+        let spec = emitter.spec(g, group)?;
         if !spec.stores.is_empty() {
-            let mut code = donated.compile(&mut spec)?;
-            if code.workspace_bytes() > 0 {
-                let offset = arena.workspace(code.workspace_bytes(), at);
-                code.set_workspace(Region::new(ARENA, offset, code.workspace_bytes()));
-            }
-            steps.push(Step::Loop(Box::new(code)));
-            made.push(Made { group: g, items: emitter.stored(group) });
+            let made = Made { groups: SmallVec::from_iter([g]), items: emitter.stored(group) };
+            drafts.push(Draft { work: Draw::Loop(spec), made });
         }
+    }
+    if fuse {
+        drafts = chained(drafts, |buffer| buffer < UNPLACED, &mut (UNPLACED + items.len() as u32));
+    }
+
+    let (lives, unplaced) = lives(&drafts);
+    let (mut arena, offsets) = Arena::pack(&lives);
+    let places: Table<u32, usize> = unplaced.iter().copied().zip(offsets).collect();
+    let place = |region: &mut Region| {
+        if let Some(offset) = places.get(&region.buffer) {
+            *region = Region::new(ARENA, offset + region.offset, region.len);
+        }
+    };
+    // Of equal ones the first.
+    let largest = unplaced.iter().zip(&lives).filter(|(buffer, _)| ((**buffer - UNPLACED) as usize) < items.len());
+    let largest = largest.max_by_key(|(buffer, life)| (life.bytes, std::cmp::Reverse(**buffer)));
+    let largest = largest.map_or(0, |(&buffer, _)| items[(buffer - UNPLACED) as usize].origin);
+
+    let mut steps = Vec::with_capacity(drafts.len());
+    let mut made = Vec::with_capacity(drafts.len());
+    for (at, mut draft) in drafts.into_iter().enumerate() {
+        draft.each_region(place);
+        steps.push(match draft.work {
+            Draw::Loop(mut spec) => {
+                let mut code = donated.compile(&mut spec)?;
+                if code.workspace_bytes() > 0 {
+                    let offset = arena.workspace(code.workspace_bytes(), at);
+                    code.set_workspace(Region::new(ARENA, offset, code.workspace_bytes()));
+                }
+                Step::Loop(Box::new(code))
+            }
+            Draw::Product { product, a, b, c, copy } => Step::MatMul { product, a, b, c, copy },
+            Draw::Call { kernel, inputs, output, tag } => Step::Call { kernel, inputs, output, tag },
+            Draw::Chain(cut) => {
+                let pitch = Chain::pitch_of(cut.room);
+                let bytes = pitch * threads().min(cut.parts / cut.in_order);
+                let room = Region::new(ARENA, arena.workspace(bytes, at), bytes);
+                Step::Chain(Box::new(chain(*cut, room, emitter.scalars.len())?))
+            }
+        });
+        made.push(draft.made);
     }
     let buffers = Buffers { arena: arena.size(), inputs, outputs: output_bytes, scalars: emitter.scalars.len() };
     let program = Program::new(steps, buffers)?;
     Ok(Emitted { program, tensors, scalars: emitter.scalars, outputs, origins, made, largest })
+}
+
+/// When each value that has no place yet is written and read for the last time, and which buffer it is, by the first.
+fn lives(drafts: &[Draft]) -> (Vec<Life>, Vec<u32>) {
+    let mut lives: Vec<Life> = Vec::new();
+    let mut unplaced: Vec<u32> = Vec::new();
+    let mut known: Table<u32, usize> = Table::default();
+    for (at, draft) in drafts.iter().enumerate() {
+        for region in draft.reads() {
+            if let Some(life) = known.get(&region.buffer).and_then(|&i| lives.get_mut(i)) {
+                life.last = at;
+            }
+        }
+        for region in draft.writes().iter().filter(|region| region.buffer >= UNPLACED) {
+            known.insert(region.buffer, lives.len());
+            lives.push(Life { bytes: region.len, first: at, last: at });
+            unplaced.push(region.buffer);
+        }
+    }
+    (lives, unplaced)
+}
+
+/// The steps of a part, compiled.
+fn chain(cut: Cut, room: Region, scalars: usize) -> Result<Chain> {
+    let mut steps = Vec::with_capacity(cut.steps.len());
+    for step in cut.steps {
+        steps.push(match step.work {
+            Draw::Loop(spec) => Step::Loop(Box::new(compile_loop(&spec)?)),
+            Draw::Product { product, a, b, c, copy } => Step::MatMul { product, a, b, c, copy },
+            Draw::Call { .. } | Draw::Chain(_) => {
+                return Err(Error::state("a step of a part that is no loop or product"));
+            }
+        });
+    }
+    let (inputs, in_bytes): (Vec<_>, _) = cut.inputs.into_iter().unzip();
+    let (outputs, out_bytes): (Vec<_>, _) = cut.outputs.into_iter().unzip();
+    let buffers = Buffers { arena: cut.room, inputs: in_bytes, outputs: out_bytes, scalars };
+    let operands = inputs.into_iter().chain(outputs).collect();
+    Ok(Chain { steps, buffers, operands, parts: cut.parts, in_order: cut.in_order, room })
 }
 
 impl Emitter<'_> {
@@ -177,17 +235,15 @@ impl Emitter<'_> {
         (outputs, bytes)
     }
 
-    /// For each item, the last step that reads it from memory.
-    fn last_uses(&self, order: &[u32]) -> Vec<Option<usize>> {
-        let mut last: Vec<Option<usize>> = vec![None; self.items.len()];
+    /// For each item, whether a step reads it from memory, or writes it in any case.
+    fn read_from_memory(&self, order: &[u32]) -> Vec<bool> {
+        let mut read = vec![false; self.items.len()];
         let mut expanded = vec![usize::MAX; self.items.len()];
         let mut stack: Vec<&Operand> = Vec::new();
         for (at, &g) in order.iter().enumerate() {
             for &m in &self.grouping.groups[g as usize].members {
-                if self.grouping.groups[g as usize].n == 0 {
-                    // A product or kernel writes its result even when nobody reads it.
-                    last[m as usize] = last[m as usize].max(Some(at));
-                }
+                // A product or kernel writes its result even when nobody reads it.
+                read[m as usize] |= self.grouping.groups[g as usize].n == 0;
                 stack.extend(&self.items[m as usize].operands);
             }
             while let Some(o) = stack.pop() {
@@ -201,11 +257,11 @@ impl Emitter<'_> {
                         stack.extend(&self.items[id].operands);
                     }
                 } else {
-                    last[id] = last[id].max(Some(at));
+                    read[id] = true;
                 }
             }
         }
-        last
+        read
     }
 
     fn region(&self, id: u32) -> Result<Region> {
@@ -220,7 +276,7 @@ impl Emitter<'_> {
         })
     }
 
-    fn single(&mut self, group: &Group, origins: &mut Vec<u128>) -> Result<Option<Step>> {
+    fn single(&mut self, group: &Group, origins: &mut Vec<u128>) -> Result<Option<Draw>> {
         let Some(&id) = group.members.first() else { return Ok(None) };
         let item = &self.items[id as usize];
         if item.is_loop() {
@@ -249,13 +305,13 @@ impl Emitter<'_> {
                 origins.push(item.origin);
                 let tag = origins.len() as u32 - 1;
                 let kernel = Arc::new(OpKernel(op.clone()));
-                Ok(Some(Step::Call { kernel, inputs, output: (out, item.dtype, item.shape.clone()), tag }))
+                Ok(Some(Draw::Call { kernel, inputs, output: (out, item.dtype, item.shape.clone()), tag }))
             }
             _ => Ok(None),
         }
     }
 
-    fn product(&self, id: u32, item: &Item, rows: &[usize; 2], turned: bool) -> Result<Step> {
+    fn product(&self, id: u32, item: &Item, rows: &[usize; 2], turned: bool) -> Result<Draw> {
         let ([a, b], Some((batch, &[m, n]))) = (item.operands.as_slice(), item.shape.split_last_chunk()) else {
             return Err(Error::state("a product takes two matrices"));
         };
@@ -263,7 +319,7 @@ impl Emitter<'_> {
         let k = a.layout.shape().iter().skip(batch.len() + rows[0]).product();
         let strides = a.layout.strides().iter().zip(b.layout.strides());
         let batch = batch.iter().zip(strides).map(|(&n, (&a, &b))| (n, a, b)).filter(|axis| axis.0 != 1).collect();
-        let product = MatMul { dtype: item.dtype, m, n, k, a: a_sides, b: b_sides, batch, turned };
+        let product = MatMul { dtype: item.dtype, m, n, k, a: a_sides, b: b_sides, batch, turned, unit: None };
         let operand = |o: &Operand| -> Result<(Region, usize)> {
             match o.layout.shape().len() {
                 0 => Ok((Region::new(ARENA, 0, 0), 0)),
@@ -271,11 +327,11 @@ impl Emitter<'_> {
             }
         };
         let (a, b) = (operand(a)?, operand(b)?);
-        Ok(Step::MatMul { product: Box::new(product), a, b, c: self.region(id)? })
+        Ok(Draw::Product { product: Box::new(product), a, b, c: self.region(id)?, copy: None })
     }
 
     /// The members of a loop that are stored, in the order of its stores.
-    fn stored(&self, group: &Group) -> Box<[u32]> {
+    fn stored(&self, group: &Group) -> SmallVec<[u32; 2]> {
         let mut stored: Vec<u32> = group.members.clone();
         stored.retain(|&m| self.regions[m as usize].is_some());
         stored.sort_unstable();

@@ -13,6 +13,10 @@ struct Base {
 #[derive(Debug)]
 pub struct Memory<'a> {
     bases: Vec<Base>,
+    /// Which part of a chain it is the memory of.
+    part: usize,
+    /// Whether a part ran before it in the same room.
+    later: bool,
     _borrow: std::marker::PhantomData<&'a mut [u8]>,
 }
 
@@ -34,7 +38,7 @@ impl<'a> Memory<'a> {
     pub fn new(bindings: &mut Bindings) -> Self {
         let mut bases = std::mem::take(&mut bindings.0);
         bases.clear();
-        Self { bases, _borrow: std::marker::PhantomData }
+        Self { bases, part: 0, later: false, _borrow: std::marker::PhantomData }
     }
 
     /// Adds a buffer that is only read.
@@ -45,6 +49,30 @@ impl<'a> Memory<'a> {
     /// Adds a buffer that may be written.
     pub fn write(&mut self, bytes: &'a mut [u8]) {
         self.bases.push(Base { ptr: bytes.as_mut_ptr(), len: bytes.len(), writable: true });
+    }
+
+    /// Begins the table of a part of a chain anew; `later`: another one ran before it in the same room.
+    pub(super) fn begin(&mut self, part: usize, later: bool) {
+        self.bases.clear();
+        (self.part, self.later) = (part, later);
+    }
+
+    /// Whether copies that a part leaves in its room are there.
+    pub(super) fn has_copies(&self) -> bool {
+        self.later
+    }
+
+    /// Which part of a chain it is the memory of: the elements of a loop are counted from the first part on.
+    pub(super) fn part(&self) -> usize {
+        self.part
+    }
+
+    /// Adds a buffer that lies in another memory.
+    ///
+    /// # Safety
+    /// `len` bytes from `ptr` are within that memory, for as long as this one is used; those that may be written are nobody else's.
+    pub(super) unsafe fn point(&mut self, ptr: *mut u8, len: usize, writable: bool) {
+        self.bases.push(Base { ptr, len, writable });
     }
 
     /// Makes `buffer`, which is only read, the memory of `other`.

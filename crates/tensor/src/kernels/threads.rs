@@ -11,6 +11,7 @@ mod team;
 
 pub use self::parts::in_parts;
 use self::team::Team;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -31,25 +32,13 @@ static POOLS: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 /// units run in order on the caller. Calls may nest: a thread that waits goes on with other work, so `f` must not
 /// hold a lock or a borrow that another unit needs. Inside a pool nothing is allocated.
 pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
-    // Taken from the front in the lower half, from the back in the upper half.
-    let taken = AtomicU64::new(0);
+    let draws = Units::new(units);
     let draw = |from: Draws| {
-        loop {
-            let so_far = match from {
-                Draws::Front => taken.fetch_add(1, Ordering::Relaxed),
-                Draws::Back => taken.fetch_add(1 << 32, Ordering::Relaxed),
-            };
-            let (front, back) = ((so_far & u64::from(u32::MAX)) as usize, (so_far >> 32) as usize);
-            if front + back >= units {
-                break;
-            }
-            f(match from {
-                Draws::Front => front,
-                Draws::Back => units - 1 - back,
-            });
+        while let Some(unit) = draws.next(from) {
+            f(unit);
         }
     };
-    if units <= 1 || units > u32::MAX as usize / 2 {
+    if units <= 1 || units > u32::MAX as usize / 2 || ALONE.get() {
         return (0..units).for_each(f);
     }
     if rayon::current_thread_index().is_some() {
@@ -61,6 +50,64 @@ pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
     match pool(threads()) {
         Some(pool) => pool.install(|| fan_out(pool.current_num_threads().min(units), Draws::Front, &draw)),
         None => draw(Draws::Front),
+    }
+}
+
+/// Runs `f(place, 0)` … `f(place, units - 1)`, each unit once, on up to `places` threads, no two of which have the same place at a time.
+///
+/// What runs in `f` has one thread.
+pub(crate) fn with_places(places: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+    let draws = Units::new(units);
+    parallel(places, &|place| {
+        let from = if place == 0 { Draws::Front } else { Draws::Back };
+        let _alone = Alone::begin();
+        while let Some(unit) = draws.next(from) {
+            f(place, unit);
+        }
+    });
+}
+
+/// While it lives, work that starts on this thread stays on it.
+struct Alone(bool);
+
+thread_local! {
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Alone {
+    fn begin() -> Alone {
+        Alone(ALONE.replace(true))
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        ALONE.set(self.0);
+    }
+}
+
+/// Units that threads draw, each once.
+struct Units {
+    /// Taken from the front in the lower half, from the back in the upper half.
+    taken: AtomicU64,
+    units: usize,
+}
+
+impl Units {
+    fn new(units: usize) -> Units {
+        Units { taken: AtomicU64::new(0), units }
+    }
+
+    fn next(&self, from: Draws) -> Option<usize> {
+        let so_far = match from {
+            Draws::Front => self.taken.fetch_add(1, Ordering::Relaxed),
+            Draws::Back => self.taken.fetch_add(1 << 32, Ordering::Relaxed),
+        };
+        let (front, back) = ((so_far & u64::from(u32::MAX)) as usize, (so_far >> 32) as usize);
+        (front + back < self.units).then_some(match from {
+            Draws::Front => front,
+            Draws::Back => self.units.wrapping_sub(1 + back),
+        })
     }
 }
 
@@ -96,7 +143,9 @@ pub fn set_threads(n: usize) {
 
 /// The number of threads that [`parallel`] would use here.
 pub fn threads() -> usize {
-    if rayon::current_thread_index().is_some() {
+    if ALONE.get() {
+        1
+    } else if rayon::current_thread_index().is_some() {
         rayon::current_num_threads()
     } else {
         resolve(CHOSEN.load(Ordering::Relaxed))

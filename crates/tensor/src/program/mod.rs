@@ -3,6 +3,7 @@
 //! A program is data. Building one checks every operand against its buffer, so running it needs no further check than the sizes of what
 //! is bound, and no unsafe code outside the kernels.
 
+pub mod chain;
 pub mod loops;
 pub mod region;
 mod replace;
@@ -16,6 +17,7 @@ use crate::kernels::level::{Level, level};
 use crate::kernels::loops::Loop;
 use crate::kernels::matmul::MatMul;
 use crate::kernels::memory::Bindings;
+use crate::program::chain::Chain;
 use crate::program::loops::{Def, LoopSpec, Rank};
 use crate::program::region::{ARENA, Region};
 use crate::program::replace::replacements;
@@ -38,6 +40,8 @@ pub enum Step {
         b: (Region, usize),
         /// Result, contiguous.
         c: Region,
+        /// In a chain: room for a copy of B, which all parts that run in order share.
+        copy: Option<Region>,
     },
     /// An opaque kernel on contiguous operands.
     Call {
@@ -50,6 +54,32 @@ pub enum Step {
         /// What the caller wants to be told when it fails.
         tag: u32,
     },
+    /// Loops and products that run for one part of their values after another.
+    Chain(Box<Chain>),
+}
+
+impl Step {
+    /// A rough estimate of the time of a run on one thread.
+    pub fn cost_ns(&self) -> u64 {
+        match self {
+            Step::Loop(code) => code.cost_ns() as u64,
+            Step::MatMul { product, .. } => product.cost_ns(),
+            Step::Call { output, .. } => output.0.len as u64 / 4,
+            Step::Chain(chain) => chain.cost_ns(),
+        }
+    }
+}
+
+/// The loops of some steps, those of chains too.
+fn loops(steps: &mut [Step]) -> impl Iterator<Item = &mut Loop> {
+    let inner = |step| match step {
+        &mut Step::Chain(ref mut chain) => chain.steps.as_mut_slice(),
+        step => std::slice::from_mut(step),
+    };
+    steps.iter_mut().flat_map(inner).filter_map(|step| match step {
+        Step::Loop(code) => Some(&mut **code),
+        _ => None,
+    })
 }
 
 /// The sizes of what a program runs over.
@@ -125,25 +155,19 @@ impl Program {
     /// # Errors
     /// When an operand leaves its buffer, an output is not writable, or an output overlaps another operand of its step.
     pub fn new(mut steps: Vec<Step>, buffers: Buffers) -> Result<Self> {
-        let check = Check { buffers: &buffers };
-        for step in &steps {
-            match step {
-                Step::Loop(code) => check.looped(code)?,
-                Step::MatMul { product, a, b, c } => check.product(product, a, b, c)?,
-                Step::Call { inputs, output, .. } => {
-                    for (region, dtype, shape) in inputs {
-                        check.exact(region, *dtype, shape)?;
-                        check.apart(&output.0, region)?;
-                    }
-                    check.exact(&output.0, output.1, &output.2)?;
-                    check.writable(&output.0)?;
-                }
+        for step in &mut steps {
+            // Each of their loops runs once for every part.
+            if let Step::Chain(chain) = step {
+                loops(&mut chain.steps).for_each(|code| {
+                    code.make_often();
+                });
             }
         }
-        Loop::link(steps.iter_mut().filter_map(|step| match step {
-            Step::Loop(code) => Some(&mut **code),
-            _ => None,
-        }));
+        let check = Check { buffers: &buffers };
+        for step in &steps {
+            check.step(step)?;
+        }
+        Loop::link(loops(&mut steps));
         let replacements = replacements(&steps, &buffers);
         Ok(Self { buffers, steps, replacements, bindings: Bindings::default(), runs: 0 })
     }
@@ -154,14 +178,7 @@ impl Program {
         if self.runs != OFTEN {
             return;
         }
-        let linked = self.steps.iter_mut().filter_map(|step| match step {
-            Step::Loop(code) => code.often().map(|often| {
-                **code = often;
-                &mut **code
-            }),
-            _ => None,
-        });
-        Loop::link(linked);
+        Loop::link(loops(&mut self.steps).filter_map(|code| code.make_often().then_some(code)));
     }
 
     /// Pairs of an input and an output that may be one memory: the program reads the one for the last time before it writes the other,
@@ -181,17 +198,13 @@ impl Program {
             Step::Loop(code) => code.is_shared(),
             Step::MatMul { product, .. } => product.is_shared(),
             Step::Call { .. } => false,
+            Step::Chain(chain) => chain.is_shared(),
         })
     }
 
     /// A rough estimate of the time of a run on one thread, to decide about threads.
     pub fn cost_ns(&self) -> u64 {
-        let cost = |step: &Step| match step {
-            Step::Loop(code) => code.cost_ns() as u64,
-            Step::MatMul { product, .. } => product.cost_ns(),
-            Step::Call { output, .. } => output.0.len as u64 / 4,
-        };
-        self.steps.iter().map(cost).sum()
+        self.steps.iter().map(Step::cost_ns).sum()
     }
 
     /// The sizes of what it runs over.
@@ -205,6 +218,43 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    fn step(&self, step: &Step) -> Result<()> {
+        match step {
+            Step::Loop(code) => self.looped(code),
+            Step::MatMul { product, a, b, c, copy } => self.product(product, a, b, c, copy.as_ref()),
+            Step::Call { inputs, output, .. } => {
+                for (region, dtype, shape) in inputs {
+                    self.exact(region, *dtype, shape)?;
+                    self.apart(&output.0, region)?;
+                }
+                self.exact(&output.0, output.1, &output.2)?;
+                self.writable(&output.0)
+            }
+            Step::Chain(chain) => self.chain(chain),
+        }
+    }
+
+    fn chain(&self, chain: &Chain) -> Result<()> {
+        if !chain.is_sound() {
+            return Err(Error::state(format!("no chain: {chain:?}")));
+        }
+        let part = Check { buffers: &chain.buffers };
+        chain.steps.iter().try_for_each(|step| part.step(step))?;
+        if chain.buffers.scalars > self.buffers.scalars {
+            return Err(Error::state("a scalar slot that does not exist"));
+        }
+        let outputs = chain.outputs().iter().map(|output| &output.region);
+        for (i, write) in outputs.clone().chain([&chain.room]).enumerate() {
+            self.writable(write)?;
+            let reads = chain.inputs().iter().map(|input| &input.region);
+            for other in reads.chain(outputs.clone().take(i)) {
+                self.inside(other)?;
+                self.apart(write, other)?;
+            }
+        }
+        Ok(())
+    }
+
     fn size(&self, buffer: u32) -> Option<usize> {
         let inputs = self.buffers.inputs.len();
         match buffer as usize {
@@ -297,7 +347,14 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn product(&self, p: &MatMul, a: &(Region, usize), b: &(Region, usize), c: &Region) -> Result<()> {
+    fn product(
+        &self,
+        p: &MatMul,
+        a: &(Region, usize),
+        b: &(Region, usize),
+        c: &Region,
+        copy: Option<&Region>,
+    ) -> Result<()> {
         if !p.is_sound() {
             return Err(Error::state(format!("no product: {p:?}")));
         }
@@ -309,6 +366,13 @@ impl Check<'_> {
                 return Err(Error::state("a product reads outside its operand"));
             }
             self.apart(c, region)?;
+        }
+        if let Some(copy) = copy {
+            self.writable(copy)?;
+            [&a.0, &b.0, c].into_iter().try_for_each(|other| self.apart(copy, other))?;
+            if copy.len < p.copy_bytes() || !copy.offset.is_multiple_of(64) {
+                return Err(Error::state("a product without room for its copy"));
+            }
         }
         let batch: usize = p.batch.iter().map(|d| d.0).product();
         if c.len as i128 != (batch * p.m * p.n) as i128 * size {

@@ -1,6 +1,7 @@
 //! What the steps of a program do to memory, and how much they compute: for reports.
 
 use crate::kernels::matmul::Side;
+use crate::program::chain::Slices;
 use crate::program::loops::{Def, Load};
 use crate::program::region::{ARENA, Region};
 use crate::program::{Program, Step};
@@ -60,6 +61,24 @@ impl Step {
                 let read = inputs.iter().map(|(region, ..)| region.len).sum();
                 Traffic { read, written, flops: kernel.flops(&shapes, &output.2) }
             }
+            Step::Chain(chain) => {
+                // Parts of one operand that are the same are counted once.
+                let distinct = |slices: &Slices, len: usize| {
+                    let axes = slices.axes.iter().filter(|axis| axis.1 != 0).map(|axis| axis.0);
+                    axes.product::<usize>().saturating_mul(len).min(slices.region.len)
+                };
+                let mut read: Vec<(Region, usize)> = Vec::new();
+                for (slices, &len) in chain.inputs().iter().zip(&chain.buffers.inputs) {
+                    let bytes = distinct(slices, len);
+                    match read.iter_mut().find(|(region, _)| *region == slices.region) {
+                        Some((_, read)) => *read = bytes.max(*read),
+                        None => read.push((slices.region, bytes)),
+                    }
+                }
+                let flops = chain.steps.iter().filter_map(|step| step.traffic().flops).sum::<u64>();
+                let flops = Some(flops * chain.parts as u64);
+                Traffic { read: read.iter().map(|(_, bytes)| bytes).sum(), written, flops }
+            }
         }
     }
 
@@ -75,6 +94,7 @@ impl Step {
             }
             Step::MatMul { a, b, .. } => SmallVec::from_iter([a.0, b.0]),
             Step::Call { inputs, .. } => inputs.iter().map(|(region, ..)| *region).collect(),
+            Step::Chain(chain) => chain.inputs().iter().map(|input| input.region).collect(),
         }
     }
 
@@ -84,6 +104,7 @@ impl Step {
             Step::Loop(code) => code.spec().stores.iter().map(|store| store.region).collect(),
             Step::MatMul { c, .. } => SmallVec::from_iter([*c]),
             Step::Call { output, .. } => SmallVec::from_iter([output.0]),
+            Step::Chain(chain) => chain.outputs().iter().map(|output| output.region).collect(),
         }
     }
 }
@@ -117,6 +138,7 @@ impl Program {
             of_arena(writes.clone()).chain(of_arena(step.reads())).for_each(|region| live.add(region));
             let workspace = match step {
                 Step::Loop(code) => code.workspace_bytes(),
+                Step::Chain(chain) => chain.room.len,
                 _ => 0,
             };
             *bytes = live.bytes + workspace;

@@ -71,17 +71,21 @@ impl Loop {
         Loop::compile_for(spec, level, fewest(false))
     }
 
-    /// The loop for many runs: with machine code, though it has few points. It takes the place of this one.
-    pub(crate) fn often(&self) -> Option<Loop> {
+    /// Compiles it again for many runs: with machine code, though it has few points. Tells whether it has some now.
+    pub(crate) fn make_often(&mut self) -> bool {
         if self.linked.is_some() || self.native.is_some() {
-            return None;
+            return false;
         }
-        let mut code = Loop::compile_for(&self.spec, self.level, fewest(true)).ok()?;
+        let Ok(mut code) = Loop::compile_for(&self.spec, self.level, fewest(true)) else { return false };
         code.set_workspace(self.workspace);
         // What was said of its results must stay true.
         let replaces = |of: &Loop, store: &Store| store.over.is_some_and(|load| of.may_replace(&load, &store.region));
         let keeps = self.spec.stores.iter().all(|store| !replaces(self, store) || replaces(&code, store));
-        (keeps && code.workspace_bytes == self.workspace_bytes && code.native.is_some()).then_some(code)
+        let made = keeps && code.workspace_bytes == self.workspace_bytes && code.native.is_some();
+        if made {
+            *self = code;
+        }
+        made
     }
 
     /// As [`Loop::compile`], with machine code for so many points or more.

@@ -405,12 +405,12 @@ impl Worker<'_> {
                     std::ptr::copy_nonoverlapping(self.memory.ptr(region), self.at(*dst), *size);
                 }
                 Action::Iota { dst, extent, inner, dtype } => {
-                    iota(self.at(*dst), at.row * cols + at.col, at.n, *extent, *inner, *dtype);
+                    iota(self.at(*dst), self.place(at), at.n, *extent, *inner, *dtype);
                 }
                 Action::Random { dst, key, stream, normal, wide } => {
                     let key = self.scalars.get(*key as usize).map_or(0, |s| s.bits());
                     let key = random::Key(key).fold(*stream);
-                    fill_random(self.at(*dst), key, (at.row * cols + at.col) as u64, at.n, *normal, *wide);
+                    fill_random(self.at(*dst), key, self.place(at) as u64, at.n, *normal, *wide);
                 }
                 Action::Accumulate { src, reduction } => {
                     if let Some(reduction) = self.code.row_reductions.get(*reduction as usize) {
@@ -457,6 +457,11 @@ impl Worker<'_> {
                 }
             }
         }
+    }
+
+    /// The number of the first element of a tile, counted over all parts where the loop is a step of a chain.
+    fn place(&self, at: &At) -> usize {
+        self.memory.part() * self.code.spec.n + at.row * self.code.cols + at.col
     }
 
     /// A row of a tile that goes down its columns: the rows of a unit in order, then the units in order.

@@ -71,6 +71,9 @@ pub struct MatMul {
     pub batch: SmallVec<[(usize, isize, isize); 2]>,
     /// That Cᵀ = Bᵀ·Aᵀ was asked for, and has these bits.
     pub turned: bool,
+    /// Whether the matrix unit computes it, where there is one; `None`: the extents say. A part of a product has the bits of the whole if
+    /// it has this of it.
+    pub unit: Option<bool>,
 }
 
 impl MatMul {
@@ -89,6 +92,14 @@ impl MatMul {
             && sides.all(|(side, length)| side.fits(length) && (uneven || side.stride().is_some()))
     }
 
+    /// Whether the matrix unit computes it, on a machine that has one.
+    pub fn on_unit(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.unit.unwrap_or_else(|| amx::takes(self));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// Computes all products of the batch, on the threads of [`crate::kernels::threads`] where that pays.
     ///
     /// With k = 0, C is zero. Where the product is not [sound](MatMul::is_sound), nothing happens.
@@ -99,14 +110,40 @@ impl MatMul {
     /// batch · m · n elements that nobody else touches, so it overlaps neither A nor B.
     pub unsafe fn run(&self, a: *const u8, b: *const u8, c: *mut u8) {
         // SAFETY: promised by the caller; the level is the one of this machine.
-        unsafe { self.run_on(level(), a, b, c) }
+        unsafe { self.run_on(level(), None, a, b, c) }
+    }
+
+    /// Bytes of a copy of B that products of the same B may share; 0 where they read it as it lies.
+    pub fn copy_bytes(&self) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        if self.dtype == DType::F32 && self.batch.is_empty() && level() == Level::Amx && self.on_unit() {
+            return amx::copy_bytes(self.n, self.k);
+        }
+        0
+    }
+
+    /// [`MatMul::run`] with room for a copy of B, and whether a product with this B, n and k has left it there.
+    ///
+    /// # Safety
+    /// As for [`MatMul::run`]; the room has [`MatMul::copy_bytes`], begins at a cache line, and nobody else touches it.
+    pub(crate) unsafe fn run_with_copy(&self, copy: (*mut u8, bool), a: *const u8, b: *const u8, c: *mut u8) {
+        let copy = (self.copy_bytes() > 0).then_some(copy);
+        // SAFETY: promised by the caller; the level is the one of this machine.
+        unsafe { self.run_on(level(), copy, a, b, c) }
     }
 
     /// [`MatMul::run`] on a level of choice.
     ///
     /// # Safety
-    /// As for [`MatMul::run`]; the level is available.
-    pub(crate) unsafe fn run_on(&self, level: Level, a: *const u8, b: *const u8, c: *mut u8) {
+    /// As for [`MatMul::run`]; the level is available, and the room for a copy what [`MatMul::run_with_copy`] says.
+    pub(crate) unsafe fn run_on(
+        &self,
+        level: Level,
+        kept: Option<(*mut u8, bool)>,
+        a: *const u8,
+        b: *const u8,
+        c: *mut u8,
+    ) {
         let elements = self.count().saturating_mul(self.m).saturating_mul(self.n);
         if elements == 0 || !self.is_sound() {
             return;
@@ -120,8 +157,8 @@ impl MatMul {
             let (a, b) = if p.swapped { (b, a) } else { (a, b) };
             match self.dtype {
                 #[cfg(target_arch = "x86_64")]
-                DType::F32 if level == Level::Amx && amx::takes(self) => {
-                    amx::run(&p, self.turned, a.cast(), b.cast(), c.cast());
+                DType::F32 if level == Level::Amx && self.on_unit() => {
+                    amx::run(&p, self.turned, kept, [a.cast(), b.cast()], c.cast());
                 }
                 DType::F32 => cut::run(&p, f32::kernels(level), a.cast(), b.cast(), c.cast()),
                 DType::F64 => cut::run(&p, f64::kernels(level), a.cast(), b.cast(), c.cast()),

@@ -130,7 +130,7 @@ mod tests {
 
     fn product(m: usize, k: usize, n: usize) -> MatMul {
         let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
-        MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false }
+        MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false, unit: None }
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn computed<T: Number>(p: &MatMul, level: Level, a: &Operand<T>, b: &Operand<T>)
     let (elements, guard) = (count * p.m * p.n, 64);
     let mut c = vec![T::from_f64(0.7); elements + guard];
     // SAFETY: the operands cover the bounds and C has room.
-    unsafe { p.run_on(level, a.ptr(), b.ptr(), c.as_mut_ptr().cast()) };
+    unsafe { p.run_on(level, None, a.ptr(), b.ptr(), c.as_mut_ptr().cast()) };
     assert!(c[elements..].iter().all(|x| x.bits() == T::from_f64(0.7).bits()), "wrote behind C: {p:?}");
     c.truncate(elements);
     c
@@ -258,8 +258,17 @@ fn strides(dice: &mut Dice, rows: usize, cols: usize) -> ([isize; 2], isize) {
 
 fn product(dice: &mut Dice, dtype: DType, m: usize, k: usize, n: usize, batched: bool) -> MatMul {
     let ((a, a_all), (b, b_all)) = (strides(dice, m, k), strides(dice, k, n));
-    let mut p =
-        MatMul { dtype, m, n, k, a: a.map(Side::from), b: b.map(Side::from), batch: smallvec![], turned: false };
+    let mut p = MatMul {
+        dtype,
+        m,
+        n,
+        k,
+        a: a.map(Side::from),
+        b: b.map(Side::from),
+        batch: smallvec![],
+        turned: false,
+        unit: None,
+    };
     if batched {
         let (inner, outer) = (1 + dice.below(4), 1 + dice.below(3));
         let (sa, sb) = (dice.one_of(&[a_all, 0, a_all + 3]), dice.one_of(&[b_all, 0, 0, -b_all]));
@@ -402,7 +411,7 @@ fn check_views<T: Number + Compute>(seed: u64, times: usize, kernels: &'static K
             1 => b = strides(&mut dice, k, n).0.map(Side::from),
             _ => {}
         }
-        let mut p = MatMul { dtype: T::DTYPE, m, n, k, a, b, batch: smallvec![], turned: false };
+        let mut p = MatMul { dtype: T::DTYPE, m, n, k, a, b, batch: smallvec![], turned: false, unit: None };
         if i % 3 == 0 {
             p.batch = smallvec![(2, dice.one_of(&[0, 11]), 13), (3, 2, dice.one_of(&[0, 1]))];
         }
@@ -426,7 +435,17 @@ fn large_convolutions_have_the_bits_of_the_order() {
     let (columns, rows) = (30 * 18 * 18, 27);
     let a = [rows as isize, 1].map(Side::from);
     let batch = smallvec![];
-    let p = MatMul { dtype: DType::F32, m: 8, n: columns, k: rows, a, b: [kernel(), places()], batch, turned: false };
+    let p = MatMul {
+        dtype: DType::F32,
+        m: 8,
+        n: columns,
+        k: rows,
+        a,
+        b: [kernel(), places()],
+        batch,
+        turned: false,
+        unit: None,
+    };
     check::<f32>(&mut dice, &p);
     let b = [Side::new([(30, 8 * 324), (324, 1)]), Side::from(324)];
     let p = MatMul {
@@ -438,6 +457,7 @@ fn large_convolutions_have_the_bits_of_the_order() {
         b,
         batch: smallvec![],
         turned: false,
+        unit: None,
     };
     check::<f32>(&mut dice, &p);
     let flip = |[rows, columns]: [Side; 2]| [columns, rows];
@@ -456,6 +476,7 @@ fn what_is_not_sound_is_not_computed() {
         b: [1, 1].map(Side::from),
         batch: smallvec![],
         turned: false,
+        unit: None,
     };
     assert!(p.is_sound());
     let uneven = [Side::new([(2, 7), (2, 1)]), Side::from(1)];
@@ -550,6 +571,7 @@ fn windows(m: usize, channels: usize, taps: [usize; 2], places: [usize; 2], batc
         ],
         batch: smallvec![(batch, 0, channels as isize * image)],
         turned: false,
+        unit: None,
     }
 }
 
@@ -602,7 +624,7 @@ fn what_is_not_for_the_matrix_unit_is_mended() {
     let mut dice = Dice(19);
     let (m, k, n) = (130, 96, 140);
     let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
-    mended(&mut dice, &MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false });
+    mended(&mut dice, &MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false, unit: None });
     // In windows that overlap.
     mended(&mut dice, &windows(130, 32, [1, 3], [7, 20], 1, 1));
 }
@@ -661,7 +683,7 @@ fn large_products_of_every_level_are_as_exact_as_sums_in_f32() {
     let mut dice = Dice(20);
     for (m, k, n) in [(256, 64, 256), (96, 784, 96), (96, 3000, 80), (96, 30_000, 80)] {
         let (a, b) = ([k as isize, 1].map(Side::from), [n as isize, 1].map(Side::from));
-        let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
+        let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false, unit: None };
         let (a, b) = (Operand::<f32>::new(&mut dice, p.a_bounds()), Operand::<f32>::new(&mut dice, p.b_bounds()));
         let terms = |i: usize, f: fn(f64) -> f64| {
             let (x, y) = (&a.values[i / n * k..][..k], b.values[i % n..].iter().step_by(n));
@@ -707,7 +729,7 @@ fn nothing_to_sum_is_zero_and_nothing_to_do_is_nothing() {
 fn zeros_and_infinities_come_out_as_defined() {
     for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
         let (a, b) = ([2, 1].map(Side::from), [1, 1].map(Side::from));
-        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a, b, batch: smallvec![], turned: false };
+        let p = MatMul { dtype: DType::F32, m: 1, n: 1, k: 2, a, b, batch: smallvec![], turned: false, unit: None };
         let run = |a: [f32; 2], b: [f32; 2]| {
             let (a, b) = (Operand { values: a.to_vec(), first: 0 }, Operand { values: b.to_vec(), first: 0 });
             computed(&p, level, &a, &b)[0]
@@ -788,7 +810,7 @@ fn speed() {
             ("tt", [1, m as isize], [1, k as isize]),
         ] {
             let (a, b) = (a_strides.map(Side::from), b_strides.map(Side::from));
-            let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
+            let p = MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false, unit: None };
             let mut dice = Dice(11);
             let a = Operand::<f32>::new(&mut dice, p.a_bounds());
             let b = Operand::<f32>::new(&mut dice, p.b_bounds());
@@ -835,7 +857,8 @@ fn speed_of_convolutions() {
         ];
         let ct = [Side::from(places), Side::new([(extent(images), 64 * places), (extent(places), 1)])];
         let plain = |_rows: usize, columns: usize| [columns as isize, 1].map(Side::from);
-        let product = |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false };
+        let product =
+            |m, n, k, a, b| MatMul { dtype: DType::F32, m, n, k, a, b, batch: smallvec![], turned: false, unit: None };
         let flip = |[rows, columns]: [Side; 2]| [columns, rows];
         for (name, p) in [
             ("forward", product(64, n, k, plain(64, k), [rows.clone(), columns.clone()])),

@@ -159,11 +159,23 @@ impl Grid {
     }
 }
 
-/// Computes all products.
+/// Bytes of a copy of the second operand of one product.
+pub(super) fn copy_bytes(n: usize, k: usize) -> usize {
+    let panels = n.div_ceil(SIDE);
+    panels * (k.div_ceil(STEP) * CHUNK + SIDE * size_of::<u32>())
+}
+
+/// Computes all products. `kept` is room for a copy of B, which is no batch, and whether it is there already.
 ///
 /// # Safety
-/// As for [`MatMul::run`]; the level is [`Level::Amx`], and `p` is not swapped.
-pub(super) unsafe fn run(p: &Normal, turned: bool, a: *const f32, b: *const f32, c: *mut f32) {
+/// As for [`MatMul::run`]; the level is [`Level::Amx`], and `p` is not swapped. The room has [`copy_bytes`] and is nobody else's.
+pub(super) unsafe fn run(
+    p: &Normal,
+    turned: bool,
+    kept: Option<(*mut u8, bool)>,
+    [a, b]: [*const f32; 2],
+    c: *mut f32,
+) {
     let threads = threads::threads();
     let grid = Grid::new(p, threads);
     let depth = p.k.div_ceil(STEP);
@@ -186,11 +198,11 @@ pub(super) unsafe fn run(p: &Normal, turned: bool, a: *const f32, b: *const f32,
         let worth = users > 1 && (threads == 1 || users >= SHARED_UNITS * threads);
         (worth && chunks <= SHARED_BYTES).then_some((panels, chunks, largest))
     };
-    let windows = Windows::new(p).filter(|windows| !turned && windows.shares(p, a_count));
+    let windows = Windows::new(p).filter(|windows| kept.is_none() && !turned && windows.shares(p, a_count));
     let a_users = if windows.is_some() { usize::MAX } else { grid.wide * p.count() / a_count };
     let b_users = if windows.is_some() { 0 } else { grid.tall * p.count() / b_count };
     let a_room = room(p.m, a_count, a_users);
-    let b_room = room(p.n, b_count, b_users);
+    let b_room = if kept.is_some() { None } else { room(p.n, b_count, b_users) };
     let bytes = [a_room, b_room].iter().flatten().map(|room| room.1 + room.2).sum();
     let start = |at: &mut *mut u8, room: Option<(usize, usize, usize)>| {
         let (panels, chunks, largest) = room?;
@@ -199,11 +211,17 @@ pub(super) unsafe fn run(p: &Normal, turned: bool, a: *const f32, b: *const f32,
         Some(shared)
     };
     with_room(Room::Shared, bytes, |mut at| {
-        let shared = [start(&mut at, a_room), start(&mut at, b_room)];
+        let mut shared = [start(&mut at, a_room), start(&mut at, b_room)];
+        let known = kept.is_some_and(|(_, known)| known);
+        if let Some((chunks, _)) = kept {
+            let panels = p.n.div_ceil(SIDE);
+            let largest = chunks.wrapping_add(panels * depth * CHUNK).cast();
+            shared[1] = Some(Shared { chunks, largest, panels, depth });
+        }
         let all = Pointers { a, b, c, shared };
         // SAFETY: promised by the caller; the room holds the copies.
         unsafe {
-            copy(p, &all, [a_count, b_count]);
+            copy(p, &all, [a_count, if known { 0 } else { b_count }]);
             match windows {
                 Some(windows) => windows.compute(p, &all),
                 None => compute(p, turned, &grid, &all, [a_count, b_count]),
