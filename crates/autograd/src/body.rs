@@ -18,7 +18,7 @@ use crate::tape::{LEFT_OVER, TAKE_UP};
 use smallvec::SmallVec;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::layout::Layout;
@@ -69,6 +69,27 @@ pub(crate) struct Body {
     hash: u128,
     /// Compiled when it first runs, and taken out while it does.
     plan: Mutex<Option<Box<Emitted>>>,
+    /// The same for some threads, each of which computes a part of all results.
+    shares: Mutex<Shares>,
+}
+
+/// The plans of threads that share the results of a body.
+#[derive(Default)]
+struct Shares {
+    /// For so many threads; 0 before anybody asked.
+    count: usize,
+    /// One for each; none where it cannot be shared out, or while they run.
+    plans: Vec<Emitted>,
+    /// Which inputs each reads its own part of. None where it cannot be shared out.
+    by_part: Option<Arc<[bool]>>,
+}
+
+/// What threads run that share the results of a body.
+pub(crate) struct Shared<'b> {
+    /// One for each.
+    pub(crate) runners: Vec<Runner<'b>>,
+    /// For each input, whether a thread reads its own part of it.
+    pub(crate) by_part: Arc<[bool]>,
 }
 
 /// A body, and the values outside of it that it reads behind its own inputs.
@@ -109,7 +130,7 @@ impl Body {
             piece.meta.hash(&mut mixer);
         }
         outputs.hash(&mut mixer);
-        Body { inputs, pieces, outputs, hash: mixer.wide_finish(), plan: Mutex::new(None) }
+        Body { inputs, pieces, outputs, hash: mixer.wide_finish(), plan: Mutex::new(None), shares: Mutex::default() }
     }
 
     /// Shape and dtype of an output.
@@ -216,10 +237,53 @@ impl Body {
             None => Box::new(self.compile()?),
         };
         let arena = Storage::take(plan.program.buffers().arena)?;
-        Ok(Runner { body: self, plan: Some(plan), arena })
+        Ok(Runner { body: self, plan: Some(plan), arena, shares: 0 })
+    }
+
+    /// The plans of so many threads, each of which computes an equal part of every result, one behind the other, ready to run; and for each
+    /// input, whether a thread reads the same part of it. None where a part of the results needs more than that.
+    pub(crate) fn runners(&self, count: usize) -> Result<Option<Shared<'_>>> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if shares.count != count {
+            *shares = self.share(count)?;
+        }
+        let Some(by_part) = shares.by_part.clone() else { return Ok(None) };
+        let plans = std::mem::take(&mut shares.plans);
+        drop(shares);
+        // Where somebody else runs it just now.
+        let plans = if plans.len() == count { plans } else { self.share(count)?.plans };
+        let runner = |plan: Emitted| {
+            let arena = Storage::take(plan.program.buffers().arena)?;
+            Ok(Runner { body: self, plan: Some(Box::new(plan)), arena, shares: count })
+        };
+        Ok(Some(Shared { runners: plans.into_iter().map(runner).collect::<Result<_>>()?, by_part }))
+    }
+
+    fn share(&self, count: usize) -> Result<Shares> {
+        let bytes: Vec<usize> =
+            self.inputs.iter().map(|input| input.meta.shape.len() * input.meta.dtype.size()).collect();
+        let mut shares = Shares { count, ..Shares::default() };
+        for _ in 0..count {
+            let Some(share) = exec::share(self.graph(), count, &bytes)? else {
+                return Ok(Shares { count, ..Shares::default() });
+            };
+            let mut by_part = vec![false; self.inputs.len()];
+            for (&at, here) in share.emitted.tensors.iter().zip(share.by_part) {
+                if let Some(by_part) = by_part.get_mut(at as usize) {
+                    *by_part = here;
+                }
+            }
+            shares.by_part = Some(by_part.into());
+            shares.plans.push(share.emitted);
+        }
+        Ok(shares)
     }
 
     fn compile(&self) -> Result<Emitted> {
+        exec::plan(self.graph(), &[], exec::fuses())
+    }
+
+    fn graph(&self) -> planned::Graph {
         let mut graph = planned::Graph::default();
         for (i, input) in self.inputs.iter().enumerate() {
             let kind = match input.role {
@@ -241,7 +305,7 @@ impl Body {
             });
         }
         graph.outputs = self.outputs.clone();
-        exec::plan(graph, &[], exec::fuses())
+        graph
     }
 }
 
@@ -250,11 +314,20 @@ pub(crate) struct Runner<'b> {
     body: &'b Body,
     plan: Option<Box<Emitted>>,
     arena: Storage,
+    /// One of so many that share it, or 0 if it computes all.
+    shares: usize,
 }
 
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
-        *self.body.plan.lock().unwrap_or_else(PoisonError::into_inner) = self.plan.take();
+        if self.shares == 0 {
+            *self.body.plan.lock().unwrap_or_else(PoisonError::into_inner) = self.plan.take();
+            return;
+        }
+        let mut shares = self.body.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if shares.count == self.shares && shares.plans.len() < shares.count {
+            shares.plans.extend(self.plan.take().map(|plan| *plan));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::graph::{Graph, Leaf, NodeId, Tape};
 use crate::hash::{Mixer, Table};
 use crate::plan;
 use crate::plan::again::again;
-use crate::plan::emit::{Emitted, emit};
+use crate::plan::emit::{Emitted, Share, emit, emit_share};
 use crate::plan::extract::{bound_bytes, extract};
 use crate::plan::group::{Grouping, group};
 use crate::plan::lower::{Lowered, lower};
@@ -221,6 +221,12 @@ impl Cache {
 pub(crate) fn plan(graph: plan::graph::Graph, donated: &[u32], fuse: bool) -> Result<Emitted> {
     let lowered = lower(&simplify(graph))?;
     emit(&lowered, &grouped(&lowered, fuse), donated, fuse)
+}
+
+/// The program of one of so many parts of a graph, if it can be shared out: see [`emit_share`].
+pub(crate) fn share(graph: plan::graph::Graph, parts: usize, bytes: &[usize]) -> Result<Option<Share>> {
+    let lowered = lower(&simplify(graph))?;
+    emit_share(&lowered, &grouped(&lowered, true), parts, bytes)
 }
 
 /// What runs in one loop, and what it computes again.

@@ -56,6 +56,7 @@ mod frame;
 mod gradient;
 mod kernel;
 mod lanes;
+mod later;
 #[cfg(feature = "linalg")]
 mod matrices;
 mod naming;

@@ -82,6 +82,10 @@ impl Op for Concat {
 }
 
 impl Kernel for Concat {
+    fn by_rows(&self) -> bool {
+        self.axis > 0
+    }
+
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let to = Blocks::around(out.shape(), self.axis, 1);
         with_type!(out.dtype(), T => {

@@ -101,6 +101,10 @@ impl Op for Pad {
 }
 
 impl Kernel for Pad {
+    fn by_rows(&self) -> bool {
+        self.axes.iter().all(|around| around.axis > 0)
+    }
+
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x] = views(inputs)?;
         let level = |around: &Around| Nested {

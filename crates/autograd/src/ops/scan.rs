@@ -4,22 +4,25 @@
 //!
 //! * operands: the states c₀, the values x with their T elements along axis 0, and what the step reads from outside
 //! * result: flat; one behind the other, all states with a history (T of each) or their last value, and the T values of each y
-//! * derivative: a scan from the other end. Its states are the cotangents of the states, and sums for what every step reads; each
-//!   step is done again from the state that it started from, so nothing else is kept.
+//! * derivative: a scan from the other end. Its states are the cotangents of the states, and sums for what every step reads, but for
+//!   those that are [one product](crate::later) behind the loop; each step is done again from the state that it started from, so
+//!   nothing else is kept.
 //! * random ops of the step draw anew in every run
 
 use crate::batch::{Batch, stacked};
-use crate::body::{Body, Input, Role, pull_back, trace};
+use crate::body::{Body, Input, Role, Runner, Shared, pull_back, trace, trace_with};
 use crate::class::Class;
 use crate::graph::{Derivative, Op, Tape, Var};
+use crate::later::{Finder, Later};
 use crate::meta::Meta;
 use crate::packing::{Packing, record_packed};
 use crate::sample::{Accuracy, Entry, Sample};
 use crate::transform::Vmap;
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads::{threads, with_places};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
 use wengert_tensor::storage::Storage;
@@ -148,22 +151,36 @@ impl Op for Scan {
         let read = given.len();
         given.extend(body.inputs.iter().skip(outer).cloned());
 
-        let traced = trace(tape, "scan", &given, |v| {
+        let (traced, later) = trace_with(tape, "scan", &given, |v| {
             let at = |i: usize| v.get(i).copied().unwrap_or(tape.poison());
             let inputs: Vec<Var<'t>> = (0..outer).map(|i| at(sums + i)).chain((read..given.len()).map(at)).collect();
             let mut cts: Vec<(usize, Var<'t>)> = flowing.iter().enumerate().map(|(n, &k)| (k, at(n))).collect();
             cts.extend(series.iter().enumerate().map(|(n, part)| (part.output, at(sums + outer + n))));
             let wrt: Vec<usize> = flowing.iter().chain(&constants).chain(&elements).copied().collect();
-            let parts = pull_back(body, tape, &inputs, &cts, &wrt);
-            let total = |(n, part): (usize, Var<'t>)| match n >= flowing.len() && n < sums {
-                true => at(n) + part,
-                false => part,
-            };
-            parts.into_iter().enumerate().map(total).collect()
-        })?;
+            let mut flows = pull_back(body, tape, &inputs, &cts, &wrt);
+            let results = flows.split_off(sums.min(flows.len()));
+            let parts = flows.split_off(flowing.len().min(flows.len()));
+            // Sums over all runs that can wait, and those that are added up as the loop goes.
+            let mut finder =
+                Finder::new(tape, v.get(..read).unwrap_or_default(), v.get(sums..read).unwrap_or_default(), results);
+            let mut later: Vec<Option<Later>> = parts.iter().map(|part| finder.product(*part)).collect();
+            for (part, later) in parts.iter().zip(&mut later).filter(|(_, later)| later.is_none()) {
+                *later = finder.sum(*part);
+            }
+            for (n, (part, later)) in parts.into_iter().zip(&later).enumerate() {
+                if later.is_none() {
+                    flows.push(at(flowing.len() + n) + part);
+                }
+            }
+            flows.extend(finder.results);
+            (flows, later)
+        });
+        let traced = traced?;
 
+        let waits = |n: usize| n.checked_sub(flowing.len()).and_then(|n| later.get(n)).is_some_and(Option::is_some);
         let reads = traced.body.reads();
-        let keep: Vec<bool> = (0..given.len()).map(|i| i < sums || reads.get(i) == Some(&true)).collect();
+        let keep: Vec<bool> =
+            (0..given.len()).map(|i| (i < sums && !waits(i)) || reads.get(i) == Some(&true)).collect();
         let kept = |i: &usize| keep.get(*i) == Some(&true);
         // Histories that this op does not give come from the same loop, recorded with all of them.
         let mut complete: Option<Vec<Var<'t>>> = None;
@@ -176,27 +193,52 @@ impl Op for Scan {
         };
         let operand = |i: usize| x.get(i).copied().unwrap_or(tape.poison());
         let mut operands: Vec<Var<'t>> = Vec::new();
-        for &i in flowing.iter().chain(&constants) {
+        for (_, &i) in flowing.iter().chain(&constants).enumerate().filter(|(n, _)| !waits(*n)) {
             let last = lasts.iter().find(|part| i < states && part.output == i);
             operands.push(match last {
                 Some(part) => self.packing.part(ct, part),
                 None => operand(i).zeros_like(),
             });
         }
-        for i in (0..outer).filter(|i| kept(&(sums + i))) {
-            operands.push(if i < states { frame.entries(operand(i), history(i)) } else { operand(i) });
+        let sums_kept = operands.len();
+        // What is read element by element: by the step, or by the sums that wait.
+        let needed: Vec<bool> =
+            (0..read - sums).map(|i| kept(&(sums + i)) || later.iter().flatten().any(|later| later.reads(i))).collect();
+        let mut all: Vec<Var<'t>> = Vec::new();
+        for (i, &needed) in needed.iter().enumerate() {
+            all.push(match (needed, i.checked_sub(outer).and_then(|n| series.get(n))) {
+                (false, _) => tape.poison(),
+                (true, Some(part)) => self.packing.part(ct, part),
+                (true, None) if i < states => frame.entries(operand(i), history(i)),
+                (true, None) => operand(i),
+            });
         }
-        let cts = series.iter().enumerate().filter(|(n, _)| kept(&(sums + outer + n)));
-        operands.extend(cts.map(|(_, part)| self.packing.part(ct, part)));
-        let count = operands.len() - sums;
+        operands.extend(all.iter().enumerate().filter(|(i, _)| kept(&(sums + i))).map(|(_, var)| *var));
+        let count = operands.len() - sums_kept;
         operands.extend((outer..x.len()).filter(|i| kept(&(read + i - outer))).map(operand));
         operands.extend(&traced.captured);
 
-        let back =
-            Frame { body: traced.body.with_inputs(&keep), states: sums, xs: count, length: *length, reverse: !reverse };
-        let parts = Arc::new(back).record(tape, &operands, &vec![false; sums]);
+        let back = Frame {
+            body: traced.body.with_inputs(&keep),
+            states: sums_kept,
+            xs: count,
+            length: *length,
+            reverse: !reverse,
+        };
+        let mut parts = Arc::new(back).record(tape, &operands, &vec![false; sums_kept]);
+        let results = parts.split_off(sums_kept.min(parts.len()));
+        let mut parts = parts.into_iter();
+        let sums = flowing.iter().chain(&constants).enumerate().map(|(n, &i)| {
+            let waiting = n.checked_sub(flowing.len()).and_then(|n| later.get(n)).and_then(Option::as_ref);
+            let sum = match waiting {
+                Some(later) => Some(later.record(tape, &all, &results)),
+                None => parts.next(),
+            };
+            (i, sum.unwrap_or(tape.poison()))
+        });
+        let sums: Vec<(usize, Var<'t>)> = sums.collect();
         let mut found: Vec<Option<Var<'t>>> = vec![None; x.len()];
-        for (&i, part) in flowing.iter().chain(&constants).chain(&elements).zip(parts) {
+        for (i, part) in sums.into_iter().chain(elements.iter().copied().zip(results)) {
             if let Some(place) = found.get_mut(i) {
                 *place = Some(part);
             }
@@ -251,51 +293,129 @@ impl Op for Scan {
 
 /// Where a run finds or leaves what it hands on.
 enum Track<'a> {
-    /// All values, one behind the other.
-    Series(&'a mut [u8]),
+    /// All values, by their places.
+    Series(Vec<&'a mut [u8]>),
     /// The last one and the one before, in turn.
     Turns(Storage, Storage),
 }
 
-impl Kernel for Scan {
-    fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
-        let frame = &*self.frame;
-        let Frame { body, states, xs, length, reverse } = frame;
-        let mut runner = body.runner()?;
-        let parts = self.packing.places(out.bytes_mut(), body.outputs.len());
+/// All runs of a loop, for all results or an equal part of each.
+struct Lane<'a> {
+    runner: Runner<'a>,
+    tracks: Vec<Track<'a>>,
+    /// Where the last values of some go.
+    lasts: Vec<(usize, &'a mut [u8])>,
+}
+
+/// The lanes of a loop, and for each input whether a lane reads its own part of it.
+struct Lanes<'a> {
+    lanes: Vec<Lane<'a>>,
+    by_part: Option<Arc<[bool]>>,
+}
+
+fn lost() -> Error {
+    Error::state("a loop without its memory")
+}
+
+impl Scan {
+    /// One lane for each thread that takes part.
+    fn lanes<'a>(&'a self, out: &'a mut [u8]) -> Result<Lanes<'a>> {
+        let body = &self.frame.body;
         let sizes: Vec<usize> = body.metas().iter().map(|meta| meta.shape.len() * meta.dtype.size()).collect();
-        let mut lasts: Vec<(usize, &mut [u8])> = Vec::new();
-        let mut tracks = Vec::with_capacity(sizes.len());
+        let (runners, by_part) = match self.shared()? {
+            Some(Shared { runners, by_part }) => (runners, Some(by_part)),
+            None => (vec![body.runner()?], None),
+        };
+        let count = runners.len();
+        let lane = |runner| Lane { runner, tracks: Vec::with_capacity(sizes.len()), lasts: Vec::new() };
+        let mut lanes: Vec<Lane<'a>> = runners.into_iter().map(lane).collect();
+        let parts = self.packing.places(out, body.outputs.len());
         for (i, (part, &size)) in parts.into_iter().zip(&sizes).enumerate() {
-            tracks.push(match part {
-                Some(bytes) if self.history.get(i) != Some(&false) => Track::Series(bytes),
-                part => {
-                    lasts.extend(part.map(|bytes| (i, bytes)));
-                    Track::Turns(Storage::take(size)?, Storage::take(size)?)
+            let share = size / count;
+            match part {
+                Some(bytes) if self.history.get(i) != Some(&false) => {
+                    let mut series: Vec<Vec<&mut [u8]>> =
+                        (0..count).map(|_| Vec::with_capacity(self.frame.length)).collect();
+                    match share {
+                        0 => series.iter_mut().for_each(|all| all.resize_with(self.frame.length, Default::default)),
+                        _ => bytes.chunks_exact_mut(share).enumerate().for_each(|(at, chunk)| {
+                            if let Some(all) = series.get_mut(at % count) {
+                                all.push(chunk);
+                            }
+                        }),
+                    }
+                    lanes.iter_mut().zip(series).for_each(|(lane, all)| lane.tracks.push(Track::Series(all)));
                 }
-            });
+                part => {
+                    for lane in &mut lanes {
+                        lane.tracks.push(Track::Turns(Storage::take(share)?, Storage::take(share)?));
+                    }
+                    match (part, share) {
+                        (Some(bytes), 1..) => {
+                            let chunks = bytes.chunks_exact_mut(share);
+                            lanes.iter_mut().zip(chunks).for_each(|(lane, chunk)| lane.lasts.push((i, chunk)));
+                        }
+                        (part, _) => {
+                            if let (Some(bytes), Some(lane)) = (part, lanes.first_mut()) {
+                                lane.lasts.push((i, bytes));
+                            }
+                        }
+                    }
+                }
+            }
         }
-        let lost = || Error::state("a loop without its memory");
+        Ok(Lanes { lanes, by_part })
+    }
+
+    /// Several threads do all runs for a part of the results each, if a part of a state depends on the same part of the one before alone.
+    fn shared(&self) -> Result<Option<Shared<'_>>> {
+        /// Operations that are worth another thread.
+        const SHARED: u64 = 2_000_000;
+        let Frame { body, states, length, .. } = &*self.frame;
+        let work = body.flops().saturating_mul(*length as u64);
+        let most = threads().min((work / SHARED) as usize + 1);
+        let sizes: Vec<usize> = body.metas().iter().map(|meta| meta.shape.len()).collect();
+        for count in (2..=most).rev().filter(|&count| sizes.iter().all(|&size| size > 0 && size.is_multiple_of(count)))
+        {
+            let Some(shared) = body.runners(count)? else { continue };
+            let reads = body.reads();
+            let apart = (0..*states).all(|k| reads.get(k) != Some(&true) || shared.by_part.get(k) == Some(&true));
+            if apart {
+                return Ok(Some(shared));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All runs of a lane, the number `at` of `count`.
+    fn run_lane(
+        &self,
+        lane: &mut Lane<'_>,
+        [at, count]: [usize; 2],
+        by_part: Option<&[bool]>,
+        inputs: &[TensorView<'_>],
+    ) -> Result<()> {
+        let Frame { body, states, xs, length, reverse } = &*self.frame;
+        let Lane { runner, tracks, lasts } = lane;
+        // Of some bytes, those that this lane reads as input `i`; a state begins with its own part in any case.
+        let own = |i: usize, bytes: &'_ [u8]| -> std::ops::Range<usize> {
+            let by_part = i < *states || by_part.is_some_and(|by_part| by_part.get(i) == Some(&true));
+            let share = bytes.len() / count;
+            if by_part { at * share..(at + 1) * share } else { 0..bytes.len() }
+        };
         for i in 0..*length {
-            let place = frame.place(i);
+            let place = self.frame.place(i);
             let mut read: SmallVec<[&[u8]; 16]> = SmallVec::new();
             let mut written: SmallVec<[&mut [u8]; 16]> = SmallVec::new();
-            for (k, (track, &size)) in tracks.iter_mut().zip(&sizes).enumerate() {
+            for (k, track) in tracks.iter_mut().enumerate() {
                 let (before, now): (&[u8], &mut [u8]) = match track {
-                    Track::Series(bytes) => {
+                    Track::Series(all) => {
                         // The value before lies in front of this one, or behind it when the loop runs from the end.
                         let cut = if *reverse { place + 1 } else { place };
-                        let (low, high) = bytes.split_at_mut_checked(cut * size).ok_or_else(lost)?;
+                        let (low, high) = all.split_at_mut_checked(cut).ok_or_else(lost)?;
                         match reverse {
-                            false => {
-                                let start = low.len().saturating_sub(size);
-                                (low.get(start..).ok_or_else(lost)?, high.get_mut(..size).ok_or_else(lost)?)
-                            }
-                            true => {
-                                let end = size.min(high.len());
-                                let start = place * size;
-                                (high.get(..end).ok_or_else(lost)?, low.get_mut(start..).ok_or_else(lost)?)
-                            }
+                            false => (low.last().map_or(&[], |b| &**b), high.first_mut().ok_or_else(lost)?),
+                            true => (high.first().map_or(&[], |b| &**b), low.last_mut().ok_or_else(lost)?),
                         }
                     }
                     Track::Turns(before, now) => {
@@ -305,26 +425,53 @@ impl Kernel for Scan {
                 };
                 if k < *states {
                     let start = inputs.get(k).map(TensorView::bytes).ok_or_else(lost)?;
+                    let start = start.get(own(k, start)).ok_or_else(lost)?;
                     read.push(if i == 0 { start } else { before });
                 }
                 written.push(now);
             }
-            for (x, input) in inputs.iter().zip(&body.inputs).skip(*states).take(*xs) {
+            for (k, (x, input)) in inputs.iter().zip(&body.inputs).enumerate().skip(*states).take(*xs) {
                 let size = input.meta.shape.len() * input.meta.dtype.size();
-                read.push(x.bytes().get(place * size..(place + 1) * size).ok_or_else(lost)?);
+                let element = x.bytes().get(place * size..(place + 1) * size).ok_or_else(lost)?;
+                read.push(element.get(own(k, element)).ok_or_else(lost)?);
             }
-            read.extend(inputs.iter().skip(states + xs).map(TensorView::bytes));
+            for (k, x) in inputs.iter().enumerate().skip(states + xs) {
+                read.push(x.bytes().get(own(k, x.bytes())).ok_or_else(lost)?);
+            }
             runner.run(place as u64, &read, &mut written)?;
         }
         for (i, bytes) in lasts {
-            match (tracks.get(i), length) {
+            match (tracks.get(*i), length) {
                 (Some(Track::Turns(_, last)), 1..) => {
                     bytes.copy_from_slice(last.bytes().get(..bytes.len()).ok_or_else(lost)?)
                 }
-                _ => bytes.copy_from_slice(inputs.get(i).map(TensorView::bytes).ok_or_else(lost)?),
+                _ => {
+                    let start = inputs.get(*i).map(TensorView::bytes).ok_or_else(lost)?;
+                    bytes.copy_from_slice(start.get(own(*i, start)).ok_or_else(lost)?);
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl Kernel for Scan {
+    fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
+        let Lanes { mut lanes, by_part } = self.lanes(out.bytes_mut())?;
+        if let [lane] = &mut lanes[..] {
+            return self.run_lane(lane, [0, 1], None, inputs);
+        }
+        let count = lanes.len();
+        let lanes: Vec<Mutex<Lane<'_>>> = lanes.into_iter().map(Mutex::new).collect();
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        with_places(count, count, &|_, at| {
+            let Some(lane) = lanes.get(at) else { return };
+            let mut lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = self.run_lane(&mut lane, [at, count], by_part.as_deref(), inputs) {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
     fn flops(&self, _inputs: &[&Shape], _out: &Shape) -> Option<u64> {

@@ -9,7 +9,7 @@ use crate::plan::donate::Donated;
 use crate::plan::draft::{Draft, Draw, Made, UNPLACED};
 use crate::plan::group::{Group, Grouping};
 use crate::plan::lower::{Item, Lowered, Operand, Work};
-use crate::plan::part::Cut;
+use crate::plan::part::{Cut, Cutter};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
@@ -52,6 +52,10 @@ impl Kernel for OpKernel {
             _ => Err(Error::state("an op that changed its class")),
         }
     }
+
+    fn by_rows(&self) -> bool {
+        matches!(self.0.class(), Class::Kernel(kernel) if kernel.by_rows())
+    }
 }
 
 struct Emitter<'a> {
@@ -62,11 +66,19 @@ struct Emitter<'a> {
     scalars: Vec<u32>,
 }
 
-/// Builds the program of grouped items. Results may be written over the leaves in `donated`; `fuse`: steps may run part by part.
-///
-/// # Errors
-/// When an op breaks its contract; never by the values of leaves.
-pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse: bool) -> Result<Emitted> {
+/// Steps without places, and what they are bound to.
+struct Drafted<'a> {
+    emitter: Emitter<'a>,
+    drafts: Vec<Draft>,
+    tensors: Vec<u32>,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    output_bytes: Vec<usize>,
+    origins: Vec<u128>,
+}
+
+/// The steps of grouped items, in order.
+fn draft<'a>(lowered: &'a Lowered, grouping: &'a Grouping) -> Result<Drafted<'a>> {
     let items = &lowered.items;
     let mut order: Vec<u32> =
         (0..grouping.groups.len() as u32).filter(|&g| !grouping.groups[g as usize].members.is_empty()).collect();
@@ -79,7 +91,6 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse
         Emitter { items, grouping, regions: vec![None; items.len()], slots: Table::default(), scalars: Vec::new() };
     let (tensors, inputs) = emitter.bind_tensors()?;
     let (outputs, output_bytes) = emitter.bind_outputs(&lowered.outputs, inputs.len());
-    let donated = Donated::new(donated, &tensors, &inputs);
     let read = emitter.read_from_memory(&order);
     for &g in &order {
         for &id in &grouping.groups[g as usize].members {
@@ -106,6 +117,17 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse
             drafts.push(Draft { work: Draw::Loop(spec), made });
         }
     }
+    Ok(Drafted { emitter, drafts, tensors, inputs, outputs, output_bytes, origins })
+}
+
+/// Builds the program of grouped items. Results may be written over the leaves in `donated`; `fuse`: steps may run part by part.
+///
+/// # Errors
+/// When an op breaks its contract; never by the values of leaves.
+pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse: bool) -> Result<Emitted> {
+    let items = &lowered.items;
+    let Drafted { emitter, mut drafts, tensors, inputs, outputs, output_bytes, origins } = draft(lowered, grouping)?;
+    let donated = Donated::new(donated, &tensors, &inputs);
     if fuse {
         drafts = chained(drafts, |buffer| buffer < UNPLACED, &mut (UNPLACED + items.len() as u32));
     }
@@ -173,17 +195,99 @@ fn lives(drafts: &[Draft]) -> (Vec<Life>, Vec<u32>) {
 }
 
 /// The steps of a part, compiled.
-fn chain(cut: Cut, room: Region, scalars: usize) -> Result<Chain> {
-    let mut steps = Vec::with_capacity(cut.steps.len());
-    for step in cut.steps {
+fn compiled(drafts: Vec<Draft>) -> Result<Vec<Step>> {
+    let mut steps = Vec::with_capacity(drafts.len());
+    for step in drafts {
         steps.push(match step.work {
             Draw::Loop(spec) => Step::Loop(Box::new(compile_loop(&spec)?)),
             Draw::Product { product, a, b, c, copy } => Step::MatMul { product, a, b, c, copy },
-            Draw::Call { .. } | Draw::Chain(_) => {
-                return Err(Error::state("a step of a part that is no loop or product"));
+            Draw::Call { kernel, inputs, output, tag } => Step::Call { kernel, inputs, output, tag },
+            Draw::Chain(_) => return Err(Error::state("a chain of chains")),
+        });
+    }
+    Ok(steps)
+}
+
+/// A program that computes one of so many equal parts of every result, from parts of some inputs.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub(crate) emitted: Emitted,
+    /// For each tensor leaf, whether it reads the same part of it, or all.
+    pub(crate) by_part: Vec<bool>,
+}
+
+/// Builds the program of one of so many parts, if the same steps compute them, each from whole inputs or the same part of them. `bytes`
+/// are those of each leaf, by its ordinal.
+///
+/// # Errors
+/// As [`emit`].
+pub(crate) fn emit_share(
+    lowered: &Lowered,
+    grouping: &Grouping,
+    parts: usize,
+    bytes: &[usize],
+) -> Result<Option<Share>> {
+    let Drafted { emitter, drafts, tensors, inputs, outputs, output_bytes, origins } = draft(lowered, grouping)?;
+    // What counts elements would have to know which part it is.
+    let counts = drafts.iter().any(|draft| match &draft.work {
+        Draw::Loop(spec) => {
+            let counts =
+                |value: &Value| matches!(value.def, Def::Iota { .. } | Def::Uniform { .. } | Def::Normal { .. });
+            spec.values.iter().any(counts)
+        }
+        _ => false,
+    });
+    let (mut lives, unplaced) = lives(&drafts);
+    lives.iter_mut().for_each(|life| life.bytes /= parts.max(1));
+    let (arena, offsets) = Arena::pack(&lives);
+    let inside: Vec<(u32, usize)> = unplaced.into_iter().zip(offsets).collect();
+    let mut cutter = Cutter::new([parts, 1], &inside).sharing();
+    if counts || drafts.is_empty() || drafts.iter().any(|draft| cutter.cut(draft).is_none()) {
+        return Ok(None);
+    }
+    let mut cut = cutter.finish(arena.size());
+    let mut by_part: Vec<Option<bool>> = vec![None; tensors.len()];
+    let mut lengths = vec![0; inputs.len()];
+    for (slices, len) in &cut.inputs {
+        let at = slices.region.buffer as usize - 1;
+        let leaf = tensors.get(at).and_then(|&leaf| bytes.get(leaf as usize).copied());
+        let (Some(whole), Some(known), Some(length)) = (leaf, by_part.get_mut(at), lengths.get_mut(at)) else {
+            return Ok(None);
+        };
+        let apart = whole / parts;
+        let follow = slices.axes.iter().rev().try_fold(apart as isize, |next, &(extent, stride)| {
+            (extent == 1 || stride == next).then_some(next * extent as isize)
+        });
+        let same = slices.axes.iter().all(|axis| axis.0 == 1 || axis.1 == 0);
+        let end = slices.offset + len;
+        let here = !same && follow.is_some() && whole.is_multiple_of(parts) && end <= apart;
+        if (!same && !here) || known.is_some_and(|known| known != here) {
+            return Ok(None);
+        }
+        (*known, *length) = (Some(here), end.max(*length));
+    }
+    let (ins, outs) = (cut.inputs, cut.outputs);
+    for step in &mut cut.steps {
+        step.each_region(|region| {
+            let Some(at) = (region.buffer as usize).checked_sub(1) else { return };
+            if let Some((slices, _)) = ins.get(at) {
+                (region.buffer, region.offset) = (slices.region.buffer, region.offset + slices.offset);
+            } else if let Some((slices, _)) = outs.get(at - ins.len()) {
+                region.buffer = slices.region.buffer;
             }
         });
     }
+    let output_bytes = output_bytes.iter().map(|bytes| bytes / parts).collect();
+    let buffers = Buffers { arena: cut.room, inputs: lengths, outputs: output_bytes, scalars: emitter.scalars.len() };
+    let program = Program::new(compiled(cut.steps)?, buffers)?;
+    let scalars = emitter.scalars;
+    let emitted = Emitted { program, tensors, scalars, outputs, origins, made: Vec::new(), largest: 0 };
+    Ok(Some(Share { emitted, by_part: by_part.into_iter().map(|here| here == Some(true)).collect() }))
+}
+
+/// A chain, compiled.
+fn chain(cut: Cut, room: Region, scalars: usize) -> Result<Chain> {
+    let steps = compiled(cut.steps)?;
     let (inputs, in_bytes): (Vec<_>, _) = cut.inputs.into_iter().unzip();
     let (outputs, out_bytes): (Vec<_>, _) = cut.outputs.into_iter().unzip();
     let buffers = Buffers { arena: cut.room, inputs: in_bytes, outputs: out_bytes, scalars };

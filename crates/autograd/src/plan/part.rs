@@ -5,11 +5,15 @@
 
 use crate::plan::draft::{Draft, Draw};
 use smallvec::SmallVec;
+use wengert_tensor::dtype::DType;
 use wengert_tensor::kernels::matmul::{MatMul, Side};
 use wengert_tensor::program::chain::Slices;
 use wengert_tensor::program::loops::{BLOCK, Def, LoopSpec, Rank};
 use wengert_tensor::program::region::{ARENA, Region};
+use wengert_tensor::shape::Shape;
 
+/// An operand or the result of a kernel.
+type Typed = (Region, DType, Shape);
 /// Axes: extents and strides, outermost first.
 type Axes = SmallVec<[(usize, isize); 4]>;
 
@@ -40,6 +44,8 @@ pub(crate) struct Cutter<'a> {
     in_order: usize,
     /// Bytes of copies.
     copies: usize,
+    /// Whether a matrix may be the same for all parts.
+    shares: bool,
     /// Values that no step outside reads, and their places in the room.
     inside: &'a [(u32, usize)],
     steps: Vec<Draft>,
@@ -50,7 +56,22 @@ pub(crate) struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     /// For so many parts, some of which run in order. Buffers in `inside` are written and read by these steps alone.
     pub(crate) fn new([parts, in_order]: [usize; 2], inside: &'a [(u32, usize)]) -> Cutter<'a> {
-        Cutter { parts, in_order, copies: 0, inside, steps: Vec::new(), inputs: Vec::new(), outputs: Vec::new() }
+        Cutter {
+            parts,
+            in_order,
+            copies: 0,
+            shares: false,
+            inside,
+            steps: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Products may share a matrix between parts, which each of them copies for itself.
+    pub(crate) fn sharing(mut self) -> Cutter<'a> {
+        self.shares = true;
+        self
     }
 
     /// Cuts the next step, if it computes parts of its results from parts of what the steps before it wrote.
@@ -58,6 +79,10 @@ impl<'a> Cutter<'a> {
         let work = match &step.work {
             Draw::Loop(spec) => Draw::Loop(self.cut_loop(spec)?),
             Draw::Product { product, a, b, c, .. } => self.cut_product(product, *a, *b, *c)?,
+            Draw::Call { kernel, inputs, output, tag } if self.shares && kernel.by_rows() => {
+                let inputs = inputs.iter().map(|input| self.cut_rows(input, false)).collect::<Option<_>>()?;
+                Draw::Call { kernel: kernel.clone(), inputs, output: self.cut_rows(output, true)?, tag: *tag }
+            }
             Draw::Call { .. } | Draw::Chain(_) => return None,
         };
         self.steps.push(Draft { work, made: step.made.clone() });
@@ -112,6 +137,24 @@ impl<'a> Cutter<'a> {
         Some(part)
     }
 
+    /// Some rows of an operand or of the result.
+    fn cut_rows(&mut self, (region, dtype, shape): &Typed, written: bool) -> Option<Typed> {
+        let rows = per(*shape.first()?, self.parts)?;
+        let elements = per(shape.len(), self.parts)?;
+        let part = shape.without(&[0]).insert(0, rows).ok()?;
+        // A part of a value is none of its rows.
+        if region.offset != 0 {
+            return None;
+        }
+        if written {
+            return Some((self.write(*region)?, *dtype, part));
+        }
+        let outer = SmallVec::from_iter([(self.parts, elements as isize)]);
+        let (mut found, offset) = self.read((*region, 0), outer, (0, elements as i128 - 1), dtype.size())?;
+        (found.offset, found.len) = (found.offset + offset * dtype.size(), elements * dtype.size());
+        Some((found, *dtype, part))
+    }
+
     fn cut_product(&mut self, whole: &MatMul, a: (Region, usize), b: (Region, usize), c: Region) -> Option<Draw> {
         if whole.k == 0 {
             return None;
@@ -142,7 +185,7 @@ impl<'a> Cutter<'a> {
             outer_b.push((strips, 0));
         }
         // What all parts share would be copied for each of them.
-        if [&outer_a, &outer_b].iter().any(|axes| axes.iter().all(|axis| axis.0 == 1 || axis.1 == 0)) {
+        if !self.shares && [&outer_a, &outer_b].iter().any(|axes| axes.iter().all(|axis| axis.0 == 1 || axis.1 == 0)) {
             return None;
         }
         let size = whole.dtype.size();

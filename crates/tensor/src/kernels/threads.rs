@@ -56,7 +56,7 @@ pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
 /// Runs `f(place, 0)` … `f(place, units - 1)`, each unit once, on up to `places` threads, no two of which have the same place at a time.
 ///
 /// What runs in `f` has one thread.
-pub(crate) fn with_places(places: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+pub fn with_places(places: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync)) {
     let draws = Units::new(units);
     parallel(places, &|place| {
         let from = if place == 0 { Draws::Front } else { Draws::Back };

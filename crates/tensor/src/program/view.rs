@@ -107,6 +107,12 @@ pub trait Kernel: Debug + Send + Sync {
         _ = (inputs, out);
         None
     }
+
+    /// Whether each index along axis 0 of the result is computed from that index of every operand alone, in the same way: some rows
+    /// of the operands then give these rows of the result.
+    fn by_rows(&self) -> bool {
+        false
+    }
 }
 
 fn check_bytes(dtype: DType, shape: &Shape, bytes: usize) -> Result<()> {
