@@ -49,7 +49,7 @@ pub enum StepKind {
     },
     /// An op's own kernel.
     Call,
-    /// Products and loops that run for one part of their values after another: what lies between them is never whole.
+    /// Steps that run for one part of their values after another: what lies between them is never whole.
     Chain {
         /// Number of parts.
         parts: usize,
@@ -57,6 +57,8 @@ pub enum StepKind {
         products: usize,
         /// Loops of each part.
         loops: usize,
+        /// Kernels of each part.
+        kernels: usize,
     },
 }
 
@@ -279,7 +281,7 @@ fn describe(graph: &Graph, items: &[Item], grouping: &Grouping, plan: &Plan) -> 
         arena_bytes: buffers.arena,
         least_arena_bytes: peak.map_or(0, |(_, bytes)| *bytes),
         peak_bytes: lent_bytes(buffers.arena) + buffers.outputs.iter().map(lent).sum::<usize>(),
-        held: peak.map(|(at, _)| held(items, &names, plan, at)).unwrap_or_default(),
+        held: peak.map(|(at, _)| held(items, grouping, &names, plan, at)).unwrap_or_default(),
     }
 }
 
@@ -295,8 +297,10 @@ fn kind(step: &Step) -> StepKind {
         }
         Step::Call { .. } => StepKind::Call,
         Step::Chain(chain) => {
-            let products = chain.steps.iter().filter(|step| matches!(step, Step::MatMul { .. })).count();
-            StepKind::Chain { parts: chain.parts, products, loops: chain.steps.len() - products }
+            let count = |is: fn(&&Step) -> bool| chain.steps.iter().filter(is).count();
+            let products = count(|step| matches!(step, Step::MatMul { .. }));
+            let loops = count(|step| matches!(step, Step::Loop(_)));
+            StepKind::Chain { parts: chain.parts, products, loops, kernels: chain.steps.len() - products - loops }
         }
     }
 }
@@ -349,7 +353,7 @@ fn apart(items: &[Item], grouping: &Grouping, plan: &Plan) -> Vec<(usize, usize,
 }
 
 /// The bytes in the arena during a step, by the layer whose values they are.
-fn held(items: &[Item], names: &Names<'_>, plan: &Plan, at: usize) -> Vec<(String, usize)> {
+fn held(items: &[Item], grouping: &Grouping, names: &Names<'_>, plan: &Plan, at: usize) -> Vec<(String, usize)> {
     let steps = plan.emitted.program.steps();
     let mut layers: BTreeMap<String, usize> = BTreeMap::new();
     for (i, (step, made)) in steps.iter().zip(&plan.emitted.made).enumerate().take(at + 1) {
@@ -364,6 +368,12 @@ fn held(items: &[Item], names: &Names<'_>, plan: &Plan, at: usize) -> Vec<(Strin
                 *layers.entry(layer).or_default() += region.len;
             }
         }
+    }
+    // What lies between the steps of a chain.
+    if let (Some(Step::Chain(chain)), Some(made)) = (steps.get(at), plan.emitted.made.get(at)) {
+        let members = computed(items, grouping, &made.groups);
+        let layer = names.layer(members.iter().map(|&id| items[id as usize].origin));
+        *layers.entry(layer).or_default() += chain.room.len;
     }
     let mut held: Vec<(String, usize)> = layers.into_iter().collect();
     held.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
@@ -421,9 +431,14 @@ impl fmt::Display for StepKind {
             StepKind::Product { batch: 1, m, k, n } => write!(f, "product [{m}, {k}]·[{k}, {n}]"),
             StepKind::Product { batch, m, k, n } => write!(f, "{batch} products [{m}, {k}]·[{k}, {n}]"),
             StepKind::Call => f.write_str("kernel"),
-            StepKind::Chain { parts, products, loops } => {
-                let s = |n: usize| if n == 1 { "" } else { "s" };
-                write!(f, "{parts} × ({products} product{}, {loops} loop{})", s(products), s(loops))
+            StepKind::Chain { parts, products, loops, kernels } => {
+                write!(f, "{parts} × (")?;
+                let kinds = [(products, "product"), (loops, "loop"), (kernels, "kernel")];
+                for (i, (n, kind)) in kinds.into_iter().filter(|(n, _)| *n > 0).enumerate() {
+                    let (comma, s) = (if i == 0 { "" } else { ", " }, if n == 1 { "" } else { "s" });
+                    write!(f, "{comma}{n} {kind}{s}")?;
+                }
+                f.write_str(")")
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Attention never holds positions × positions of all heads: its products and loops run part by part, with the bits of the whole.
 
+use wengert_autograd::compose::conv::Conv;
+use wengert_autograd::compose::pool::Pool;
 use wengert_autograd::{StepKind, Tape, Var, reference, without_fusion};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::Result;
@@ -152,4 +154,45 @@ fn no_memory_holds_all_scores() -> Result<()> {
         assert!(report.arena_bytes < scores / 2 && largest == Some(operand), "{report}");
         Ok(())
     })
+}
+
+/// Two convolutions with a pool behind them, and all gradients.
+fn convolutions<'t>(tape: &'t Tape, inputs: &[Tensor]) -> Vec<Var<'t>> {
+    let x: Vec<Var<'t>> = inputs.iter().map(|x| tape.input(x)).collect();
+    let hidden = (x[0].conv(x[1], Conv::new()) + x[2]).relu();
+    let pooled = (hidden.conv(x[3], Conv::new().padding(1)) + x[4]).relu().max_pool(Pool::new([2, 2]));
+    let mut wanted = vec![pooled];
+    wanted.extend(tape.grad((pooled * pooled).sum(), &x));
+    wanted
+}
+
+#[test]
+fn images_go_through_their_layers_one_after_another() -> Result<()> {
+    for (images, dtype) in [(6, DType::F32), (4, DType::F64)] {
+        let normal = |shape: &[usize], key: u64| Tensor::normal(shape, dtype, key);
+        let inputs = [
+            normal(&[images, 32, 26, 26], 1)?,
+            normal(&[32, 32, 3, 3], 2)?,
+            normal(&[32, 1, 1], 3)?,
+            normal(&[64, 32, 3, 3], 4)?,
+            normal(&[64, 1, 1], 5)?,
+        ];
+        let run = || -> Result<Vec<Tensor>> {
+            let tape = Tape::new();
+            let wanted = convolutions(&tape, &inputs);
+            tape.eval(&wanted)
+        };
+        let tape = Tape::new();
+        let wanted = convolutions(&tape, &inputs);
+        let report = tape.report(&wanted[..])?;
+        let chained = |kind: StepKind| matches!(kind, StepKind::Chain { products: 2.., kernels: 1.., .. });
+        assert!(report.steps.iter().any(|step| chained(step.kind)), "{report}");
+        let whole = without_fusion(run)?;
+        for threads in [1, 2, 3] {
+            for (a, b) in whole.iter().zip(&with_threads(threads, run)?) {
+                assert!(a.to_f64_vec() == b.to_f64_vec(), "{images} images of {dtype} on {threads} threads");
+            }
+        }
+    }
+    Ok(())
 }

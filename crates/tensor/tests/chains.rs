@@ -3,7 +3,7 @@
 
 use smallvec::{SmallVec, smallvec};
 use wengert_tensor::dtype::{DType, Scalar};
-use wengert_tensor::kernels::matmul::{MatMul, Side};
+use wengert_tensor::kernels::matmul::{MatMul, Side, Which};
 use wengert_tensor::kernels::scalar::{ReduceFn, ScalarFn};
 use wengert_tensor::kernels::threads::with_threads;
 use wengert_tensor::program::chain::{Chain, Slices};
@@ -43,12 +43,12 @@ fn looped(rows: usize, from: Region, to: Region) -> Step {
 fn chain(rooms: usize) -> (Chain, Buffers) {
     let (rows, parts) = (M / STRIPS, PRODUCTS * STRIPS);
     let product = product(rows, &[]);
-    let (bytes, copy) = (rows * N * 4, product.copy_bytes());
+    let (bytes, copy) = (rows * N * 4, product.copy_bytes(Which::B));
     let buffers =
         Buffers { arena: bytes + copy, inputs: vec![rows * K * 4, K * N * 4], outputs: vec![bytes], scalars: 1 };
     let [a, b, c] = [(1, rows * K * 4), (2, K * N * 4), (3, bytes)].map(|(i, len)| Region::new(i, 0, len));
     let inside = Region::new(ARENA, 0, bytes);
-    let copy = (copy > 0).then(|| Region::new(ARENA, bytes, copy));
+    let copy = (copy > 0).then(|| (Which::B, Region::new(ARENA, bytes, copy)));
     let steps = vec![
         Step::MatMul { product: Box::new(product), a: (a, 0), b: (b, 0), c: inside, copy },
         looped(rows, inside, c),
@@ -145,12 +145,12 @@ fn what_would_reach_beyond_its_memory_is_refused() {
         c.operands[1].axes = smallvec![(PRODUCTS, 0), (STRIPS, 4)];
         let bytes = c.buffers.arena;
         if let Step::MatMul { copy, .. } = &mut c.steps[0] {
-            copy.get_or_insert(Region::new(ARENA, bytes, 0));
+            copy.get_or_insert((Which::B, Region::new(ARENA, bytes, 0)));
         }
     });
     refused("a copy where a step writes", &|c| {
         if let Step::MatMul { copy, .. } = &mut c.steps[0] {
-            *copy = Some(Region::new(ARENA, 0, c.buffers.arena));
+            *copy = Some((Which::B, Region::new(ARENA, 0, c.buffers.arena)));
         }
     });
 }

@@ -319,6 +319,10 @@ fn plane<T>(all: &[T], index: usize, size: usize) -> &[T] {
 }
 
 impl Kernel for WindowMax {
+    fn by_rows(&self) -> bool {
+        self.front > 0
+    }
+
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x] = views(inputs)?;
         let Some(planes) = Plane::new(self, x.shape(), out.shape()) else { return Ok(()) };
@@ -340,6 +344,10 @@ impl Kernel for WindowMax {
 }
 
 impl Kernel for WindowShare {
+    fn by_rows(&self) -> bool {
+        self.0.front > 0
+    }
+
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x, y, u] = views(inputs)?;
         let Some(planes) = Plane::new(&self.0, x.shape(), y.shape()) else { return Ok(()) };

@@ -1,11 +1,12 @@
-//! Products and loops that run part by part, so that what lies between them is never whole.
+//! Steps that run part by part, so that what lies between them is never whole.
 //!
 //! Scores of attention are the reason: softmax(Q·Kᵀ)·V needs a matrix of positions × positions for each head, which is written and read
 //! several times, and is larger than all else. But each step of it computes the part of a head (or some rows of it) from parts of a
 //! head. Nothing here knows of attention: what counts is that a product with a batch has a value that only steps read which can be
-//! cut the same way.
+//! cut the same way. The images of a batch go through convolutions, activations and pools like that, too.
 //!
-//! Where such a value is large and a later chain reads it (a gradient), that one computes it again: it takes less time than memory does.
+//! Where such a value is large and a later chain reads it (a gradient), that one computes it again: that takes about a tenth longer, and
+//! the memory of one part.
 
 use crate::hash::Table;
 use crate::plan::arena::{Arena, Life};
@@ -42,13 +43,17 @@ fn least() -> [usize; 2] {
 
 /// Finds the chains among steps in order. `kept` are the buffers whose values are wanted whole.
 pub(crate) fn chained(mut list: Vec<Draft>, kept: impl Fn(u32) -> bool, fresh: &mut u32) -> Vec<Draft> {
+    if !list.iter().any(is_seed) {
+        return list;
+    }
+    let mut uses = Uses::new(&list);
     let mut at = 0;
     while at < list.len() {
         if is_seed(&list[at]) {
-            let uses = Uses::new(&list);
             let finder = Finder { list: &list, uses: &uses, kept: &kept };
             if let Some(found) = finder.around(at) {
                 list = anew(&list, &kept, &found, fresh).unwrap_or_else(|| put_together(list, &found));
+                uses = Uses::new(&list);
                 // Another step stands here now.
                 continue;
             }
@@ -58,16 +63,9 @@ pub(crate) fn chained(mut list: Vec<Draft>, kept: impl Fn(u32) -> bool, fresh: &
     list
 }
 
-/// A batch of products of different matrices.
+/// A batch of products.
 fn is_seed(step: &Draft) -> bool {
-    match &step.work {
-        Draw::Product { product, .. } => {
-            let varies =
-                |stride: fn(&(usize, isize, isize)) -> isize| product.batch.iter().any(|axis| stride(axis) != 0);
-            varies(|axis| axis.1) && varies(|axis| axis.2)
-        }
-        _ => false,
-    }
+    matches!(&step.work, Draw::Product { product, .. } if product.batch.iter().any(|axis| axis.0 > 1))
 }
 
 /// Who writes each buffer, and who reads it.
@@ -124,7 +122,9 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         if count < 2 {
             return None;
         }
-        let found = self.grown(seed, [count, 1])?;
+        // Where all parts share a matrix, those that run in order share its copy.
+        let found = self.grown(seed, [count, in_order(1, count)])?;
+        let found = if found.cut.shares { found } else { self.grown(seed, [count, 1])? };
         let saved: usize = found.inside.iter().filter_map(|buffer| self.uses.bytes.get(buffer)).sum();
         if saved < least()[0] {
             return None;
@@ -132,6 +132,9 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         // Several small products in a part, or some rows of a large one, if that saves as much.
         let same = |other: &Found| (&other.members, &other.inside) == (&found.members, &found.inside);
         let each = found.cut.room;
+        if found.cut.shares {
+            return Some(found);
+        }
         if each < PART_BYTES {
             let most = (PART_BYTES / each.max(1)).clamp(1, count / 8 + 1);
             let several = (2..=most).rev().filter(|several| count.is_multiple_of(*several));
@@ -163,13 +166,16 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         (!inside.is_empty()).then_some(Found { seed, members, inside, behind, cut })
     }
 
-    /// A step that reads what members write, or writes what only members read.
+    /// A step that reads what members write, or writes what they read.
     fn next(&self, members: &BTreeSet<usize>, refused: &BTreeSet<usize>, seed: usize) -> Option<usize> {
         let open = |at: &usize| {
-            !members.contains(at)
-                && !refused.contains(at)
-                && at.abs_diff(seed) < REACH
-                && (is_seed(&self.list[*at]) || matches!(self.list[*at].work, Draw::Loop(_)))
+            let possible = match &self.list[*at].work {
+                Draw::Loop(_) => true,
+                Draw::Product { .. } => is_seed(&self.list[*at]),
+                Draw::Call { kernel, .. } => kernel.by_rows(),
+                Draw::Chain(_) => false,
+            };
+            possible && !members.contains(at) && !refused.contains(at) && at.abs_diff(seed) < REACH
         };
         let reader = members.iter().find_map(|&at| {
             let writes = self.list[at].writes();
@@ -178,14 +184,7 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         reader.or_else(|| {
             members.iter().find_map(|&at| {
                 let reads = self.list[at].reads();
-                reads.iter().find_map(|region| {
-                    let writer = *self.uses.writer.get(&region.buffer)?;
-                    let alone = self.list[writer].writes().iter().all(|region| {
-                        !(self.kept)(region.buffer)
-                            && self.uses.readers(region.buffer).iter().all(|reader| members.contains(reader))
-                    });
-                    (alone && open(&writer)).then_some(writer)
-                })
+                reads.iter().find_map(|region| self.uses.writer.get(&region.buffer).copied().filter(open))
             })
         })
     }

@@ -4,7 +4,7 @@ use crate::plan::part::Cut;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
-use wengert_tensor::kernels::matmul::MatMul;
+use wengert_tensor::kernels::matmul::{MatMul, Which};
 use wengert_tensor::program::loops::{Def, LoopSpec};
 use wengert_tensor::program::region::Region;
 use wengert_tensor::program::view::Kernel;
@@ -38,8 +38,8 @@ pub(crate) enum Draw {
         a: (Region, usize),
         b: (Region, usize),
         c: Region,
-        /// Room for a copy of B that parts share.
-        copy: Option<Region>,
+        /// Room for a copy of an operand that parts share.
+        copy: Option<(Which, Region)>,
     },
     Call {
         kernel: Arc<dyn Kernel>,
@@ -77,7 +77,7 @@ impl Draft {
         }
     }
 
-    /// Calls `f` with every region of a loop, product or kernel.
+    /// Calls `f` with every region.
     pub(crate) fn each_region(&mut self, mut f: impl FnMut(&mut Region)) {
         match &mut self.work {
             Draw::Loop(spec) => {

@@ -6,7 +6,7 @@
 use crate::plan::draft::{Draft, Draw};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
-use wengert_tensor::kernels::matmul::{MatMul, Side};
+use wengert_tensor::kernels::matmul::{MatMul, Side, Which};
 use wengert_tensor::program::chain::Slices;
 use wengert_tensor::program::loops::{BLOCK, Def, LoopSpec, Rank};
 use wengert_tensor::program::region::{ARENA, Region};
@@ -29,9 +29,14 @@ pub(crate) struct Cut {
     pub(crate) parts: usize,
     /// So many parts run one after another, and share the copies that products make.
     pub(crate) in_order: usize,
+    /// Whether there are such copies.
+    pub(crate) shares: bool,
     /// Bytes of what lies between the steps of a part, and of these copies.
     pub(crate) room: usize,
 }
+
+/// A matrix that is the same for all parts meets at least so many rows or columns in each: its copies are little beside that.
+const SHARED_BY: usize = 256;
 
 /// While steps are cut, the buffers of a part are inputs from here on,
 const INPUT: u32 = 1;
@@ -79,7 +84,7 @@ impl<'a> Cutter<'a> {
         let work = match &step.work {
             Draw::Loop(spec) => Draw::Loop(self.cut_loop(spec)?),
             Draw::Product { product, a, b, c, .. } => self.cut_product(product, *a, *b, *c)?,
-            Draw::Call { kernel, inputs, output, tag } if self.shares && kernel.by_rows() => {
+            Draw::Call { kernel, inputs, output, tag } if kernel.by_rows() => {
                 let inputs = inputs.iter().map(|input| self.cut_rows(input, false)).collect::<Option<_>>()?;
                 Draw::Call { kernel: kernel.clone(), inputs, output: self.cut_rows(output, true)?, tag: *tag }
             }
@@ -93,7 +98,7 @@ impl<'a> Cutter<'a> {
     pub(crate) fn finish(mut self, inside: usize) -> Cut {
         let inside = inside.next_multiple_of(64);
         for step in &mut self.steps {
-            if let Draw::Product { copy: Some(copy), .. } = &mut step.work {
+            if let Draw::Product { copy: Some((_, copy)), .. } = &mut step.work {
                 copy.offset += inside;
             }
         }
@@ -106,7 +111,7 @@ impl<'a> Cutter<'a> {
             });
         }
         let Cutter { steps, inputs, outputs, parts, in_order, copies, .. } = self;
-        Cut { steps, inputs, outputs, parts, in_order, room: inside + copies }
+        Cut { steps, inputs, outputs, parts, in_order, shares: copies > 0, room: inside + copies }
     }
 
     fn cut_loop(&mut self, spec: &LoopSpec) -> Option<LoopSpec> {
@@ -184,24 +189,39 @@ impl<'a> Cutter<'a> {
             outer_a.push((strips, stride.checked_mul(part.m as isize)?));
             outer_b.push((strips, 0));
         }
-        // What all parts share would be copied for each of them.
-        if !self.shares && [&outer_a, &outer_b].iter().any(|axes| axes.iter().all(|axis| axis.0 == 1 || axis.1 == 0)) {
+        // What all parts share is copied for each of them.
+        let shared = |axes: &Axes| axes.iter().all(|axis| axis.0 == 1 || axis.1 == 0);
+        let costs = |shared: bool, other: usize| shared && other < SHARED_BY;
+        if !self.shares && (costs(shared(&outer_a), part.n) || costs(shared(&outer_b), part.m)) {
             return None;
         }
+        let fixed = [(Which::A, &outer_a), (Which::B, &outer_b)].map(|(of, axes)| (of, self.is_fixed(axes)));
         let size = whole.dtype.size();
         let of = |bounds: (isize, isize)| (bounds.0 as i128, bounds.1 as i128);
         let a = self.read(a, outer_a, of(part.a_bounds()), size)?;
         let b = self.read(b, outer_b, of(part.b_bounds()), size)?;
         let c = self.write(c)?;
-        // B is the same for all strips of a product.
-        let strips = self.parts / count.min(self.parts);
-        let shared = self.in_order > 1 && strips.is_multiple_of(self.in_order) && part.copy_bytes() > 0;
-        let copy = shared.then(|| {
-            let copy = Region::new(ARENA, self.copies, part.copy_bytes());
-            self.copies += copy.len.next_multiple_of(64);
-            copy
+        // What parts that run in order share is copied once for them.
+        let copy = fixed.into_iter().find_map(|(of, fixed)| {
+            let bytes = part.copy_bytes(of);
+            (fixed && bytes > 0).then(|| {
+                let copy = Region::new(ARENA, self.copies, bytes);
+                self.copies += bytes.next_multiple_of(64);
+                (of, copy)
+            })
         });
         Some(Draw::Product { product: Box::new(part), a, b, c, copy })
+    }
+
+    /// Whether an operand is one and the same for all parts that run in order.
+    fn is_fixed(&self, axes: &Axes) -> bool {
+        let mut left = self.in_order;
+        let fixed = axes.iter().rev().all(|&(extent, stride)| {
+            let still = left == 1 || (stride == 0 && (left.is_multiple_of(extent) || extent.is_multiple_of(left)));
+            left = left.div_ceil(extent.max(1));
+            still
+        });
+        self.in_order > 1 && fixed
     }
 
     /// Where a part reads: the elements from `low` to `high` around the one at `offset`, whose first one moves along `outer`.

@@ -2,6 +2,7 @@
 
 use crate::dtype::Scalar;
 use crate::error::Error;
+use crate::kernels::matmul::Kept;
 use crate::kernels::memory::{Bindings, Memory};
 use crate::kernels::threads;
 use crate::program::chain::Chain;
@@ -30,9 +31,9 @@ pub(crate) fn run(steps: &[Step], memory: &Memory<'_>, scalars: &[Scalar]) -> Re
                 let (a, b) = (memory.ptr(&a.0).add(a.1 * size), memory.ptr(&b.0).add(b.1 * size));
                 match copy {
                     None => product.run(a, b, memory.ptr(c)),
-                    Some(copy) => {
-                        let copy = (memory.ptr(copy), memory.has_copies());
-                        product.run_with_copy(copy, a, b, memory.ptr(c));
+                    Some((of, copy)) => {
+                        let kept = Kept { of: *of, at: memory.ptr(copy), known: memory.has_copies() };
+                        product.run_with_copy(kept, a, b, memory.ptr(c));
                     }
                 }
             },

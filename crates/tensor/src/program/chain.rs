@@ -4,6 +4,7 @@
 //! do a part of their work from a part of each other's results (one example, one head, some rows), a chain does: the parts in between
 //! stay in the cache, and no memory holds the whole.
 
+use crate::kernels::matmul::Which;
 use crate::program::region::{ARENA, Region};
 use crate::program::{Buffers, Step};
 use smallvec::SmallVec;
@@ -47,7 +48,7 @@ impl Slices {
 /// Steps over the parts of their operands.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// Loops and products over the buffers of one part. The arena holds what lies between them.
+    /// Loops, products and calls over the buffers of one part. The arena holds what lies between them.
     pub steps: Vec<Step>,
     /// The sizes of these.
     pub buffers: Buffers,
@@ -94,7 +95,7 @@ impl Chain {
         let input = (operand.buffer as usize).checked_sub(1).and_then(|input| self.inputs().get(input));
         let apart = self.steps.iter().enumerate().all(|(i, step)| {
             let other = match step {
-                Step::MatMul { copy: Some(other), .. } => i != at && other.overlaps(copy),
+                Step::MatMul { copy: Some((_, other)), .. } => i != at && other.overlaps(copy),
                 _ => false,
             };
             !other && step.writes().iter().all(|region| !region.overlaps(copy))
@@ -139,8 +140,11 @@ impl Chain {
         });
         let plain = self.steps.iter().enumerate().all(|(at, step)| match step {
             Step::Loop(code) => code.workspace_bytes() == 0,
-            Step::MatMul { b, copy, .. } => copy.is_none_or(|copy| self.stays(at, &b.0, &copy)),
-            Step::Call { .. } | Step::Chain(_) => false,
+            Step::MatMul { a, b, copy, .. } => {
+                copy.is_none_or(|(of, copy)| self.stays(at, if of == Which::A { &a.0 } else { &b.0 }, &copy))
+            }
+            Step::Call { .. } => true,
+            Step::Chain(_) => false,
         });
         lengths.count() == self.operands.len()
             && self.in_order > 0

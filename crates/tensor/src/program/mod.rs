@@ -15,7 +15,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::level::{Level, level};
 use crate::kernels::loops::Loop;
-use crate::kernels::matmul::MatMul;
+use crate::kernels::matmul::{MatMul, Which};
 use crate::kernels::memory::Bindings;
 use crate::program::chain::Chain;
 use crate::program::loops::{Def, LoopSpec, Rank};
@@ -40,8 +40,8 @@ pub enum Step {
         b: (Region, usize),
         /// Result, contiguous.
         c: Region,
-        /// In a chain: room for a copy of B, which all parts that run in order share.
-        copy: Option<Region>,
+        /// In a chain: room for a copy of an operand, which all parts that run in order share.
+        copy: Option<(Which, Region)>,
     },
     /// An opaque kernel on contiguous operands.
     Call {
@@ -54,7 +54,7 @@ pub enum Step {
         /// What the caller wants to be told when it fails.
         tag: u32,
     },
-    /// Loops and products that run for one part of their values after another.
+    /// Steps that run for one part of their values after another.
     Chain(Box<Chain>),
 }
 
@@ -221,7 +221,7 @@ impl Check<'_> {
     fn step(&self, step: &Step) -> Result<()> {
         match step {
             Step::Loop(code) => self.looped(code),
-            Step::MatMul { product, a, b, c, copy } => self.product(product, a, b, c, copy.as_ref()),
+            Step::MatMul { product, a, b, c, copy } => self.product(product, a, b, c, copy),
             Step::Call { inputs, output, .. } => {
                 for (region, dtype, shape) in inputs {
                     self.exact(region, *dtype, shape)?;
@@ -353,7 +353,7 @@ impl Check<'_> {
         a: &(Region, usize),
         b: &(Region, usize),
         c: &Region,
-        copy: Option<&Region>,
+        copy: &Option<(Which, Region)>,
     ) -> Result<()> {
         if !p.is_sound() {
             return Err(Error::state(format!("no product: {p:?}")));
@@ -367,10 +367,10 @@ impl Check<'_> {
             }
             self.apart(c, region)?;
         }
-        if let Some(copy) = copy {
+        if let Some((of, copy)) = copy {
             self.writable(copy)?;
             [&a.0, &b.0, c].into_iter().try_for_each(|other| self.apart(copy, other))?;
-            if copy.len < p.copy_bytes() || !copy.offset.is_multiple_of(64) {
+            if copy.len < p.copy_bytes(*of) || !copy.offset.is_multiple_of(64) {
                 return Err(Error::state("a product without room for its copy"));
             }
         }

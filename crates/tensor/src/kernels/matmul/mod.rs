@@ -76,6 +76,24 @@ pub struct MatMul {
     pub unit: Option<bool>,
 }
 
+/// An operand of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// The left one.
+    A,
+    /// The right one.
+    B,
+}
+
+/// Room for a copy of an operand that products share.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) of: Which,
+    pub(crate) at: *mut u8,
+    /// Whether a product has left it there.
+    pub(crate) known: bool,
+}
+
 impl MatMul {
     /// Whether products of this dtype exist.
     pub fn supports(dtype: DType) -> bool {
@@ -113,37 +131,31 @@ impl MatMul {
         unsafe { self.run_on(level(), None, a, b, c) }
     }
 
-    /// Bytes of a copy of B that products of the same B may share; 0 where they read it as it lies.
-    pub fn copy_bytes(&self) -> usize {
+    /// Bytes of a copy of an operand that products of the same one may share; 0 where they read it as it lies.
+    pub fn copy_bytes(&self, of: Which) -> usize {
         #[cfg(target_arch = "x86_64")]
         if self.dtype == DType::F32 && self.batch.is_empty() && level() == Level::Amx && self.on_unit() {
-            return amx::copy_bytes(self.n, self.k);
+            return amx::copy_bytes(if of == Which::A { self.m } else { self.n }, self.k);
         }
+        _ = of;
         0
     }
 
-    /// [`MatMul::run`] with room for a copy of B, and whether a product with this B, n and k has left it there.
+    /// [`MatMul::run`] with room for a copy of an operand, and whether a product of this operand, of these extents, has left it there.
     ///
     /// # Safety
     /// As for [`MatMul::run`]; the room has [`MatMul::copy_bytes`], begins at a cache line, and nobody else touches it.
-    pub(crate) unsafe fn run_with_copy(&self, copy: (*mut u8, bool), a: *const u8, b: *const u8, c: *mut u8) {
-        let copy = (self.copy_bytes() > 0).then_some(copy);
+    pub(crate) unsafe fn run_with_copy(&self, kept: Kept, a: *const u8, b: *const u8, c: *mut u8) {
+        let kept = (self.copy_bytes(kept.of) > 0).then_some(kept);
         // SAFETY: promised by the caller; the level is the one of this machine.
-        unsafe { self.run_on(level(), copy, a, b, c) }
+        unsafe { self.run_on(level(), kept, a, b, c) }
     }
 
     /// [`MatMul::run`] on a level of choice.
     ///
     /// # Safety
     /// As for [`MatMul::run`]; the level is available, and the room for a copy what [`MatMul::run_with_copy`] says.
-    pub(crate) unsafe fn run_on(
-        &self,
-        level: Level,
-        kept: Option<(*mut u8, bool)>,
-        a: *const u8,
-        b: *const u8,
-        c: *mut u8,
-    ) {
+    pub(crate) unsafe fn run_on(&self, level: Level, kept: Option<Kept>, a: *const u8, b: *const u8, c: *mut u8) {
         let elements = self.count().saturating_mul(self.m).saturating_mul(self.n);
         if elements == 0 || !self.is_sound() {
             return;

@@ -29,7 +29,7 @@ use super::kernels::{Compute, Kernels};
 use super::normal::Normal;
 use super::pack::Block;
 use super::scratch::{Room, with_room};
-use super::{MatMul, Side};
+use super::{Kept, MatMul, Side, Which};
 use crate::kernels::level::Level;
 use crate::kernels::threads;
 use split::{Panel, adjacent_depth, adjacent_sides};
@@ -159,23 +159,17 @@ impl Grid {
     }
 }
 
-/// Bytes of a copy of the second operand of one product.
-pub(super) fn copy_bytes(n: usize, k: usize) -> usize {
-    let panels = n.div_ceil(SIDE);
+/// Bytes of a copy of an operand of one product, with so many rows or columns.
+pub(super) fn copy_bytes(side: usize, k: usize) -> usize {
+    let panels = side.div_ceil(SIDE);
     panels * (k.div_ceil(STEP) * CHUNK + SIDE * size_of::<u32>())
 }
 
-/// Computes all products. `kept` is room for a copy of B, which is no batch, and whether it is there already.
+/// Computes all products. `kept` is room for a copy of an operand, which is no batch, and whether it is there already.
 ///
 /// # Safety
 /// As for [`MatMul::run`]; the level is [`Level::Amx`], and `p` is not swapped. The room has [`copy_bytes`] and is nobody else's.
-pub(super) unsafe fn run(
-    p: &Normal,
-    turned: bool,
-    kept: Option<(*mut u8, bool)>,
-    [a, b]: [*const f32; 2],
-    c: *mut f32,
-) {
+pub(super) unsafe fn run(p: &Normal, turned: bool, kept: Option<Kept>, [a, b]: [*const f32; 2], c: *mut f32) {
     let threads = threads::threads();
     let grid = Grid::new(p, threads);
     let depth = p.k.div_ceil(STEP);
@@ -198,11 +192,12 @@ pub(super) unsafe fn run(
         let worth = users > 1 && (threads == 1 || users >= SHARED_UNITS * threads);
         (worth && chunks <= SHARED_BYTES).then_some((panels, chunks, largest))
     };
-    let windows = Windows::new(p).filter(|windows| kept.is_none() && !turned && windows.shares(p, a_count));
+    let keeps = |operand: Which| kept.is_some_and(|kept| kept.of == operand);
+    let windows = Windows::new(p).filter(|windows| !keeps(Which::B) && !turned && windows.shares(p, a_count));
     let a_users = if windows.is_some() { usize::MAX } else { grid.wide * p.count() / a_count };
     let b_users = if windows.is_some() { 0 } else { grid.tall * p.count() / b_count };
-    let a_room = room(p.m, a_count, a_users);
-    let b_room = if kept.is_some() { None } else { room(p.n, b_count, b_users) };
+    let a_room = if keeps(Which::A) { None } else { room(p.m, a_count, a_users) };
+    let b_room = if keeps(Which::B) { None } else { room(p.n, b_count, b_users) };
     let bytes = [a_room, b_room].iter().flatten().map(|room| room.1 + room.2).sum();
     let start = |at: &mut *mut u8, room: Option<(usize, usize, usize)>| {
         let (panels, chunks, largest) = room?;
@@ -212,16 +207,17 @@ pub(super) unsafe fn run(
     };
     with_room(Room::Shared, bytes, |mut at| {
         let mut shared = [start(&mut at, a_room), start(&mut at, b_room)];
-        let known = kept.is_some_and(|(_, known)| known);
-        if let Some((chunks, _)) = kept {
-            let panels = p.n.div_ceil(SIDE);
+        let mut counts = [a_count, b_count];
+        if let Some(Kept { of, at: chunks, known }) = kept {
+            let panels = [p.m, p.n][of as usize].div_ceil(SIDE);
             let largest = chunks.wrapping_add(panels * depth * CHUNK).cast();
-            shared[1] = Some(Shared { chunks, largest, panels, depth });
+            shared[of as usize] = Some(Shared { chunks, largest, panels, depth });
+            counts[of as usize] *= usize::from(!known);
         }
         let all = Pointers { a, b, c, shared };
         // SAFETY: promised by the caller; the room holds the copies.
         unsafe {
-            copy(p, &all, [a_count, if known { 0 } else { b_count }]);
+            copy(p, &all, counts);
             match windows {
                 Some(windows) => windows.compute(p, &all),
                 None => compute(p, turned, &grid, &all, [a_count, b_count]),
