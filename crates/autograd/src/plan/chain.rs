@@ -20,8 +20,8 @@ use wengert_tensor::program::region::Region;
 
 /// A chain has at most so many steps.
 const STEPS: usize = 16;
-/// Steps that are further apart are not brought together.
-const REACH: usize = 4096;
+/// Steps that are further apart are not brought together, so that the search takes as long for each step, however many there are.
+const REACH: usize = 96;
 /// Chains that save less memory than this are not worth their parts.
 const LEAST_BYTES: usize = 256 << 10;
 /// What lies between the steps of a part should have about so many bytes: it stays in the L2 cache.
@@ -43,7 +43,7 @@ fn least() -> [usize; 2] {
 
 /// Finds the chains among steps in order. `kept` are the buffers whose values are wanted whole.
 pub(crate) fn chained(mut list: Vec<Draft>, kept: impl Fn(u32) -> bool, fresh: &mut u32) -> Vec<Draft> {
-    if !list.iter().any(is_seed) {
+    if least()[0] == usize::MAX || !list.iter().any(is_seed) {
         return list;
     }
     let mut uses = Uses::new(&list);
