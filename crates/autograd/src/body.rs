@@ -76,7 +76,9 @@ pub(crate) struct Body {
 /// The plans of threads that share the results of a body.
 #[derive(Default)]
 struct Shares {
-    /// For so many threads; 0 before anybody asked.
+    /// For up to so many threads; 0 before anybody asked.
+    asked: usize,
+    /// For so many.
     count: usize,
     /// One for each; none where it cannot be shared out, or while they run.
     plans: Vec<Emitted>,
@@ -240,18 +242,35 @@ impl Body {
         Ok(Runner { body: self, plan: Some(plan), arena, shares: 0 })
     }
 
-    /// The plans of so many threads, each of which computes an equal part of every result, one behind the other, ready to run; and for each
-    /// input, whether a thread reads the same part of it. None where a part of the results needs more than that.
-    pub(crate) fn runners(&self, count: usize) -> Result<Option<Shared<'_>>> {
+    /// The plans of up to so many threads, each of which computes an equal part of every result, one behind the other, ready to run.
+    ///
+    /// `may` says of a number of threads, and of which inputs each would read its own part of, whether that will do. None where a part of
+    /// the results needs more.
+    pub(crate) fn runners(
+        &self,
+        most: usize,
+        may: impl Fn(usize, Option<&[bool]>) -> bool,
+    ) -> Result<Option<Shared<'_>>> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if shares.count != count {
-            *shares = self.share(count)?;
+        if shares.asked != most {
+            *shares = Shares { asked: most, ..Shares::default() };
+            for count in (2..=most).rev().filter(|&count| may(count, None)) {
+                let Some((plan, by_part)) = self.share(count)? else { continue };
+                if may(count, Some(&by_part)) {
+                    (shares.count, shares.by_part) = (count, Some(by_part.into()));
+                    shares.plans.push(plan);
+                    break;
+                }
+            }
         }
         let Some(by_part) = shares.by_part.clone() else { return Ok(None) };
-        let plans = std::mem::take(&mut shares.plans);
+        let (count, mut plans) = (shares.count, std::mem::take(&mut shares.plans));
         drop(shares);
-        // Where somebody else runs it just now.
-        let plans = if plans.len() == count { plans } else { self.share(count)?.plans };
+        // Those that somebody else runs just now, too.
+        while plans.len() < count {
+            let Some((plan, _)) = self.share(count)? else { return Ok(None) };
+            plans.push(plan);
+        }
         let runner = |plan: Emitted| {
             let arena = Storage::take(plan.program.buffers().arena)?;
             Ok(Runner { body: self, plan: Some(Box::new(plan)), arena, shares: count })
@@ -259,24 +278,18 @@ impl Body {
         Ok(Some(Shared { runners: plans.into_iter().map(runner).collect::<Result<_>>()?, by_part }))
     }
 
-    fn share(&self, count: usize) -> Result<Shares> {
+    /// The plan of one of so many threads, and for each input whether it reads its own part of it.
+    fn share(&self, count: usize) -> Result<Option<(Emitted, Vec<bool>)>> {
         let bytes: Vec<usize> =
             self.inputs.iter().map(|input| input.meta.shape.len() * input.meta.dtype.size()).collect();
-        let mut shares = Shares { count, ..Shares::default() };
-        for _ in 0..count {
-            let Some(share) = exec::share(self.graph(), count, &bytes)? else {
-                return Ok(Shares { count, ..Shares::default() });
-            };
-            let mut by_part = vec![false; self.inputs.len()];
-            for (&at, here) in share.emitted.tensors.iter().zip(share.by_part) {
-                if let Some(by_part) = by_part.get_mut(at as usize) {
-                    *by_part = here;
-                }
+        let Some(share) = exec::share(self.graph(), count, &bytes)? else { return Ok(None) };
+        let mut by_part = vec![false; self.inputs.len()];
+        for (&at, here) in share.emitted.tensors.iter().zip(share.by_part) {
+            if let Some(by_part) = by_part.get_mut(at as usize) {
+                *by_part = here;
             }
-            shares.by_part = Some(by_part.into());
-            shares.plans.push(share.emitted);
         }
-        Ok(shares)
+        Ok(Some((share.emitted, by_part)))
     }
 
     fn compile(&self) -> Result<Emitted> {

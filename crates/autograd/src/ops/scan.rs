@@ -374,17 +374,15 @@ impl Scan {
         let Frame { body, states, length, .. } = &*self.frame;
         let work = body.flops().saturating_mul(*length as u64);
         let most = threads().min((work / SHARED) as usize + 1);
-        let sizes: Vec<usize> = body.metas().iter().map(|meta| meta.shape.len()).collect();
-        for count in (2..=most).rev().filter(|&count| sizes.iter().all(|&size| size > 0 && size.is_multiple_of(count)))
-        {
-            let Some(shared) = body.runners(count)? else { continue };
-            let reads = body.reads();
-            let apart = (0..*states).all(|k| reads.get(k) != Some(&true) || shared.by_part.get(k) == Some(&true));
-            if apart {
-                return Ok(Some(shared));
-            }
+        if most < 2 {
+            return Ok(None);
         }
-        Ok(None)
+        body.runners(most, |count, by_part| {
+            let even = body.metas().iter().all(|meta| !meta.shape.is_empty() && meta.shape.len().is_multiple_of(count));
+            let reads = body.reads();
+            let mut states = 0..*states;
+            even && by_part.is_none_or(|own| states.all(|k| reads.get(k) != Some(&true) || own.get(k) == Some(&true)))
+        })
     }
 
     /// All runs of a lane, the number `at` of `count`.

@@ -7,7 +7,7 @@ use crate::plan::draft::{Draft, Draw};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::kernels::matmul::{MatMul, Side, Which};
-use wengert_tensor::program::chain::Slices;
+use wengert_tensor::program::chain::{Slices, is_fixed};
 use wengert_tensor::program::loops::{BLOCK, Def, LoopSpec, Rank};
 use wengert_tensor::program::region::{ARENA, Region};
 use wengert_tensor::shape::Shape;
@@ -195,7 +195,8 @@ impl<'a> Cutter<'a> {
         if !self.shares && (costs(shared(&outer_a), part.n) || costs(shared(&outer_b), part.m)) {
             return None;
         }
-        let fixed = [(Which::A, &outer_a), (Which::B, &outer_b)].map(|(of, axes)| (of, self.is_fixed(axes)));
+        let fixed = [(Which::A, &outer_a), (Which::B, &outer_b)]
+            .map(|(of, axes)| (of, self.in_order > 1 && is_fixed(axes, self.in_order)));
         let size = whole.dtype.size();
         let of = |bounds: (isize, isize)| (bounds.0 as i128, bounds.1 as i128);
         let a = self.read(a, outer_a, of(part.a_bounds()), size)?;
@@ -211,17 +212,6 @@ impl<'a> Cutter<'a> {
             })
         });
         Some(Draw::Product { product: Box::new(part), a, b, c, copy })
-    }
-
-    /// Whether an operand is one and the same for all parts that run in order.
-    fn is_fixed(&self, axes: &Axes) -> bool {
-        let mut left = self.in_order;
-        let fixed = axes.iter().rev().all(|&(extent, stride)| {
-            let still = left == 1 || (stride == 0 && (left.is_multiple_of(extent) || extent.is_multiple_of(left)));
-            left = left.div_ceil(extent.max(1));
-            still
-        });
-        self.in_order > 1 && fixed
     }
 
     /// Where a part reads: the elements from `low` to `high` around the one at `offset`, whose first one moves along `outer`.

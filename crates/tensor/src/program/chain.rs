@@ -45,6 +45,16 @@ impl Slices {
     }
 }
 
+/// Whether an operand whose parts lie along these axes is one and the same for so many parts that run in order.
+pub fn is_fixed(axes: &[(usize, isize)], in_order: usize) -> bool {
+    let mut left = in_order;
+    axes.iter().rev().all(|&(extent, stride)| {
+        let still = left == 1 || (stride == 0 && (left.is_multiple_of(extent) || extent.is_multiple_of(left)));
+        left = left.div_ceil(extent.max(1));
+        still
+    })
+}
+
 /// Steps over the parts of their operands.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -100,18 +110,7 @@ impl Chain {
             };
             !other && step.writes().iter().all(|region| !region.overlaps(copy))
         });
-        copy.buffer == ARENA && apart && input.is_some_and(|input| self.is_same_in_order(input))
-    }
-
-    /// Whether an operand is one and the same for all parts that run in order.
-    fn is_same_in_order(&self, operand: &Slices) -> bool {
-        let mut left = self.in_order;
-        operand.axes.iter().rev().all(|&(extent, stride)| {
-            let here = left > 1;
-            let still = !here || (stride == 0 && (left.is_multiple_of(extent) || extent.is_multiple_of(left)));
-            left = left.div_ceil(extent.max(1));
-            still
-        })
+        copy.buffer == ARENA && apart && input.is_some_and(|input| is_fixed(&input.axes, self.in_order))
     }
 
     /// What parts read.
@@ -155,5 +154,22 @@ impl Chain {
             && within
             && follow
             && plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operand_is_fixed_while_its_parts_do_not_move() {
+        // Two heads of three strips.
+        let (keys, queries, weights) = ([(2, 64), (3, 0)], [(2, 96), (3, 32)], [(6, 0)]);
+        for (in_order, fixed) in
+            [(1, [true; 3]), (3, [true, false, true]), (6, [false, false, true]), (2, [false, false, true])]
+        {
+            let found = [is_fixed(&keys, in_order), is_fixed(&queries, in_order), is_fixed(&weights, in_order)];
+            assert_eq!(found, fixed, "{in_order} in order");
+        }
     }
 }

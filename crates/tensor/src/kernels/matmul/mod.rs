@@ -156,6 +156,8 @@ impl MatMul {
     /// # Safety
     /// As for [`MatMul::run`]; the level is available, and the room for a copy what [`MatMul::run_with_copy`] says.
     pub(crate) unsafe fn run_on(&self, level: Level, kept: Option<Kept>, a: *const u8, b: *const u8, c: *mut u8) {
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = kept;
         let elements = self.count().saturating_mul(self.m).saturating_mul(self.n);
         if elements == 0 || !self.is_sound() {
             return;
