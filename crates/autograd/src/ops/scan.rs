@@ -5,7 +5,7 @@
 //! * operands: the states c₀, the values x with their T elements along axis 0, and what the step reads from outside
 //! * result: flat; one behind the other, all states with a history (T of each) or their last value, and the T values of each y
 //! * derivative: a scan from the other end. Its states are the cotangents of the states, and sums for what every step reads, but for
-//!   those that are [one product](crate::later) behind the loop; each step is done again from the state that it started from, so
+//!   those that are one product behind the loop (`later`); each step is done again from the state that it started from, so
 //!   nothing else is kept.
 //! * random ops of the step draw anew in every run
 
