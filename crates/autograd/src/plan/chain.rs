@@ -52,7 +52,7 @@ pub(crate) fn chained(mut list: Vec<Draft>, kept: impl Fn(u32) -> bool, fresh: &
         if is_seed(&list[at]) {
             let finder = Finder { list: &list, uses: &uses, kept: &kept };
             if let Some(found) = finder.around(at) {
-                list = anew(&list, &kept, &found, fresh).unwrap_or_else(|| put_together(list, &found));
+                list = anew(&list, &uses, &kept, &found, fresh).unwrap_or_else(|| put_together(list, &found));
                 uses = Uses::new(&list);
                 // Another step stands here now.
                 continue;
@@ -129,12 +129,12 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         if saved < least()[0] {
             return None;
         }
-        // Several small products in a part, or some rows of a large one, if that saves as much.
-        let same = |other: &Found| (&other.members, &other.inside) == (&found.members, &found.inside);
-        let each = found.cut.room;
         if found.cut.shares {
             return Some(found);
         }
+        // Several small products in a part, or some rows of a large one, if that saves as much.
+        let same = |other: &Found| (&other.members, &other.inside) == (&found.members, &found.inside);
+        let each = found.cut.room;
         if each < PART_BYTES {
             let most = (PART_BYTES / each.max(1)).clamp(1, count / 8 + 1);
             let several = (2..=most).rev().filter(|several| count.is_multiple_of(*several));
@@ -254,7 +254,7 @@ fn in_order(count: usize, strips: usize) -> usize {
 fn put_together(list: Vec<Draft>, found: &Found) -> Vec<Draft> {
     let (Some(&first), Some(&last)) = (found.members.first(), found.members.last()) else { return list };
     let mut made = Made::default();
-    for (_, step) in list.iter().enumerate().filter(|(at, _)| found.members.contains(at)) {
+    for step in found.members.iter().filter_map(|&at| list.get(at)) {
         made.groups.extend(step.made.groups.iter().copied());
         for (region, &item) in step.writes().iter().zip(&step.made.items) {
             if !found.inside.contains(&region.buffer) {
@@ -279,8 +279,13 @@ fn put_together(list: Vec<Draft>, found: &Found) -> Vec<Draft> {
 }
 
 /// The list with a chain, and with one more that computes again what others read of it, if that then is never whole.
-fn anew(list: &[Draft], kept: &impl Fn(u32) -> bool, found: &Found, fresh: &mut u32) -> Option<Vec<Draft>> {
-    let uses = Uses::new(list);
+fn anew(
+    list: &[Draft],
+    uses: &Uses,
+    kept: &impl Fn(u32) -> bool,
+    found: &Found,
+    fresh: &mut u32,
+) -> Option<Vec<Draft>> {
     let far = |buffer: u32| uses.bytes.get(&buffer).is_some_and(|&bytes| bytes >= least()[1]) && !kept(buffer);
     let writes = found.members.iter().flat_map(|&at| list[at].writes());
     let large: SmallVec<[u32; 2]> = writes
