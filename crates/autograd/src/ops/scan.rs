@@ -524,3 +524,43 @@ pub(super) fn entries() -> Vec<Entry> {
         .accuracy(Accuracy::Body),
     ]
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use wengert_tensor::kernels::threads::with_threads;
+
+    /// How many threads would share each loop that a tape has.
+    fn sharers(tape: &Tape) -> Vec<usize> {
+        let graph = tape.graph.borrow();
+        let loops = graph.nodes.iter().filter_map(|node| node.op.as_any().downcast_ref::<Scan>());
+        loops.map(|scan| scan.shared().unwrap().map_or(1, |shared| shared.runners.len())).collect()
+    }
+
+    /// The loops of a recurrent layer and of its gradient, on so many threads.
+    fn recurrent(threads: usize, rows: usize, mixed: bool) -> Vec<usize> {
+        with_threads(threads, || {
+            let tape = Tape::new();
+            let normal = |shape: &[usize]| tape.input(&Tensor::normal(shape, DType::F32, 1).unwrap());
+            let (x, start, w) = (normal(&[16, rows, 64]), normal(&[rows, 64]), normal(&[64, 64]));
+            let (last, ()) = tape.scan(start, x, |h, v| {
+                let h = if mixed { h - h.mean_keep(0) } else { h };
+                ((v + h.matmul(w.t())).tanh(), ())
+            });
+            tape.grad(last.square().sum(), w);
+            sharers(&tape)
+        })
+    }
+
+    #[test]
+    fn threads_share_a_loop_whose_rows_are_apart() {
+        assert_eq!(recurrent(2, 48, false), [2, 2]);
+        assert_eq!(recurrent(3, 48, false), [3, 3]);
+        // Four threads and 42 rows: three of them share.
+        assert_eq!(recurrent(4, 42, false), [3, 3]);
+        assert_eq!(recurrent(1, 48, false), [1, 1]);
+        assert_eq!(recurrent(2, 47, false), [1, 1]);
+        assert_eq!(recurrent(2, 48, true), [1, 1]);
+    }
+}
