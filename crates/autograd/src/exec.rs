@@ -136,15 +136,19 @@ pub(crate) fn find(graph: &Graph, outputs: &[NodeId], fuse: bool, key: u128) -> 
     cached(key, || plan(extract(graph, outputs)?, &graph.donated, fuse))
 }
 
-/// The plan of that key, or else a new one of what `emit` gives.
-fn cached(key: u128, emit: impl FnOnce() -> Result<Emitted>) -> Result<Box<Plan>> {
-    let found = CACHE.with(|cache| {
+/// The plan of that key, if this thread has it. It is taken out, as by [`find`].
+pub(crate) fn held(key: u128) -> Option<Box<Plan>> {
+    CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
         let plan = cache.plans.remove(&key);
         cache.hits += u64::from(plan.is_some());
         plan
-    });
-    match found {
+    })
+}
+
+/// The plan of that key, or else a new one of what `emit` gives.
+fn cached(key: u128, emit: impl FnOnce() -> Result<Emitted>) -> Result<Box<Plan>> {
+    match held(key) {
         Some(plan) => Ok(plan),
         None => {
             let plan = Plan::new(emit()?);

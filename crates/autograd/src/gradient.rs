@@ -5,6 +5,7 @@ use crate::frame::not_differentiable;
 use crate::gradients::Gradients;
 use crate::graph::{Derivative, LeafId, NodeId, Op, Partial, Tape, Var};
 use crate::ops::pad::joined;
+use crate::stretch::For;
 use crate::tape::foreign;
 use crate::vars::Vars;
 use smallvec::SmallVec;
@@ -91,6 +92,22 @@ impl Tape {
 
     /// As [`Tape::sweep`], from several values at once, each with its cotangent.
     pub(crate) fn sweep_all<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+        let mut of: For = SmallVec::new();
+        of.push(from.len() as u64);
+        of.extend(from.iter().map(|(y, ct)| u64::from(y.id.0) << 32 | u64::from(ct.id.0)));
+        of.extend(wrt.iter().map(|w| u64::from(w.0)));
+        if let Some(known) = self.take_over(&of) {
+            let known = known.into_iter().map(|id| (id != NodeId::POISON).then_some(Var { tape: self, id }));
+            return known.collect();
+        }
+        let here = self.place();
+        let found = self.sweep_anew(from, wrt);
+        self.keep_stretch(here, of, found.iter().map(|part| part.map_or(NodeId::POISON, |var| var.id)));
+        found
+    }
+
+    /// As [`Tape::sweep_all`], where the tape before this one is no help.
+    fn sweep_anew<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
         let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Vec::new() };
         let Some(high) = from.iter().map(|(y, _)| y.id.index()).max().filter(|&high| high >= low && !self.failed.get())
         else {

@@ -6,6 +6,7 @@ use crate::class::{Class, IndexFn};
 use crate::hash::{Mixer, Table};
 use crate::meta::Meta;
 use crate::scope::Scopes;
+use crate::stretch::Stretch;
 use smallvec::SmallVec;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
@@ -330,11 +331,15 @@ pub(crate) struct Nodes {
     len: usize,
     /// So many, counted from the front, may be guesses for the next tape.
     sound: usize,
+    /// Nodes that were computed on this tape.
+    kept: Vec<NodeId>,
+    /// What may be taken over whole, in order. Every one ends before the guesses do.
+    stretches: Vec<Stretch>,
 }
 
 impl Default for Nodes {
     fn default() -> Nodes {
-        Nodes { all: Vec::new(), len: 0, sound: usize::MAX }
+        Nodes { all: Vec::new(), len: 0, sound: usize::MAX, kept: Vec::new(), stretches: Vec::new() }
     }
 }
 
@@ -366,17 +371,74 @@ impl Nodes {
     pub(crate) fn confirm(&mut self, origin: Origin, leaf: u32) -> NodeId {
         let id = NodeId(self.len as u32);
         if let Some(node) = self.all.get_mut(self.len) {
+            let moved = node.origin() != origin;
             (node.location, node.scope, node.call) = (origin.location, origin.scope, origin.call);
             (node.leaf, node.leaf_since) = (leaf, NodeId(0));
+            if moved {
+                self.forget(self.len);
+            }
             self.len += 1;
         }
         id
     }
 
+    /// The nodes up to `end` were guessed right, and stand where they stood.
+    pub(crate) fn take_over(&mut self, end: usize) {
+        self.len = end.min(self.all.len());
+    }
+
+    /// The node has a value on this tape.
+    pub(crate) fn keep(&mut self, id: NodeId, leaf: u32) {
+        let since = NodeId(self.len as u32);
+        if let Some(node) = self.get_mut(id.index()) {
+            (node.leaf, node.leaf_since) = (leaf, since);
+            self.kept.push(id);
+        }
+    }
+
     /// Forgets the guesses, and gives the list for one more node.
     pub(crate) fn list(&mut self) -> &mut Vec<Node> {
-        self.all.truncate(self.len);
+        self.cut(self.len);
         &mut self.all
+    }
+
+    /// Forgets all nodes from there on.
+    fn cut(&mut self, len: usize) {
+        if len < self.all.len() {
+            self.all.truncate(len);
+            self.forget(len);
+        }
+    }
+
+    /// Forgets the stretches that reach further than this.
+    fn forget(&mut self, len: usize) {
+        while self.stretches.last().is_some_and(|last| last.end() > len) {
+            self.stretches.pop();
+        }
+    }
+
+    /// Whether a stretch begins here.
+    pub(crate) fn has_stretch(&self) -> bool {
+        self.stretch().is_some()
+    }
+
+    /// The stretch that begins here.
+    pub(crate) fn stretch(&self) -> Option<&Stretch> {
+        let at = self.stretches.binary_search_by_key(&self.len, Stretch::start).ok()?;
+        self.stretches.get(at)
+    }
+
+    /// Keeps a stretch that ends here, in place of what it overlaps.
+    pub(crate) fn keep_stretch(&mut self, stretch: Stretch) {
+        let (start, end) = (stretch.start(), stretch.end());
+        self.stretches.retain(|other| other.end() <= start || other.start() >= end);
+        let at = self.stretches.partition_point(|other| other.start() < start);
+        self.stretches.insert(at, stretch);
+    }
+
+    /// Whether all nodes so far may be guesses for the next tape.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.len <= self.sound
     }
 
     /// Adds a node that was not guessed.
@@ -387,13 +449,18 @@ impl Nodes {
 
     /// Nodes from here on depend on more than those before them, so they are no guesses, neither here nor later.
     pub(crate) fn doubt(&mut self) {
-        self.all.truncate(self.len);
+        self.cut(self.len);
         self.sound = self.sound.min(self.len);
     }
 
     /// An empty list, with guesses.
     pub(crate) fn restart(&mut self) {
-        self.all.truncate(self.sound);
+        for id in self.kept.drain(..) {
+            if let Some(node) = self.all.get_mut(id.index()) {
+                (node.leaf, node.leaf_since) = (Node::NO_LEAF, NodeId(0));
+            }
+        }
+        self.cut(self.sound);
         (self.len, self.sound) = (0, usize::MAX);
     }
 
@@ -520,6 +587,14 @@ pub(crate) struct Origin {
     pub(crate) scope: u32,
     /// What was called there, if that is no op by itself: see [`Graph::called`].
     pub(crate) call: u32,
+}
+
+// A line that stands in the program twice may be two: that costs time alone.
+impl PartialEq for Origin {
+    #[inline]
+    fn eq(&self, other: &Origin) -> bool {
+        std::ptr::eq(self.location, other.location) && self.scope == other.scope && self.call == other.call
+    }
 }
 
 /// A value on a tape: an array that is really a node in a graph. Two words, freely copied; its element type and shape

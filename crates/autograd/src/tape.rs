@@ -416,7 +416,6 @@ impl Tape {
     /// Keeps the computed value of a node: whatever is recorded from now on reads it as a leaf.
     pub(crate) fn keep(&self, id: NodeId, value: Tensor) {
         let mut graph = self.graph.borrow_mut();
-        let since = NodeId(graph.nodes.len() as u32);
         if graph.nodes.get(id.index()).is_none_or(|node| node.leaf != Node::NO_LEAF) {
             return;
         }
@@ -427,9 +426,7 @@ impl Tape {
             _ => return,
         };
         let leaf = add_leaf(&mut graph, hash, value);
-        if let Some(node) = graph.nodes.get_mut(id.index()) {
-            (node.leaf, node.leaf_since) = (leaf, since);
-        }
+        graph.nodes.keep(id, leaf);
     }
 
     /// Where something belongs that was called at this line.

@@ -52,6 +52,7 @@ fn every_file_is_on_the_roll() {
         "compiled",
         "group",
         "lbfgs",
+        "memo",
         "optimizer",
         "rule",
         "sam",

@@ -73,6 +73,10 @@ impl Rule for AdaBeliefRule {
         "adabelief"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("AdaBelief", "β₁", self.first)?;
         memory("AdaBelief", "β₂", self.second)?;

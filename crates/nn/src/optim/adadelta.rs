@@ -74,6 +74,10 @@ impl Rule for AdadeltaRule {
         "adadelta"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Adadelta", "ρ", self.rho)?;
         positive("Adadelta", "ε", self.epsilon)?;

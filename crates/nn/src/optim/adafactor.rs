@@ -83,6 +83,10 @@ impl Rule for AdafactorRule {
         "adafactor"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         positive("Adafactor", "ε₁", self.gradient.unwrap_or(1.0))?;
         positive("Adafactor", "ε₂", self.parameter)?;

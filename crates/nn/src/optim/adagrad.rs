@@ -76,6 +76,10 @@ impl Rule for AdagradRule {
         "adagrad"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         not_negative("Adagrad", "ε", self.epsilon)?;
         not_negative("Adagrad", "weight decay", self.decay)?;

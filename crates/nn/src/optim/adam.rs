@@ -79,6 +79,10 @@ impl Rule for AdamRule {
         "adam"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Adam", "β₁", self.first)?;
         memory("Adam", "β₂", self.second)?;

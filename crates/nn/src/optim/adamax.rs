@@ -73,6 +73,10 @@ impl Rule for AdamaxRule {
         "adamax"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Adamax", "β₁", self.first)?;
         memory("Adamax", "β₂", self.second)?;

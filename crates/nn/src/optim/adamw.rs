@@ -60,6 +60,10 @@ impl Rule for AdamWRule {
         "adamw"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         AdamRule { decay: self.decay, ..self.adam }.check()
     }

@@ -79,6 +79,10 @@ impl Rule for AsgdRule {
         "asgd"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         not_negative("Asgd", "λ", self.lambda)?;
         not_negative("Asgd", "α", self.alpha)?;

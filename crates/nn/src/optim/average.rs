@@ -131,6 +131,10 @@ impl Rule for Ema {
         "ema"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Ema", "the memory", self.memory)
     }
@@ -179,6 +183,10 @@ impl Swa {
 impl Rule for Swa {
     fn name(&self) -> &'static str {
         "swa"
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn check(&self) -> Result<()> {

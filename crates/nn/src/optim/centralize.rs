@@ -22,6 +22,10 @@ impl Rule for Centralize {
         "centralize"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         for leaf in leaves {
             let rank = leaf.update.shape().rank();

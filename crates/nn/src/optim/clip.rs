@@ -54,6 +54,10 @@ impl Rule for ClipNorm {
         "clip_norm"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         positive(self.bound, "clip_norm")
     }
@@ -95,6 +99,10 @@ impl Rule for ClipAdaptive {
         "clip_adaptive"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         positive(self.bound, "clip_adaptive")?;
         super::settings::positive("clip_adaptive", "ε", self.epsilon)
@@ -133,6 +141,10 @@ impl Rule for ClipGlobalNorm {
         "clip_global_norm"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         positive(self.bound, "clip_global_norm")
     }
@@ -168,6 +180,10 @@ impl ClipByValue {
 impl Rule for ClipByValue {
     fn name(&self) -> &'static str {
         "clip_by_value"
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn check(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use wengert_tensor::random::Key;
 use wengert_tensor::tensor::Tensor;
 
 use super::group::sound;
-use super::optimizer::{Optimizer, working};
+use super::optimizer::{Optimizer, single, working};
 use super::rule::{Formula, Moment, Numbers, Rule};
 use crate::explain::{blame, explain, note_if_wanted};
 use crate::module::{Module, each, each_mut};
@@ -425,16 +425,6 @@ impl Place {
     fn is(&self, param: &Param) -> bool {
         self.id == param.id() && self.trainable == param.is_trainable() && self.dtype == param.dtype()
     }
-}
-
-/// The number that a loss is.
-fn single(loss: &Tensor) -> f64 {
-    let number = match loss.dtype() {
-        DType::F32 => loss.item::<f32>().ok().map(f64::from),
-        DType::F64 => loss.item::<f64>().ok(),
-        _ => loss.to_f64_vec().first().copied(),
-    };
-    number.unwrap_or(f64::NAN)
 }
 
 /// Brings all values row by row, as a recording binds them. Their elements stay as they are.

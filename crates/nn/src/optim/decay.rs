@@ -37,6 +37,10 @@ impl Rule for WeightDecay {
         "weight_decay"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         not_negative("WeightDecay", "weight decay", self.decay)
     }

@@ -85,6 +85,10 @@ impl Rule for FtrlRule {
         "ftrl"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         for (name, value) in [("l1", self.l1), ("l2", self.l2), ("l2 shrinkage", self.shrinkage), ("β", self.beta)] {
             not_negative("Ftrl", name, value)?;

@@ -88,6 +88,10 @@ impl Rule for LambRule {
         "lamb"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Lamb", "β₁", self.first)?;
         memory("Lamb", "β₂", self.second)?;

@@ -83,6 +83,10 @@ impl Rule for LarsRule {
         "lars"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Lars", "momentum", self.momentum)?;
         positive("Lars", "the coefficient", self.coefficient)?;

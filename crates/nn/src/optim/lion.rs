@@ -71,6 +71,10 @@ impl Rule for LionRule {
         "lion"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Lion", "β₁", self.first)?;
         memory("Lion", "β₂", self.second)?;

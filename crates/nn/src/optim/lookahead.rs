@@ -49,6 +49,10 @@ impl Rule for Lookahead {
         "lookahead"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         within("Lookahead", "the interval", self.interval as f64, self.interval > 0, "must be at least 1")?;
         let holds = self.share > 0.0 && self.share <= 1.0;

@@ -36,6 +36,10 @@ impl Rule for Maximize {
         "maximize"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn update(&self, leaves: &mut [Leaf<'_>]) {
         for leaf in leaves {
             leaf.update = -leaf.update;

@@ -57,6 +57,7 @@ pub mod sgd;
 pub mod sophia;
 
 mod group;
+mod memo;
 mod settings;
 mod state;
 

@@ -128,6 +128,10 @@ impl Rule for MuonRule {
         "muon"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Muon", "momentum", self.momentum)?;
         not_negative("Muon", "weight decay", self.decay)?;

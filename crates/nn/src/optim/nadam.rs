@@ -82,6 +82,10 @@ impl Rule for NadamRule {
         "nadam"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Nadam", "β₁", self.first)?;
         memory("Nadam", "β₂", self.second)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasherDefault;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 use wengert_autograd::hash::Mixer;
@@ -15,6 +15,7 @@ use wengert_tensor::error::{Error, Result};
 use wengert_tensor::tensor::Tensor;
 
 use super::group::{assign, sound};
+use super::memo::Memo;
 use super::rule::{Leaf, Numbers, Rule, Slot, those};
 use super::scale::{Guard, LossScale};
 use super::schedule::Schedule;
@@ -80,8 +81,8 @@ pub struct Optimizer<R = Box<dyn Rule>> {
     /// Where parameters stand whose gradients were taken elsewhere.
     pub(super) origins: HashMap<LeafId, Tensor>,
     pub(super) held: HashMap<LeafId, Held, BuildHasherDefault<Mixer>>,
-    /// Room for the values of a step, empty between steps.
-    fresh: Vec<(LeafId, Option<Tensor>)>,
+    /// The update of the last step. Nobody locks it: formulas go from thread to thread, but are not shared.
+    memo: Mutex<Option<Box<Memo>>>,
 }
 
 /// State of at least this many bytes is written over, not beside.
@@ -146,7 +147,7 @@ impl<R: Rule> Optimizer<R> {
             unchecked: true,
             origins: HashMap::new(),
             held: HashMap::default(),
-            fresh: Vec::new(),
+            memo: Mutex::default(),
         }
     }
 
@@ -297,7 +298,7 @@ impl<R: Rule> Optimizer<R> {
             unchecked: self.unchecked,
             origins: self.origins,
             held: self.held,
-            fresh: self.fresh,
+            memo: Mutex::default(),
         }
     }
 
@@ -309,7 +310,7 @@ impl<R: Rule> Optimizer<R> {
     /// Forgets the parameters and their state, as an optimizer that is made anew.
     fn anew(mut self) -> Optimizer<R> {
         self.held.clear();
-        (self.gathered, self.unchecked) = (0, true);
+        (self.gathered, self.unchecked, self.memo) = (0, true, Mutex::default());
         self
     }
 
@@ -328,7 +329,7 @@ impl<R: Rule> Optimizer<R> {
     /// ```
     pub fn rule_mut(&mut self) -> &mut R {
         self.generation = self.generation.wrapping_add(1);
-        self.unchecked = true;
+        (self.unchecked, self.memo) = (true, Mutex::default());
         &mut self.rule
     }
 
@@ -403,60 +404,82 @@ impl<R: Rule> Optimizer<R> {
         note_if_wanted(model, tape);
         self.know(model).map_err(|error| blame(error, here))?;
         let named = |error| blame(explain(model, tape, error), here);
-        let number =
-            |loss: Option<&Tensor>| loss.and_then(|loss| loss.to_f64_vec().first().copied()).unwrap_or(f64::NAN);
         let mut accept = Some(accept);
+        if let Some(mut memo) = self.memo().take()
+            && self.recalled(&mut memo, model, &gradients, also).is_some()
+        {
+            let ending = std::mem::take(&mut memo.ending);
+            let outcome = self.finish(model, &ending, memo.values(), also.len(), accept.take());
+            memo.ending = ending;
+            *self.memo() = Some(memo);
+            return outcome;
+        }
         let large = self.state_bytes(model, &gradients).map_err(named)? >= LARGE;
         if large {
             // Once the step is accepted nobody needs the old state any more, and the new one may be written over it.
             let values = tape.eval(self.judged(model, &gradients, also).as_slice()).map_err(named)?;
-            accept.take().map_or(Ok(()), |accept| accept(number(values.first())))?;
+            accept.take().map_or(Ok(()), |accept| accept(values.first().map_or(f64::NAN, single)))?;
         }
-        let step = self.record(model, &gradients, None).map_err(named)?;
-        let gathers = self.gathers();
+        let step = match large {
+            true => self.record(model, &gradients, None),
+            false => self.memorized(model, &gradients, also),
+        };
+        let step = step.map_err(named)?;
         if large {
             self.donate(&step);
         }
-        let values = tape.eval(step.wanted(also).as_slice()).map_err(|error| {
+        let mut values = tape.eval(step.wanted(also).as_slice()).map_err(|error| {
             self.take_back(&step);
             named(error)
         })?;
-        let mut values = values.into_iter();
-        let sound = step.sound.is_none() || values.next_back().is_none_or(|sound| sound.to_f64_vec() != [0.0]);
+        self.finish(model, &Ending::of(&step), &mut values, also.len(), accept)
+    }
 
-        let loss = number(values.next().as_ref());
-        accept.take().map_or(Ok(()), |accept| accept(loss))?;
-        let others = values.by_ref().take(also.len()).collect();
-        let ids = step.leaves.iter().map(|leaf| leaf.id).chain(step.updates.iter().map(|&(id, _)| id));
-        let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.extend(ids.zip(values.by_ref().map(Some)));
+    /// The update of the last step.
+    pub(super) fn memo(&mut self) -> &mut Option<Box<Memo>> {
+        self.memo.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commits what a step wanted, if it is accepted, and gives the loss and the other values.
+    fn finish<M: Module + ?Sized>(
+        &mut self,
+        model: &mut M,
+        ending: &Ending,
+        values: &mut [Tensor],
+        others: usize,
+        accept: Option<impl FnOnce(f64) -> Result<()>>,
+    ) -> Result<(f64, Vec<Tensor>)> {
+        let (sound, gathers) =
+            (!ending.judges || values.last().is_none_or(|sound| single(sound) != 0.0), self.gathers());
+        let loss = values.first().map_or(f64::NAN, single);
+        accept.map_or(Ok(()), |accept| accept(loss))?;
+        let (first, fresh) = values.split_at_mut_checked(1 + others).unwrap_or_default();
+        let others = first.iter().skip(1).cloned().collect();
 
         // Everything is at hand and fits: from here on nothing fails.
-        for leaf in &step.leaves {
-            let Some(held) = self.held.get_mut(&leaf.id) else { continue };
+        let (fresh, state) = fresh.split_at_mut_checked(ending.ids.len()).unwrap_or_default();
+        let mut state_of = state.iter_mut();
+        for (id, slots) in ending.ids.iter().zip(&ending.slots) {
+            let Some(held) = self.held.get_mut(id) else { continue };
             held.advance(sound, gathers);
-            for (slot, state) in leaf.slots.iter().zip(&mut held.slots) {
-                if slot.next.is_some()
-                    && let Some(value) = values.next()
-                {
-                    state.value = value;
+            for (_, state) in slots.iter().zip(&mut held.slots).filter(|(moves, _)| **moves) {
+                if let Some(value) = state_of.next() {
+                    std::mem::swap(&mut state.value, value);
                 }
             }
         }
         let (mut outcome, mut cursor) = (Ok(()), 0);
         each_mut(model, &mut |_, param| {
             // The weights come in the order of the walk; only buffers are searched for.
-            let at_cursor = fresh.get(cursor).is_some_and(|(id, _)| *id == param.id());
-            let found = if at_cursor { Some(cursor) } else { fresh.iter().position(|(id, _)| *id == param.id()) };
-            if let Some((place, value)) = found.and_then(|place| Some((place, fresh.get_mut(place)?.1.take()?))) {
+            let at_cursor = ending.ids.get(cursor).is_some_and(|id| *id == param.id());
+            let found = if at_cursor { Some(cursor) } else { ending.ids.iter().position(|id| *id == param.id()) };
+            if let Some((place, value)) = found.and_then(|place| Some((place, fresh.get_mut(place)?))) {
                 cursor = place + 1;
-                if let Err(error) = param.set(value) {
+                if let Err(error) = param.swap(value) {
                     outcome = Err(error);
                 }
             }
         });
-        fresh.clear();
-        self.fresh = fresh;
         self.advance(sound, gathers);
         outcome.map(|()| (loss, others))
     }
@@ -950,6 +973,35 @@ impl<'t> Step<'t> {
             std::iter::once(self.loss).chain(also.iter().copied()).chain(self.leaves.iter().map(|leaf| leaf.update));
         values.chain(self.updates.iter().map(|&(_, next)| next)).chain(state).chain(self.sound).collect()
     }
+}
+
+/// How the values of a step are committed.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// The parameters, and then the buffers.
+    ids: Vec<LeafId>,
+    /// For each parameter which pieces of its state have a next value.
+    slots: Vec<SmallVec<[bool; 2]>>,
+    /// Whether the last value says if the step is sound.
+    pub(super) judges: bool,
+}
+
+impl Ending {
+    pub(super) fn of(step: &Step<'_>) -> Ending {
+        let ids = step.leaves.iter().map(|leaf| leaf.id).chain(step.updates.iter().map(|&(id, _)| id));
+        let moves = |leaf: &Leaf<'_>| leaf.slots.iter().map(|slot| slot.next.is_some()).collect();
+        Ending { ids: ids.collect(), slots: step.leaves.iter().map(moves).collect(), judges: step.sound.is_some() }
+    }
+}
+
+/// The number that a loss is.
+pub(super) fn single(loss: &Tensor) -> f64 {
+    let number = match loss.dtype() {
+        DType::F32 => loss.item::<f32>().ok().map(f64::from),
+        DType::F64 => loss.item::<f64>().ok(),
+        _ => loss.to_f64_vec().first().copied(),
+    };
+    number.unwrap_or(f64::NAN)
 }
 
 /// That a value keeps its shape and dtype from step to step.

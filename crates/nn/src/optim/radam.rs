@@ -80,6 +80,10 @@ impl Rule for RAdamRule {
         "radam"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("RAdam", "β₁", self.first)?;
         memory("RAdam", "β₂", self.second)?;

@@ -81,6 +81,10 @@ impl Rule for RmsPropRule {
         "rmsprop"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("RmsProp", "α", self.alpha)?;
         memory("RmsProp", "momentum", self.momentum)?;

@@ -72,6 +72,10 @@ impl Rule for RpropRule {
         "rprop"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         within("Rprop", "η₋", self.shrink, self.shrink > 0.0 && self.shrink < 1.0, "must lie in 0 < η₋ < 1")?;
         within("Rprop", "η₊", self.grow, self.grow > 1.0 && self.grow.is_finite(), "must be finite and above 1")?;

@@ -84,6 +84,13 @@ pub trait Rule: fmt::Debug + Send + Sync + 'static {
         0
     }
 
+    /// Whether an update follows from the settings of the rule, the phase and the leaves alone, and what changes from step to step has
+    /// [formulas](Leaf::number). Then a step like the one before takes its graph over and does not ask the rule. One that reads anything
+    /// else says no, as it does unless told otherwise, and is asked in every step.
+    fn reusable(&self) -> bool {
+        false
+    }
+
     /// The value of a parameter for evaluation, where it is not that of training: an average of past values. See
     /// [`Optimizer::evaluate`](super::optimizer::Optimizer::evaluate).
     fn evaluation<'t>(&self, leaf: &Leaf<'t>) -> Option<Var<'t>> {
@@ -128,6 +135,9 @@ impl Rule for Box<dyn Rule> {
     fn phase(&self, step: u64) -> u64 {
         (**self).phase(step)
     }
+    fn reusable(&self) -> bool {
+        (**self).reusable()
+    }
     fn evaluation<'t>(&self, leaf: &Leaf<'t>) -> Option<Var<'t>> {
         (**self).evaluation(leaf)
     }
@@ -160,6 +170,9 @@ impl<R: Rule> Rule for Only<R> {
     }
     fn phase(&self, step: u64) -> u64 {
         self.rule.phase(step)
+    }
+    fn reusable(&self) -> bool {
+        self.rule.reusable()
     }
     fn evaluation<'t>(&self, leaf: &Leaf<'t>) -> Option<Var<'t>> {
         let own = self.select.picks(&leaf.name, &leaf.parameter.shape());

@@ -82,6 +82,10 @@ impl Rule for ScheduleFreeRule {
         "schedule_free"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         within("ScheduleFree", "β₁", self.first, self.first > 0.0 && self.first < 1.0, "must lie in 0 < β₁ < 1")?;
         memory("ScheduleFree", "β₂", self.second)?;

@@ -71,6 +71,10 @@ impl Rule for SgdRule {
         "sgd"
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn check(&self) -> Result<()> {
         memory("Sgd", "momentum", self.momentum)?;
         within(

@@ -1,0 +1,278 @@
+//! Sequels: how a tape ended the last time, so that it need not be recorded to its end.
+
+use crate::debug;
+use crate::exec::{self, Plan};
+use crate::graph::{Graph, Leaf, Node, NodeId, Tape, Var};
+use crate::hash::Mixer;
+use crate::meta::Meta;
+use crate::operand::number;
+use crate::plan::extract::bound_bytes;
+use crate::report;
+use smallvec::SmallVec;
+use std::fmt;
+use wengert_tensor::dtype::Scalar;
+use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::threads;
+use wengert_tensor::layout::Layout;
+use wengert_tensor::program::Bound;
+use wengert_tensor::storage::Storage;
+use wengert_tensor::tensor::Tensor;
+
+const HASH_FROM: u64 = 13;
+
+/// What was recorded behind some values of a tape, as a function of these and of the leaves that were recorded with it. A later tape that has
+/// the same values, by their structure, gets the results without recording any of it; an optimizer does so with its update.
+///
+/// ```
+/// use wengert_autograd::{Sequel, Tape};
+/// use wengert_tensor::tensor::Tensor;
+/// let (mut sequel, mut at) = (None::<(Sequel, usize)>, Vec::new());
+/// for step in 1..=3 {
+///     let tape = Tape::new();
+///     let x = tape.input(&Tensor::from([f64::from(step)]));
+///     let y = x.exp();
+///     if let Some((sequel, rate)) = &mut sequel
+///         && sequel.give_number(*rate, 0.5)
+///         && let Some(results) = sequel.run(&tape, [y])
+///     {
+///         at.extend(results[0].to_vec::<f64>()?);
+///         continue;
+///     }
+///     let start = tape.leaves();
+///     let rate = tape.full([1], 2.0, y.dtype());
+///     let result = y.log() * rate;
+///     let known = Sequel::new(&tape, start, [y], &[result]);
+///     at.extend(result.value()?.to_vec::<f64>()?);
+///     sequel = known.and_then(|known| Some((known, tape.leaf_of(rate.id())? - start)));
+/// }
+/// assert_eq!(at, [2.0, 1.0, 1.5]);
+/// # Ok::<(), wengert_tensor::error::Error>(())
+/// ```
+pub struct Sequel {
+    /// The structure of the values that it starts from.
+    from: u128,
+    /// So many leaves belong to the tape before it.
+    start: usize,
+    /// The others,
+    leaves: Vec<Leaf>,
+    /// with what each is.
+    metas: Vec<Meta>,
+    key: u128,
+    fuse: bool,
+    /// For each result the value of the plan that it is, and what that is.
+    results: Vec<(usize, Meta)>,
+    /// The last results, and then those whose memory they take.
+    values: Vec<Tensor>,
+}
+
+impl Tape {
+    /// The number of leaves: inputs, parameters, slots.
+    pub fn leaves(&self) -> usize {
+        self.graph.borrow().leaves.len()
+    }
+
+    /// Which of the leaves a node is, if it is one.
+    pub fn leaf_of(&self, id: NodeId) -> Option<usize> {
+        let graph = self.graph.borrow();
+        graph.nodes.get(id.index()).filter(|node| node.is_leaf()).map(|node| node.leaf as usize)
+    }
+
+    /// Takes up the value of a node that was computed elsewhere.
+    fn settle(&self, id: NodeId, value: &Tensor) {
+        if self.graph.borrow().value(id).is_none() {
+            self.keep(id, value.clone());
+        }
+    }
+}
+
+impl Sequel {
+    /// What was recorded since the tape had `start` leaves: `results`, none of which has a value yet, as a function of the values `from`.
+    /// Whatever else of the tape before it was read must be among these. `None` where the tape has failed or gives memory away.
+    pub fn new<'t>(
+        tape: &'t Tape,
+        start: usize,
+        from: impl IntoIterator<Item = Var<'t>>,
+        results: &[Var<'t>],
+    ) -> Option<Sequel> {
+        let graph = tape.graph.borrow();
+        if tape.failed.get() || !graph.donated.is_empty() || !results.iter().all(|var| tape.owns(*var)) {
+            return None;
+        }
+        let mut computed: Vec<NodeId> = results.iter().map(|var| var.id).collect();
+        computed.sort_unstable();
+        computed.dedup();
+        let places = results.iter().map(|var| {
+            let node = graph.node(var.id).ok().filter(|node| node.leaf == Node::NO_LEAF)?;
+            Some((computed.binary_search(&var.id).ok()?, node.meta.clone()))
+        });
+        let results = places.collect::<Option<Vec<_>>>()?;
+        let mut metas = vec![None; graph.leaves.len().checked_sub(start)?];
+        for node in graph.nodes.iter().filter(|node| node.is_leaf()) {
+            if let Some(meta) = (node.leaf as usize).checked_sub(start).and_then(|place| metas.get_mut(place)) {
+                *meta = Some(node.meta.clone());
+            }
+        }
+        let fuse = exec::fuses();
+        Some(Sequel {
+            from: structure(tape, &graph, from)?,
+            start,
+            leaves: graph.leaves.get(start..)?.iter().map(bare).collect(),
+            metas: metas.into_iter().collect::<Option<_>>()?,
+            key: exec::request(&graph, &computed, fuse).ok()?,
+            fuse,
+            results,
+            values: Vec::new(),
+        })
+    }
+
+    /// Gives one of the leaves, counted from the first that is the sequel's own, another number. Tells whether it is a slot that can hold it.
+    pub fn give_number(&mut self, leaf: usize, value: f64) -> bool {
+        match (self.leaves.get_mut(leaf), self.metas.get(leaf)) {
+            (Some(Leaf::Scalar(slot)), Some(meta)) => number(value, meta.dtype).map(|value| *slot = value).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Gives one of the leaves, counted from the first that is the sequel's own, the tensor of the next run. Tells whether it is an input that
+    /// can hold it.
+    pub fn give(&mut self, leaf: usize, value: &Tensor) -> bool {
+        let fits = |meta: &Meta| meta.shape == *value.shape() && meta.dtype == value.dtype() && value.is_contiguous();
+        match (self.leaves.get_mut(leaf), self.metas.get(leaf)) {
+            (Some(held @ (Leaf::Argument | Leaf::Tensor(_))), Some(meta)) if fits(meta) => {
+                *held = Leaf::Tensor(value.clone());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The results for the values `from` of a tape. `None` if these are others, by their structure, than the sequel was made for, if its plan
+    /// is not held any more, if somebody watches what is computed, or if it fails: whoever records and evaluates it in full then gets the
+    /// error.
+    pub fn run<'t>(&mut self, tape: &'t Tape, from: impl IntoIterator<Item = Var<'t>>) -> Option<&mut [Tensor]> {
+        let graph = tape.graph.borrow();
+        let as_before = !tape.failed.get()
+            && graph.leaves.len() == self.start
+            && graph.donated.is_empty()
+            && !(debug::is_on() || report::is_watched())
+            && exec::fuses() == self.fuse
+            && structure(tape, &graph, from) == Some(self.from);
+        let outcome = match exec::held(self.key).filter(|_| as_before) {
+            Some(mut plan) => {
+                let outcome = self.execute(&graph, &mut plan);
+                exec::put_back(self.key, plan);
+                outcome.is_ok()
+            }
+            None => false,
+        };
+        // What was given serves one run.
+        for leaf in &mut self.leaves {
+            if matches!(leaf, Leaf::Tensor(_)) {
+                *leaf = Leaf::Argument;
+            }
+        }
+        if !outcome {
+            self.values.clear();
+        }
+        outcome.then_some(&mut self.values)
+    }
+
+    fn execute(&mut self, graph: &Graph, plan: &mut Plan) -> Result<()> {
+        let emitted = &mut plan.emitted;
+        let mut arena = Storage::take(emitted.program.buffers().arena)?;
+        let stranger = || Error::state("a plan that asks for another leaf");
+        let leaf = |ordinal: u32| match (ordinal as usize).checked_sub(self.start) {
+            Some(own) => self.leaves.get(own),
+            None => graph.leaves.get(ordinal as usize),
+        };
+        let mut slots: SmallVec<[Scalar; 64]> = SmallVec::with_capacity(emitted.scalars.len());
+        for &ordinal in emitted.scalars.iter() {
+            match leaf(ordinal) {
+                Some(Leaf::Scalar(value)) => slots.push(*value),
+                _ => return Err(stranger()),
+            }
+        }
+        let mut inputs: SmallVec<[Bound<'_>; 32]> = SmallVec::with_capacity(emitted.tensors.len());
+        for &ordinal in emitted.tensors.iter() {
+            match leaf(ordinal) {
+                Some(Leaf::Tensor(tensor)) => inputs.push(Bound::Bytes(bound_bytes(tensor))),
+                _ => return Err(stranger()),
+            }
+        }
+        let sizes = &emitted.program.buffers().outputs;
+        let mut targets: SmallVec<[&mut [u8]; 32]> = SmallVec::new();
+        targets.resize_with(sizes.len(), Default::default);
+        let mut same: SmallVec<[(usize, usize); 4]> = SmallVec::new();
+        if self.values.len() != self.results.len() {
+            self.values = vec![Tensor::from(0u8); self.results.len()];
+        }
+        let mut written: SmallVec<[Option<usize>; 32]> = SmallVec::from_elem(None, sizes.len());
+        for (i, ((at, meta), value)) in self.results.iter().zip(&mut self.values).enumerate() {
+            let output = emitted.outputs.get(*at).copied().ok_or_else(stranger)?;
+            let (target, bytes) = targets.get_mut(output).zip(sizes.get(output)).ok_or_else(stranger)?;
+            match written.get_mut(output) {
+                Some(first @ None) => *first = Some(i),
+                Some(Some(first)) => {
+                    same.push((i, *first));
+                    continue;
+                }
+                None => return Err(stranger()),
+            }
+            let fits = value.dtype() == meta.dtype
+                && *value.shape() == meta.shape
+                && value.bytes_mut().is_some_and(|memory| memory.len() == *bytes);
+            if !fits {
+                let layout = Layout::contiguous(meta.shape.clone());
+                *value = Tensor::from_parts(Storage::take(*bytes)?, meta.dtype, layout)?;
+            }
+            *target = value.bytes_mut().unwrap_or_default();
+        }
+        let arena = arena.get_mut().map(|arena| arena.bytes_mut()).unwrap_or_default();
+        let go = || emitted.program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
+        let outcome = if plan.heavy { threads::enter(go) } else { go() };
+        outcome.map_err(|failure| failure.error)?;
+        for (result, first) in same {
+            let value = self.values.get(first).cloned().ok_or_else(stranger)?;
+            if let Some(result) = self.values.get_mut(result) {
+                *result = value;
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of the last run, if it has computed any. What stands in their place when it runs again is memory for the next ones, unless
+    /// somebody else owns it.
+    pub fn values(&mut self) -> &mut [Tensor] {
+        &mut self.values
+    }
+
+    /// Has the tape keep the first results, as if they had been asked for.
+    pub fn keep<'t>(&self, tape: &'t Tape, vars: impl IntoIterator<Item = Var<'t>>) {
+        for (var, value) in vars.into_iter().zip(&self.values).filter(|(var, _)| tape.owns(*var)) {
+            tape.settle(var.id, value);
+        }
+    }
+}
+
+/// A leaf without a value, where that is given for each run.
+fn bare(leaf: &Leaf) -> Leaf {
+    match leaf {
+        Leaf::Scalar(value) => Leaf::Scalar(*value),
+        _ => Leaf::Argument,
+    }
+}
+
+/// What values of a tape are.
+fn structure<'t>(tape: &Tape, graph: &Graph, vars: impl IntoIterator<Item = Var<'t>>) -> Option<u128> {
+    let mut mixer = Mixer::new(HASH_FROM);
+    for var in vars {
+        mixer.wide(graph.operand_hash(graph.nodes.get(var.id.index()).filter(|_| tape.owns(var))?));
+    }
+    Some(mixer.wide_finish())
+}
+
+impl fmt::Debug for Sequel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sequel({} leaves, {} results)", self.leaves.len(), self.results.len())
+    }
+}
