@@ -149,3 +149,43 @@ impl Tape {
         graph.nodes.keep_stretch(stretch);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::LeafId;
+    use wengert_tensor::tensor::Tensor;
+
+    /// Whether a gradient was taken over, and all lists of the tape that stand behind it.
+    fn gradient(scale: f64, ask: bool) -> (bool, String) {
+        let tape = Tape::new();
+        let w = tape.parameter(LeafId(1), &Tensor::from([0.5f32, 1.5]));
+        let y = (w.softmax(0) * scale).max_axes([0]);
+        if ask {
+            assert!(y.value().is_ok());
+        }
+        let loss = y.sum();
+        let one = loss.ones_like();
+        let known = tape.graph.borrow().nodes.has_stretch();
+        loss.backward_with(one);
+        let before = tape.len();
+        tape.grad(y.sum(), w);
+        assert!(tape.len() > before);
+        let graph = tape.graph.borrow();
+        let lists = (&graph.leaves, &graph.leaf_hashes, &graph.calls, &graph.labels, &graph.constants);
+        (known, format!("{:?} {lists:?} {:?}", &*graph.nodes, graph.parameters))
+    }
+
+    #[test]
+    fn the_lists_of_a_tape_are_those_that_recording_gives() {
+        let wanted = std::thread::spawn(|| gradient(2.0, false)).join().unwrap_or_default();
+        for turn in 0..3 {
+            let (known, lists) = gradient(2.0, false);
+            assert_eq!((known, lists), (turn > 0, wanted.1.clone()), "turn {turn}");
+        }
+        // The literal has another value, a value was asked for, and then all is as before.
+        assert_ne!(gradient(3.0, false).1, wanted.1);
+        gradient(2.0, true);
+        assert_eq!(gradient(2.0, false).1, wanted.1);
+    }
+}

@@ -35,6 +35,10 @@ impl Op for After {
         Ok(x.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

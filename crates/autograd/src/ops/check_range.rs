@@ -44,6 +44,10 @@ impl Op for CheckRange {
         Ok(x.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

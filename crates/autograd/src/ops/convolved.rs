@@ -39,6 +39,10 @@ impl Op for Convolved {
         Ok(y.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

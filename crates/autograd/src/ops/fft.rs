@@ -73,6 +73,10 @@ impl Op for Fft {
         Ok(x.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }
@@ -103,6 +107,10 @@ impl Op for Rfft {
             Some(size) => Ok(x.with_shape(x.shape.with(self.axis, size / 2 + 1)?.insert(x.shape.rank(), 2)?)),
             None => Err(Error::axis(format!("axis {} is out of range for {}", self.axis, x.shape))),
         }
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn class(&self) -> Class<'_> {
@@ -139,6 +147,10 @@ impl Op for Irfft {
             _ => Err(Error::shape(format!("{size} real numbers have a spectrum of {}, not {}", size / 2 + 1, x.shape))
                 .help("a slice, or a pad with zeros, gives it that size")),
         }
+    }
+
+    fn reusable(&self) -> bool {
+        true
     }
 
     fn class(&self) -> Class<'_> {

@@ -36,6 +36,10 @@ impl Op for Normalized {
         Ok(y.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::View(self)
     }

@@ -44,6 +44,10 @@ impl Op for RandomGamma {
         Ok(alpha.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

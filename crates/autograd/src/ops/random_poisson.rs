@@ -49,6 +49,10 @@ impl Op for RandomPoisson {
         Ok(rate.with_dtype(DType::I64))
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }

@@ -82,6 +82,10 @@ impl Op for TriangularSolve {
         Ok(b.clone())
     }
 
+    fn reusable(&self) -> bool {
+        true
+    }
+
     fn class(&self) -> Class<'_> {
         Class::Kernel(self)
     }
