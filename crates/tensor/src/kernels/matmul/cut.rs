@@ -7,6 +7,7 @@ use super::order::{DEPTH, blocks, depth};
 use super::scratch::{Room, with_room};
 use super::vector::ROWS as FEW;
 use crate::kernels::threads;
+use std::cell::Cell;
 
 /// Multiply-adds below which a product stays on the calling thread.
 pub(super) const ALONE: usize = 150_000;
@@ -20,6 +21,10 @@ const SCATTERED_UNITS: usize = 2;
 const A_BYTES: usize = 256 << 10;
 /// Columns of a unit.
 const COLS: usize = 512;
+/// A matrix of so many bytes is not in the cache as a whole when few rows meet it again,
+const LARGE_BYTES: usize = 256 << 10;
+/// and they meet as many panels at a time.
+const SWEEP: usize = 4;
 /// More bytes than this are not copied in advance.
 const SHARED_BYTES: usize = 64 << 20;
 
@@ -188,6 +193,11 @@ unsafe fn pack<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Point
 /// As for [`run`]; the copies that are not null are complete.
 unsafe fn compute<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
     let parts = grid.parts();
+    let large = p.n.saturating_mul(p.k).saturating_mul(size_of::<T>()) >= LARGE_BYTES;
+    if large && p.batch.is_empty() && job.few(p.m).is_some() && threads::threads() == 1 {
+        // SAFETY: promised by the caller.
+        return unsafe { sweep(job, p, at) };
+    }
     each(p.count() * parts, p.work() / parts, &|unit| {
         let (index, part) = (unit / parts, grid.part(unit % parts));
         let (a, b) = p.start(index);
@@ -204,6 +214,39 @@ unsafe fn compute<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Po
             job.run(part, &operands);
         }
     });
+}
+
+thread_local! {
+    /// Matrices that were read to their end, and not back again yet; the last few.
+    static ENDS: [Cell<usize>; 16] = const { [const { Cell::new(0) }; 16] };
+}
+
+/// Whether a large matrix is read from its end this time: one that does not fit into the cache has that part there that was read last.
+fn backwards(matrix: usize) -> bool {
+    ENDS.with(|ends| {
+        let end = &ends[(matrix as u64 >> 6).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> 60];
+        let read = end.get() == matrix;
+        end.set(if read { 0 } else { matrix });
+        read
+    })
+}
+
+/// Computes a product of few rows with a large matrix, some columns after others, to and fro from one time to the next.
+///
+/// # Safety
+/// As for [`compute`].
+unsafe fn sweep<T: Compute>(job: &Job<'_, T>, p: &Normal, at: &Pointers<T>) {
+    let cols = SWEEP * job.wide();
+    let parts = (p.n / cols).max(1);
+    let operands = Operands { a: at.a, b: at.b, c: at.c, packed_a: None, packed_b: None };
+    let back = backwards(at.b.addr());
+    for i in 0..parts {
+        let i = if back { parts - 1 - i } else { i };
+        let col = i * cols;
+        let cols = if i + 1 == parts { p.n - col } else { cols };
+        // SAFETY: the part lies within the product, as the caller promises.
+        unsafe { job.run(Part { row: 0, col, rows: p.m, cols }, &operands) };
+    }
 }
 
 /// Calls `f` for all units of `work` multiply-adds each, on several threads if that pays.

@@ -36,7 +36,7 @@ pub(super) trait Compute: Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! kernels {
-    ($name:ident: $T:ty, $S:ty, $square:ty $(, $feature:literal)?) => {
+    ($name:ident: $T:ty, $S:ty, $square:ty, $narrow:ty $(, $feature:literal)?) => {
         pub(super) static $name: Kernels<$T> = {
             $(#[target_feature(enable = $feature)])?
             unsafe fn panel(p: &Panel<$T>) {
@@ -66,7 +66,7 @@ macro_rules! kernels {
             $(#[target_feature(enable = $feature)])?
             unsafe fn across_columns(p: &Few<$T>) {
                 // SAFETY: the features are enabled; the caller promises the rest.
-                unsafe { vector::across_columns::<$square>(p) }
+                unsafe { vector::across_columns::<$square, $narrow>(p) }
             }
             let (rows, lanes) = (<$S>::ROWS, <$S>::LANES);
             Kernels { rows, lanes, panel, pack_a, pack_b, gather, along_columns, across_columns }
@@ -74,20 +74,20 @@ macro_rules! kernels {
     };
 }
 
-kernels!(F32_BASELINE: f32, F32x4, F32x4);
-kernels!(F64_BASELINE: f64, F64x2, F64x2);
+kernels!(F32_BASELINE: f32, F32x4, F32x4, F32x4);
+kernels!(F64_BASELINE: f64, F64x2, F64x2, F64x2);
 #[cfg(target_arch = "x86_64")]
-kernels!(F32_AVX2: f32, F32x8, F32x8, "avx2,fma");
+kernels!(F32_AVX2: f32, F32x8, F32x8, F32x8, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(F64_AVX2: f64, F64x4, F64x4, "avx2,fma");
+kernels!(F64_AVX2: f64, F64x4, F64x4, F64x4, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(F32_AVX512: f32, F32x16, F32x8, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
+kernels!(F32_AVX512: f32, F32x16, F32x16, F32x8, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
 #[cfg(target_arch = "x86_64")]
-kernels!(F64_AVX512: f64, F64x8, F64x4, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
+kernels!(F64_AVX512: f64, F64x8, F64x4, F64x4, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
 #[cfg(test)]
-kernels!(F32_WIDE: f32, super::portable::WideF32, F32x4);
+kernels!(F32_WIDE: f32, super::portable::WideF32, F32x4, F32x4);
 #[cfg(test)]
-kernels!(F64_WIDE: f64, super::portable::WideF64, F64x2);
+kernels!(F64_WIDE: f64, super::portable::WideF64, F64x2, F64x2);
 
 impl Compute for f32 {
     #[inline]

@@ -68,12 +68,12 @@ pub(super) trait Simd: 'static {
     unsafe fn transpose(from: *const Self::Elem, from_stride: isize, to: *mut Self::Elem, to_stride: usize);
 }
 
-/// Vectors as wide as the squares that are turned in registers: [`Simd::LANES`] is [`Simd::SIDE`].
+/// Vectors whose lanes are rows that are turned in registers.
 pub(super) trait Square: Simd {
-    /// How many columns are turned at once: at most 8, and the side is a multiple.
+    /// How many columns are turned at once: at most 8.
     const COLUMNS: usize;
 
-    /// Sets the first columns of the square whose rows start at multiples of `stride`, one register each.
+    /// Sets the first columns of the rows that start at multiples of `stride`, one register each.
     ///
     /// # Safety
     /// The columns are readable, and the instruction set is available.

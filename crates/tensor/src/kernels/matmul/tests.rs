@@ -536,6 +536,29 @@ fn few_rows_of_a_turned_matrix_have_the_bits_of_the_order() {
     }
 }
 
+/// A large matrix is read to its end, and the next time from there.
+#[test]
+fn few_rows_go_to_and_fro_over_a_large_matrix() {
+    let mut dice = Dice(19);
+    with_threads(1, || {
+        for (m, n, k) in [(1, 700, 333), (2, 170, 784), (3, 129, 785), (4, 5000, 41), (1, 13, 9000), (700, 1, 333)] {
+            for turned in [false, true] {
+                let mut p = product(&mut dice, DType::F32, m, k, n, false);
+                let sides = |rows: usize, cols: usize| if turned { [1, rows as isize] } else { [cols as isize, 1] };
+                p.a = [k as isize, 1].map(Side::from);
+                p.b = sides(k, n).map(Side::from);
+                let (a, b) = (Operand::new(&mut dice, p.a_bounds()), Operand::new(&mut dice, p.b_bounds()));
+                for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+                    let wanted = reference::<f32>(&p, level, &a, &b);
+                    for turn in 0..3 {
+                        assert_eq!(computed(&p, level, &a, &b), wanted, "{m} {n} {k} {turned} {level:?} {turn}");
+                    }
+                }
+            }
+        }
+    });
+}
+
 #[test]
 fn the_matrix_unit_has_the_bits_of_its_order() {
     if !Level::Amx.is_available() {

@@ -108,15 +108,17 @@ unsafe fn chains<S: Simd, const R: usize, const V: usize>(p: &Few<S::Elem>, j: u
     }
 }
 
-/// The k of a column are adjacent: squares of B are turned in registers, and registers lie along C again.
+/// The k of a column are adjacent: squares of B are turned in registers, and registers lie along C again. `N` are vectors for fewer columns
+/// than `S` has lanes.
 ///
 /// # Safety
 /// As for [`along_columns`].
 #[inline(always)]
-pub(super) unsafe fn across_columns<S: Square>(p: &Few<S::Elem>) {
+pub(super) unsafe fn across_columns<S: Square, N: Square<Elem = S::Elem>>(p: &Few<S::Elem>) {
     // SAFETY: promised by the caller.
     unsafe {
         match p.rows {
+            _ if p.n < S::LANES && N::LANES < S::LANES => across_columns::<N, N>(p),
             1 => across::<S, 1>(p),
             2 => across::<S, 2>(p),
             3 => across::<S, 3>(p),

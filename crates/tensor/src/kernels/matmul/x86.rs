@@ -267,6 +267,41 @@ impl Square for F32x8 {
     }
 }
 
+impl Square for F32x16 {
+    const COLUMNS: usize = 8;
+
+    #[inline(always)]
+    unsafe fn columns(from: *const f32, stride: isize, to: &mut [__m512; 8]) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let from = opaque(from);
+            // Two rows, four apart, in a register: of the first eight rows, and of the others.
+            let mut rows = [_mm512_setzero_pd(); 8];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let r = (r % 4 + r / 4 * 8) as isize;
+                let low = _mm256_loadu_pd(from.offset(r * stride).cast());
+                let high = _mm256_loadu_pd(from.offset((r + 4) * stride).cast());
+                *row = _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high);
+            }
+            let [r0, r1, r2, r3, r4, r5, r6, r7] = rows;
+            let (first, others) = (quarters([r0, r1, r2, r3]), quarters([r4, r5, r6, r7]));
+            for (c, (first, other)) in first.into_iter().zip(others).enumerate() {
+                to[c] = _mm512_shuffle_f32x4::<0x88>(first, other);
+                to[c + 4] = _mm512_shuffle_f32x4::<0xdd>(first, other);
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn gather(from: *const f32, stride: isize) -> __m512 {
+        let lanes: [f32; 16] = core::array::from_fn(|i| {
+            // SAFETY: sixteen elements at multiples of the stride are readable.
+            unsafe { *from.offset(i as isize * stride) }
+        });
+        // SAFETY: the array fills a register.
+        unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
+    }
+}
+
 impl Square for F64x4 {
     const COLUMNS: usize = 2;
 
@@ -294,6 +329,27 @@ impl Square for F64x4 {
         });
         // SAFETY: the array fills a register.
         unsafe { _mm256_loadu_pd(lanes.as_ptr()) }
+    }
+}
+
+/// Turns the squares of four within the quarters of four registers. A quarter of register `c` then holds column `c` of four rows, the next one
+/// column `c + 4` of the same.
+///
+/// # Safety
+/// AVX-512 is available.
+#[inline(always)]
+unsafe fn quarters([r0, r1, r2, r3]: [__m512d; 4]) -> [__m512; 4] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let (r0, r1, r2, r3) = (_mm512_castpd_ps(r0), _mm512_castpd_ps(r1), _mm512_castpd_ps(r2), _mm512_castpd_ps(r3));
+        let (t0, t1) = (_mm512_castps_pd(_mm512_unpacklo_ps(r0, r1)), _mm512_castps_pd(_mm512_unpackhi_ps(r0, r1)));
+        let (t2, t3) = (_mm512_castps_pd(_mm512_unpacklo_ps(r2, r3)), _mm512_castps_pd(_mm512_unpackhi_ps(r2, r3)));
+        [
+            _mm512_castpd_ps(_mm512_unpacklo_pd(t0, t2)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(t0, t2)),
+            _mm512_castpd_ps(_mm512_unpacklo_pd(t1, t3)),
+            _mm512_castpd_ps(_mm512_unpackhi_pd(t1, t3)),
+        ]
     }
 }
 
