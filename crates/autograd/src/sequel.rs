@@ -33,7 +33,7 @@ const HASH_FROM: u64 = 13;
 ///     let y = x.exp();
 ///     if let Some((sequel, rate)) = &mut sequel
 ///         && sequel.give_number(*rate, 0.5)
-///         && let Some(results) = sequel.run(&tape, [y])
+///         && let Some(results) = sequel.run(&tape, [y], &[])
 ///     {
 ///         at.extend(results[0].to_vec::<f64>()?);
 ///         continue;
@@ -116,7 +116,7 @@ impl Sequel {
         Some(Sequel {
             from: structure(tape, &graph, from)?,
             start,
-            leaves: graph.leaves.get(start..)?.iter().map(bare).collect(),
+            leaves: graph.leaves.get(start..)?.iter().map(without_tensor).collect(),
             metas: metas.into_iter().collect::<Option<_>>()?,
             key: exec::request(&graph, &computed, fuse).ok()?,
             fuse,
@@ -133,23 +133,16 @@ impl Sequel {
         }
     }
 
-    /// Gives one of the leaves, counted from the first that is the sequel's own, the tensor of the next run. Tells whether it is an input that
-    /// can hold it.
-    pub fn give(&mut self, leaf: usize, value: &Tensor) -> bool {
-        let fits = |meta: &Meta| meta.shape == *value.shape() && meta.dtype == value.dtype() && value.is_contiguous();
-        match (self.leaves.get_mut(leaf), self.metas.get(leaf)) {
-            (Some(held @ (Leaf::Argument | Leaf::Tensor(_))), Some(meta)) if fits(meta) => {
-                *held = Leaf::Tensor(value.clone());
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The results for the values `from` of a tape. `None` if these are others, by their structure, than the sequel was made for, if its plan
-    /// is not held any more, if somebody watches what is computed, or if it fails: whoever records and evaluates it in full then gets the
-    /// error.
-    pub fn run<'t>(&mut self, tape: &'t Tape, from: impl IntoIterator<Item = Var<'t>>) -> Option<&mut [Tensor]> {
+    /// The results for the values `from` of a tape, and for tensors in place of the inputs that are the sequel's own: each with its place,
+    /// counted from the first leaf that is. `None` if the values are others, by their structure, than the sequel was made for, if its plan
+    /// is not held any more, if a tensor does not fit or is missing, if somebody watches what is computed, or if it fails: whoever records and
+    /// evaluates it in full then gets the error.
+    pub fn run<'t>(
+        &mut self,
+        tape: &'t Tape,
+        from: impl IntoIterator<Item = Var<'t>>,
+        inputs: &[(usize, &Tensor)],
+    ) -> Option<&mut [Tensor]> {
         let graph = tape.graph.borrow();
         let as_before = !tape.failed.get()
             && graph.leaves.len() == self.start
@@ -159,45 +152,50 @@ impl Sequel {
             && structure(tape, &graph, from) == Some(self.from);
         let outcome = match exec::held(self.key).filter(|_| as_before) {
             Some(mut plan) => {
-                let outcome = self.execute(&graph, &mut plan);
+                let outcome = self.execute(&graph, &mut plan, inputs);
                 exec::put_back(self.key, plan);
                 outcome.is_ok()
             }
             None => false,
         };
-        // What was given serves one run.
-        for leaf in &mut self.leaves {
-            if matches!(leaf, Leaf::Tensor(_)) {
-                *leaf = Leaf::Argument;
-            }
-        }
         if !outcome {
             self.values.clear();
         }
         outcome.then_some(&mut self.values)
     }
 
-    fn execute(&mut self, graph: &Graph, plan: &mut Plan) -> Result<()> {
+    fn execute(&mut self, graph: &Graph, plan: &mut Plan, inputs: &[(usize, &Tensor)]) -> Result<()> {
+        let stranger = || Error::state("a plan that asks for another leaf");
+        let mut given: SmallVec<[Option<&Tensor>; 64]> = SmallVec::from_elem(None, self.leaves.len());
+        for &(place, tensor) in inputs {
+            let meta =
+                self.metas.get(place).filter(|meta| meta.shape == *tensor.shape() && meta.dtype == tensor.dtype());
+            match given.get_mut(place).filter(|_| meta.is_some() && tensor.is_contiguous()) {
+                Some(own) => *own = Some(tensor),
+                None => return Err(stranger()),
+            }
+        }
         let emitted = &mut plan.emitted;
         let mut arena = Storage::take(emitted.program.buffers().arena)?;
-        let stranger = || Error::state("a plan that asks for another leaf");
-        let leaf = |ordinal: u32| match (ordinal as usize).checked_sub(self.start) {
-            Some(own) => self.leaves.get(own),
-            None => graph.leaves.get(ordinal as usize),
-        };
+        let place = |ordinal: u32| (ordinal as usize).checked_sub(self.start);
         let mut slots: SmallVec<[Scalar; 64]> = SmallVec::with_capacity(emitted.scalars.len());
         for &ordinal in emitted.scalars.iter() {
-            match leaf(ordinal) {
+            let leaf = place(ordinal).map_or_else(|| graph.leaves.get(ordinal as usize), |own| self.leaves.get(own));
+            match leaf {
                 Some(Leaf::Scalar(value)) => slots.push(*value),
                 _ => return Err(stranger()),
             }
         }
-        let mut inputs: SmallVec<[Bound<'_>; 32]> = SmallVec::with_capacity(emitted.tensors.len());
+        let mut bound: SmallVec<[Bound<'_>; 32]> = SmallVec::with_capacity(emitted.tensors.len());
         for &ordinal in emitted.tensors.iter() {
-            match leaf(ordinal) {
-                Some(Leaf::Tensor(tensor)) => inputs.push(Bound::Bytes(bound_bytes(tensor))),
-                _ => return Err(stranger()),
-            }
+            let tensor = match place(ordinal) {
+                Some(own) => given.get(own).copied().flatten(),
+                None => match graph.leaves.get(ordinal as usize) {
+                    Some(Leaf::Tensor(tensor)) => Some(tensor),
+                    _ => None,
+                },
+            };
+            bound.push(Bound::Bytes(bound_bytes(tensor.ok_or_else(stranger)?)));
         }
         let sizes = &emitted.program.buffers().outputs;
         let mut targets: SmallVec<[&mut [u8]; 32]> = SmallVec::new();
@@ -228,7 +226,7 @@ impl Sequel {
             *target = value.bytes_mut().unwrap_or_default();
         }
         let arena = arena.get_mut().map(|arena| arena.bytes_mut()).unwrap_or_default();
-        let go = || emitted.program.run(arena, inputs.into_iter(), targets.into_iter(), &slots);
+        let go = || emitted.program.run(arena, bound.into_iter(), targets.into_iter(), &slots);
         let outcome = if plan.heavy { threads::enter(go) } else { go() };
         outcome.map_err(|failure| failure.error)?;
         for (result, first) in same {
@@ -254,8 +252,8 @@ impl Sequel {
     }
 }
 
-/// A leaf without a value, where that is given for each run.
-fn bare(leaf: &Leaf) -> Leaf {
+/// A leaf without its tensor, which is given for each run.
+fn without_tensor(leaf: &Leaf) -> Leaf {
     match leaf {
         Leaf::Scalar(value) => Leaf::Scalar(*value),
         _ => Leaf::Argument,

@@ -215,8 +215,9 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         let Some(mut arc) = self.0.take() else { return };
-        // Two last owners that drop at the same moment may both see the other; the memory then goes to the allocator.
-        if Arc::get_mut(&mut arc).is_some() {
+        // Two last owners that drop at the same moment may both see the other; the memory then goes to the allocator. To look at the count
+        // first is cheaper where there are others.
+        if Arc::strong_count(&arc) == 1 && Arc::get_mut(&mut arc).is_some() {
             give_back(arc);
         }
     }

@@ -48,6 +48,9 @@ struct Moved {
 /// The values that an update starts from.
 type From<'t> = SmallVec<[Var<'t>; 32]>;
 
+/// Tensors for the leaves of a sequel, each with the place of its leaf.
+type Inputs<'m> = SmallVec<[(usize, &'m Tensor); 32]>;
+
 impl Memo {
     /// What the last run computed: what a [`Step`] wants, in its order. Whoever takes a value leaves memory for the next one.
     pub(super) fn values(&mut self) -> &mut [Tensor] {
@@ -129,7 +132,9 @@ impl<R: Rule> Optimizer<R> {
             && memo.gradients.iter().zip(gradients.iter()).all(|(known, (id, _))| *known == id)
             && memo.side.iter().zip(&side).all(|(known, (id, _))| known == id)
             && memo.phases == self.phases();
-        let from = as_before.then(|| self.starts_as_seen(memo, model, tape, starts(gradients, also, &side)))??;
+        let mut inputs: Inputs<'_> = SmallVec::new();
+        let from = starts(gradients, also, &side);
+        let from = as_before.then(|| self.starts_as_seen(memo, model, tape, from, &mut inputs))??;
         let (factor, loss_scale) = (self.factor(), self.scale_now());
         let mut moments: SmallVec<[Moment; 16]> = SmallVec::new();
         for leaf in &memo.leaves {
@@ -138,26 +143,26 @@ impl<R: Rule> Optimizer<R> {
             // One that has no meaning is an error of the step that records it.
             sound("", learning_rate, working(leaf.dtype)).ok()?;
             moments.push(Moment { count: held.count + 1, learning_rate, loss_scale });
-            let mut slots = leaf.slots.iter().zip(&held.slots);
-            slots.all(|(place, state)| memo.sequel.give(*place, &state.value)).then_some(())?;
+            inputs.extend(leaf.slots.iter().zip(&held.slots).map(|(place, state)| (*place, &state.value)));
         }
         for (place, slot, formula) in &memo.formulas {
             memo.sequel.give_number(*slot, formula(*moments.get(*place)?)).then_some(())?;
         }
-        memo.sequel.run(tape, from)?;
+        memo.sequel.run(tape, from, &inputs)?;
         memo.sequel.keep(tape, std::iter::once(gradients.loss()).chain(also.iter().copied()));
         Some(())
     }
 
     /// The values that an update starts from, with the parameters, if the model has those that it had.
-    fn starts_as_seen<'t, M: Module + ?Sized>(
+    fn starts_as_seen<'t, 'm, M: Module + ?Sized>(
         &self,
-        memo: &mut Memo,
-        model: &M,
+        memo: &Memo,
+        model: &'m M,
         tape: &'t Tape,
         mut from: From<'t>,
+        inputs: &mut Inputs<'m>,
     ) -> Option<From<'t>> {
-        let (mut seen, sequel, mut known) = (memo.seen.iter(), &mut memo.sequel, true);
+        let (mut seen, mut known) = (memo.seen.iter(), true);
         each(model, &mut |_, param| {
             let now = (param.id(), param.dtype(), self.moves(param));
             let Some(seen) = seen.next().filter(|seen| known && (seen.id, seen.dtype, seen.moves) == now) else {
@@ -165,7 +170,7 @@ impl<R: Rule> Optimizer<R> {
                 return;
             };
             from.extend(seen.moved.then(|| param.on(tape)));
-            known = seen.own.is_none_or(|place| sequel.give(place, param.value()));
+            inputs.extend(seen.own.map(|place| (place, param.value())));
         });
         (known && seen.next().is_none()).then_some(from)
     }

@@ -32,6 +32,7 @@ use std::sync::{Arc, OnceLock};
 /// The native form of a loop, before it has pages.
 #[derive(Clone, Debug)]
 pub(super) struct Native {
+    setup: Vec<Action>,
     prologue: Vec<Action>,
     phases: Vec<Phase>,
     /// Long streams that no line fetches ahead itself.
@@ -167,7 +168,7 @@ impl Loop {
             }
             *list = selection.list(list);
         }
-        let Selection { lines, registers, .. } = selection;
+        let Selection { mut lines, registers, .. } = selection;
         if lines.is_empty() {
             return None;
         }
@@ -177,7 +178,37 @@ impl Loop {
             runs.push(Run::new(line, &made, code.len(), &self.slots));
             code.extend(made.bytes);
         }
-        Some((Native { prologue, phases, reads, code, runs }, registers))
+        let setup = self.bare_setup(&prologue, &phases, &mut lines);
+        Some((Native { setup, prologue, phases, reads, code, runs }, registers))
+    }
+
+    /// The setup without what only tile kernels need: lines read one element of what is the same everywhere, so it is not filled into a
+    /// tile for them, but put at once where they read it.
+    fn bare_setup(&self, prologue: &[Action], phases: &[Phase], lines: &mut [Line]) -> Vec<Action> {
+        let lists = || phases.iter().flat_map(|p| p.body.iter().chain(&p.after)).chain(prologue);
+        let (mut filled, mut read) = (Slots::default(), Slots::default());
+        filled.extend(lists().flat_map(|action| action.slots().1));
+        filled.extend(lines.iter().flat_map(Line::reads).map(|read| read.0));
+        read.extend(lists().flat_map(|action| action.slots().1));
+        read.extend(lines.iter_mut().flat_map(|line| line.slots_mut().map(|slot| *slot).collect::<Vec<_>>()));
+        let mut setup: Vec<Action> = Vec::with_capacity(self.setup.len());
+        for (at, action) in self.setup.iter().enumerate() {
+            let read_here = |slot: SlotId| {
+                self.setup.iter().enumerate().any(|(other, action)| other != at && action.slots().1.contains(&slot))
+            };
+            match *action {
+                Action::Splat { dst, src, .. } if !filled.contains(dst) && !read_here(dst) => {
+                    let alone = !read.contains(src) && !read_here(src);
+                    let from = setup.iter_mut().rfind(|from| alone && from.slots().0 == Some(src));
+                    match from.and_then(|from| from.slots_mut().0) {
+                        Some(to) => *to = dst,
+                        None => setup.push(Action::Copy { dst, src, size: 8 }),
+                    }
+                }
+                _ => setup.push(action.clone()),
+            }
+        }
+        setup
     }
 
     /// The registers that hold one element for all of a tile, and those of them that are filled for each row.
@@ -210,6 +241,7 @@ impl Loop {
         let mut start = 0;
         for (code, native) in &mut loops {
             let size = native.code.len();
+            code.setup = std::mem::take(&mut native.setup);
             code.prologue = std::mem::take(&mut native.prologue);
             code.phases = std::mem::take(&mut native.phases);
             code.reads = std::mem::take(&mut native.reads);
