@@ -124,7 +124,13 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
         }
         // Where all parts share a matrix, those that run in order share its copy.
         let found = self.grown(seed, [count, in_order(1, count)])?;
-        let found = if found.cut.shares { found } else { self.grown(seed, [count, 1])? };
+        let found = match found.cut.shares {
+            true => found,
+            false => match self.cut(&found.members, [count, 1]) {
+                Some(cut) => Found { cut, ..found },
+                None => self.grown(seed, [count, 1])?,
+            },
+        };
         let saved: usize = found.inside.iter().filter_map(|buffer| self.uses.bytes.get(buffer)).sum();
         if saved < least()[0] {
             return None;
@@ -133,18 +139,23 @@ impl<F: Fn(u32) -> bool> Finder<'_, F> {
             return Some(found);
         }
         // Several small products in a part, or some rows of a large one, if that saves as much.
-        let same = |other: &Found| (&other.members, &other.inside) == (&found.members, &found.inside);
+        let cut = |parts: [usize; 2]| self.cut(&found.members, parts);
         let each = found.cut.room;
         if each < PART_BYTES {
             let most = (PART_BYTES / each.max(1)).clamp(1, count / 8 + 1);
             let several = (2..=most).rev().filter(|several| count.is_multiple_of(*several));
-            let larger = several.filter_map(|several| self.grown(seed, [count / several, 1])).find(same);
-            return Some(larger.unwrap_or(found));
+            let larger = several.filter_map(|several| cut([count / several, 1])).next();
+            return Some(match larger {
+                Some(cut) => Found { cut, ..found },
+                None => found,
+            });
         }
         let strips = (2..=product.m / ROWS).rev().filter(|strips| product.m.is_multiple_of(*strips));
-        let smaller =
-            strips.filter_map(|strips| self.grown(seed, [count * strips, in_order(count, strips)])).find(same);
-        Some(smaller.unwrap_or(found))
+        let smaller = strips.filter_map(|strips| cut([count * strips, in_order(count, strips)])).next();
+        Some(match smaller {
+            Some(cut) => Found { cut, ..found },
+            None => found,
+        })
     }
 
     /// All that runs in so many parts along with a product.
