@@ -231,31 +231,33 @@ impl Body {
         self.outputs.iter().map(|&at| values.get(at as usize).copied().unwrap_or(tape.poison())).collect()
     }
 
-    /// The plan, ready to run.
-    pub(crate) fn runner(&self) -> Result<Runner<'_>> {
+    /// The plan, ready to run. Inputs from `fixed` on are the same in all runs of it.
+    pub(crate) fn runner(&self, fixed: usize) -> Result<Runner<'_>> {
         let kept = self.plan.lock().unwrap_or_else(PoisonError::into_inner).take();
         let plan = match kept {
             Some(plan) => plan,
-            None => Box::new(self.compile()?),
+            None => Box::new(keeping(exec::plan(self.graph(), &[], exec::fuses())?, fixed)?),
         };
         let arena = Storage::take(plan.program.buffers().arena)?;
-        Ok(Runner { body: self, plan: Some(plan), arena, shares: 0 })
+        Ok(Runner { body: self, plan: Some(plan), arena, shares: 0, ran: false })
     }
 
-    /// The plans of up to so many threads, each of which computes an equal part of every result, one behind the other, ready to run.
+    /// The plans of up to so many threads, each of which computes an equal part of every result, one behind the other, ready to run. Inputs
+    /// from `fixed` on are the same in all runs.
     ///
     /// `may` says of a number of threads, and of which inputs each would read its own part of, whether that will do. None where a part of
     /// the results needs more.
     pub(crate) fn runners(
         &self,
         most: usize,
+        fixed: usize,
         may: impl Fn(usize, Option<&[bool]>) -> bool,
     ) -> Result<Option<Shared<'_>>> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if shares.asked != most {
             *shares = Shares { asked: most, ..Shares::default() };
             for count in (2..=most).rev().filter(|&count| may(count, None)) {
-                let Some((plan, by_part)) = self.share(count)? else { continue };
+                let Some((plan, by_part)) = self.share(count, fixed)? else { continue };
                 if may(count, Some(&by_part)) {
                     (shares.count, shares.by_part) = (count, Some(by_part.into()));
                     shares.plans.push(plan);
@@ -268,18 +270,18 @@ impl Body {
         drop(shares);
         // Those that somebody else runs just now, too.
         while plans.len() < count {
-            let Some((plan, _)) = self.share(count)? else { return Ok(None) };
+            let Some((plan, _)) = self.share(count, fixed)? else { return Ok(None) };
             plans.push(plan);
         }
         let runner = |plan: Emitted| {
             let arena = Storage::take(plan.program.buffers().arena)?;
-            Ok(Runner { body: self, plan: Some(Box::new(plan)), arena, shares: count })
+            Ok(Runner { body: self, plan: Some(Box::new(plan)), arena, shares: count, ran: false })
         };
         Ok(Some(Shared { runners: plans.into_iter().map(runner).collect::<Result<_>>()?, by_part }))
     }
 
     /// The plan of one of so many threads, and for each input whether it reads its own part of it.
-    fn share(&self, count: usize) -> Result<Option<(Emitted, Vec<bool>)>> {
+    fn share(&self, count: usize, fixed: usize) -> Result<Option<(Emitted, Vec<bool>)>> {
         let bytes: Vec<usize> =
             self.inputs.iter().map(|input| input.meta.shape.len() * input.meta.dtype.size()).collect();
         let Some(share) = exec::share(self.graph(), count, &bytes)? else { return Ok(None) };
@@ -289,11 +291,7 @@ impl Body {
                 *by_part = here;
             }
         }
-        Ok(Some((share.emitted, by_part)))
-    }
-
-    fn compile(&self) -> Result<Emitted> {
-        exec::plan(self.graph(), &[], exec::fuses())
+        Ok(Some((keeping(share.emitted, fixed)?, by_part)))
     }
 
     fn graph(&self) -> planned::Graph {
@@ -329,6 +327,15 @@ pub(crate) struct Runner<'b> {
     arena: Storage,
     /// One of so many that share it, or 0 if it computes all.
     shares: usize,
+    /// Whether it has run, so that copies of what is fixed are in the arena.
+    ran: bool,
+}
+
+/// A plan that keeps copies of inputs from `fixed` on.
+fn keeping(plan: Emitted, fixed: usize) -> Result<Emitted> {
+    let Emitted { program, tensors, .. } = plan;
+    let program = program.keeping_copies(|input| tensors.get(input).is_some_and(|&at| at as usize >= fixed))?;
+    Ok(Emitted { program, tensors, ..plan })
 }
 
 impl Drop for Runner<'_> {
@@ -377,7 +384,7 @@ impl Runner<'_> {
             }
             let arena = self.arena.get_mut().ok_or_else(lost)?.bytes_mut();
             let tensors = plan.tensors.iter().map(|&at| bytes(at));
-            let outcome = plan.program.run(arena, tensors, targets.into_iter().flatten(), &slots);
+            let outcome = plan.program.run_on(self.ran, arena, tensors, targets.into_iter().flatten(), &slots);
             if let Err(failure) = outcome {
                 let origin = failure.tag.and_then(|tag| plan.origins.get(tag as usize)).copied();
                 let piece = origin.and_then(|at| self.body.pieces.get(usize::try_from(at).ok()?));
@@ -393,6 +400,7 @@ impl Runner<'_> {
                 });
             }
         }
+        self.ran = true;
         for (i, at) in plan.outputs.iter().enumerate() {
             let from = first.get(*at).copied().filter(|&from| from < i);
             if let Some(from) = from

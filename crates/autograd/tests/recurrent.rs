@@ -1,7 +1,7 @@
 //! Loops over rows that do not depend on one another: their threads, and what waits until they are done.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use wengert_autograd::{Loop, StepKind, Tape, Var};
+use wengert_autograd::{Apply, Loop, StepKind, Tape, Var};
 use wengert_tensor::dtype::DType;
 use wengert_tensor::kernels::threads::with_threads;
 use wengert_tensor::tensor::Tensor;
@@ -97,4 +97,40 @@ fn threads_share_the_rows_of_a_loop() {
             }
         }
     }
+}
+
+/// A matrix that all turns read is copied once for the matrix unit, where there is one, in each run of the loop anew.
+#[test]
+fn turns_share_the_copy_of_a_matrix() -> wengert_tensor::error::Result<()> {
+    let (length, rows, units) = (5, 64, 128);
+    let mut inputs = recurrent_inputs(length, rows, units, DType::F32);
+    for key in [3u64, 8, 9] {
+        inputs[2] = Tensor::normal([units, units], DType::F32, key)?.apply(|w| w * 0.1)?;
+        let values = |threads: usize| {
+            with_threads(threads, || {
+                let tape = Tape::new();
+                let x: Vec<Var<'_>> = inputs.iter().map(|x| tape.input(x)).collect();
+                fn turn<'t>(w: Var<'t>, h: Var<'t>, v: Var<'t>) -> Var<'t> {
+                    (v + h.matmul(w.t())).tanh()
+                }
+                let w = x[2];
+                let by_scan = tape.scan(x[1], x[0], |h, v| (turn(w, h, v), turn(w, h, v))).0;
+                let first = x[0].at(0, 1);
+                let counted = tape.while_loop(
+                    (tape.scalar(0.0, DType::F32), x[1]),
+                    |(i, _)| i.lt(length as f64),
+                    |(i, h)| (i + 1.0, turn(w, h, first)),
+                );
+                let plain = (0..length).fold(x[1], |h, i| turn(w, h, x[0].at(0, i)));
+                let repeated = (0..length).fold(x[1], |h, _| turn(w, h, first));
+                tape.eval([plain, by_scan, repeated, counted.1])
+            })
+        };
+        for threads in [1, 2] {
+            let values = values(threads)?;
+            assert!(values[0].equals(&values[1]), "scan, {key}, {threads} threads");
+            assert!(values[2].equals(&values[3]), "while, {key}, {threads} threads");
+        }
+    }
+    Ok(())
 }

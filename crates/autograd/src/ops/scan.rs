@@ -324,7 +324,7 @@ impl Scan {
         let sizes: Vec<usize> = body.metas().iter().map(|meta| meta.shape.len() * meta.dtype.size()).collect();
         let (runners, by_part) = match self.shared()? {
             Some(Shared { runners, by_part }) => (runners, Some(by_part)),
-            None => (vec![body.runner()?], None),
+            None => (vec![body.runner(self.frame.states + self.frame.xs)?], None),
         };
         let count = runners.len();
         let lane = |runner| Lane { runner, tracks: Vec::with_capacity(sizes.len()), lasts: Vec::new() };
@@ -371,13 +371,13 @@ impl Scan {
     fn shared(&self) -> Result<Option<Shared<'_>>> {
         /// Operations that are worth another thread.
         const SHARED: u64 = 2_000_000;
-        let Frame { body, states, length, .. } = &*self.frame;
+        let Frame { body, states, xs, length, .. } = &*self.frame;
         let work = body.flops().saturating_mul(*length as u64);
         let most = threads().min((work / SHARED) as usize + 1);
         if most < 2 {
             return Ok(None);
         }
-        body.runners(most, |count, by_part| {
+        body.runners(most, states + xs, |count, by_part| {
             let even = body.metas().iter().all(|meta| !meta.shape.is_empty() && meta.shape.len().is_multiple_of(count));
             let reads = body.reads();
             let mut states = 0..*states;

@@ -140,7 +140,7 @@ impl Kernel for While {
         let Turn { condition, step, states } = &*self.turn;
         let lost = || Error::state("a loop without its memory");
         let conditions = self.turn.conditions();
-        let (mut asks, mut runs) = (condition.runner()?, step.runner()?);
+        let (mut asks, mut runs) = (condition.runner(*states)?, step.runner(*states)?);
         let mut now: Vec<Storage> = Vec::with_capacity(*states);
         let mut next: Vec<Storage> = Vec::with_capacity(*states);
         for input in inputs.iter().take(*states) {

@@ -51,8 +51,8 @@ impl<'a> Memory<'a> {
         self.bases.push(Base { ptr: bytes.as_mut_ptr(), len: bytes.len(), writable: true });
     }
 
-    /// Begins the table of a part of a chain anew; `later`: another one ran before it in the same room.
-    pub(super) fn begin(&mut self, part: usize, later: bool) {
+    /// Begins the table of a part of a chain, or of a run, anew; `later`: another one ran before it in the same room.
+    pub(crate) fn begin(&mut self, part: usize, later: bool) {
         self.bases.clear();
         (self.part, self.later) = (part, later);
     }

@@ -172,6 +172,35 @@ impl Program {
         Ok(Self { buffers, steps, replacements, bindings: Bindings::default(), runs: 0 })
     }
 
+    /// The same for runs that follow one another over one arena, with the same bytes in the inputs that are `fixed`: products keep the copies
+    /// that they make of matrices there. See [`Program::run_on`].
+    ///
+    /// # Errors
+    /// None, but that the arena grows, and what is checked of any program.
+    pub fn keeping_copies(mut self, fixed: impl Fn(usize) -> bool) -> Result<Self> {
+        let mut arena = self.buffers.arena;
+        for step in &mut self.steps {
+            let Step::MatMul { product, a, b, copy: copy @ None, .. } = step else { continue };
+            let stays = |region: &Region| {
+                let input = (region.buffer as usize).checked_sub(1);
+                input.is_some_and(|input| input < self.buffers.inputs.len() && fixed(input))
+            };
+            let room = |of: Which| {
+                let bytes = product.copy_bytes(of);
+                (bytes > 0).then(|| (of, Region::new(ARENA, arena.next_multiple_of(64), bytes)))
+            };
+            *copy = stays(&b.0).then(|| room(Which::B)).flatten();
+            *copy = copy.or_else(|| stays(&a.0).then(|| room(Which::A)).flatten());
+            if let Some((_, region)) = copy {
+                arena = region.offset + region.len;
+            }
+        }
+        self.buffers.arena = arena;
+        let check = Check { buffers: &self.buffers };
+        self.steps.iter().try_for_each(|step| check.step(step))?;
+        Ok(self)
+    }
+
     /// Counts a run. What runs often is worth more work; no bit changes by it.
     fn counted(&mut self) {
         self.runs = self.runs.saturating_add(1);

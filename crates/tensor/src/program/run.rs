@@ -20,7 +20,23 @@ impl Program {
         outputs: impl Iterator<Item = &'a mut [u8]>,
         scalars: &[Scalar],
     ) -> Result<(), Failure> {
-        self.bound(arena, inputs, outputs, scalars, |steps, memory| launch::run(steps, memory, scalars))
+        self.run_on(false, arena, inputs, outputs, scalars)
+    }
+
+    /// As [`Program::run`]; `later`: the run before this one was over this arena, with the same bytes in the inputs that are fixed (see
+    /// [`Program::keeping_copies`]), and nobody has written there since.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_on<'a, I: Into<Bound<'a>>>(
+        &mut self,
+        later: bool,
+        arena: &'a mut [u8],
+        inputs: impl Iterator<Item = I>,
+        outputs: impl Iterator<Item = &'a mut [u8]>,
+        scalars: &[Scalar],
+    ) -> Result<(), Failure> {
+        self.bound(later, arena, inputs, outputs, scalars, |steps, memory| launch::run(steps, memory, scalars))
     }
 
     /// As [`Program::run`], and lowers each of `least` to the time that its step took, where that is less.
@@ -35,7 +51,7 @@ impl Program {
         scalars: &[Scalar],
         least: &mut [Duration],
     ) -> Result<(), Failure> {
-        self.bound(arena, inputs, outputs, scalars, |steps, memory| {
+        self.bound(false, arena, inputs, outputs, scalars, |steps, memory| {
             for (step, least) in steps.iter().zip(least) {
                 let start = Instant::now();
                 launch::run(std::slice::from_ref(step), memory, scalars)?;
@@ -48,6 +64,7 @@ impl Program {
     /// Calls `go` with the steps and the memory that they run over.
     fn bound<'a, I: Into<Bound<'a>>>(
         &mut self,
+        later: bool,
         arena: &'a mut [u8],
         inputs: impl Iterator<Item = I>,
         outputs: impl Iterator<Item = &'a mut [u8]>,
@@ -57,6 +74,7 @@ impl Program {
         self.counted();
         let mut bindings = std::mem::take(&mut self.bindings);
         let mut memory = Memory::new(&mut bindings);
+        memory.begin(0, later);
         memory.write(arena);
         let mut shared: SmallVec<[(usize, usize); 8]> = SmallVec::new();
         for (i, input) in inputs.enumerate() {
