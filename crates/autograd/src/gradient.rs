@@ -12,6 +12,9 @@ use smallvec::SmallVec;
 use wengert_tensor::dtype::Scalar;
 use wengert_tensor::error::{Error, ErrorKind, Result};
 
+/// The cotangents of some values; `None` is zero.
+pub(crate) type Cotangents<'t> = SmallVec<[Option<Var<'t>>; 12]>;
+
 impl Tape {
     /// ∂y/∂w for each `w` of `wrt`, as values of this tape. Nothing is computed.
     ///
@@ -42,22 +45,26 @@ impl Tape {
     /// The product of `ct` with the Jacobian of `y` by each `w` of `wrt`: `ct` weighs the elements of `y` and has its shape.
     #[track_caller]
     pub fn grad_with<'t, V: Vars<'t>>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: V) -> V::Of<Var<'t>> {
-        let list = wrt.list();
-        let checked = match self.failed.get() {
-            true => return wrt.map(|_| self.poison()),
-            false => self.check_request(y, ct, &list),
-        };
-        if let Err((operand, error)) = checked {
-            self.reject("grad", &[operand], error);
-            return wrt.map(|_| self.poison());
-        }
-        let ids: SmallVec<[NodeId; 8]> = list.iter().map(|var| var.id).collect();
-        let found = self.sweep(y, ct, &ids);
-        let mut found = found.into_iter();
-        wrt.map(|w| match found.next() {
-            Some(Some(gradient)) => gradient,
-            _ => w.filled(0.0),
+        let found = self.cotangents(y, ct, &wrt.list());
+        let mut place = 0..;
+        wrt.map(|w| match (&found, place.next()) {
+            (Some(found), Some(at)) => found.get(at).copied().flatten().unwrap_or_else(|| w.filled(0.0)),
+            _ => self.poison(),
         })
+    }
+
+    /// The cotangents of `wrt`; `None` on a tape that has failed, by this request at the latest.
+    #[track_caller]
+    fn cotangents<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[Var<'t>]) -> Option<Cotangents<'t>> {
+        if self.failed.get() {
+            return None;
+        }
+        if let Err((operand, error)) = self.check_request(y, ct, wrt) {
+            self.reject("grad", &[operand], error);
+            return None;
+        }
+        let ids: SmallVec<[NodeId; 12]> = wrt.iter().map(|var| var.id).collect();
+        Some(self.sweep(y, ct, &ids))
     }
 
     fn check_request<'t>(
@@ -86,12 +93,12 @@ impl Tape {
     }
 
     /// The cotangents of `wrt`, `None` for those that are zero.
-    pub(crate) fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+    pub(crate) fn sweep<'t>(&'t self, y: Var<'t>, ct: Var<'t>, wrt: &[NodeId]) -> Cotangents<'t> {
         self.sweep_all(&[(y, ct)], wrt)
     }
 
     /// As [`Tape::sweep`], from several values at once, each with its cotangent.
-    pub(crate) fn sweep_all<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
+    pub(crate) fn sweep_all<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Cotangents<'t> {
         let mut of: For = SmallVec::new();
         of.push(from.len() as u64);
         of.extend(from.iter().map(|(y, ct)| u64::from(y.id.0) << 32 | u64::from(ct.id.0)));
@@ -107,11 +114,11 @@ impl Tape {
     }
 
     /// As [`Tape::sweep_all`], where the tape before this one is no help.
-    fn sweep_anew<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Vec<Option<Var<'t>>> {
-        let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Vec::new() };
+    fn sweep_anew<'t>(&'t self, from: &[(Var<'t>, Var<'t>)], wrt: &[NodeId]) -> Cotangents<'t> {
+        let Some(low) = wrt.iter().min().map(|id| id.index()) else { return Cotangents::new() };
         let Some(high) = from.iter().map(|(y, _)| y.id.index()).max().filter(|&high| high >= low && !self.failed.get())
         else {
-            return vec![None; wrt.len()];
+            return Cotangents::from_elem(None, wrt.len());
         };
         let (mut depends, mut cotangents) = {
             let mut graph = self.graph_mut();
@@ -334,7 +341,7 @@ impl<'t> Var<'t> {
             true => self.backward_with(self.filled(1.0)),
             false => {
                 self.tape.reject("backward", &[("of", self)], not_single(self));
-                Gradients::new(self, Vec::new())
+                Gradients::new(self, std::iter::empty())
             }
         }
     }
@@ -342,9 +349,15 @@ impl<'t> Var<'t> {
     /// As [`Var::backward`] for a value of any shape, whose elements `ct` weighs.
     #[track_caller]
     pub fn backward_with(self, ct: Var<'t>) -> Gradients<'t> {
-        let (ids, leaves): (Vec<LeafId>, Vec<Var<'t>>) = self.tape.parameters().into_iter().unzip();
-        let gradients = self.tape.grad_with(self, ct, leaves);
-        Gradients::new(self, ids.into_iter().zip(gradients).collect())
+        let tape = self.tape;
+        let parameters: SmallVec<[(LeafId, NodeId); 12]> = SmallVec::from_slice(&tape.graph.borrow().parameters);
+        let leaves: SmallVec<[Var<'t>; 12]> = parameters.iter().map(|&(_, id)| Var { tape, id }).collect();
+        let found = tape.cotangents(self, ct, &leaves);
+        let gradients = leaves.iter().enumerate().map(|(at, leaf)| match &found {
+            Some(found) => found.get(at).copied().flatten().unwrap_or_else(|| leaf.filled(0.0)),
+            None => tape.poison(),
+        });
+        Gradients::new(self, parameters.iter().map(|(id, _)| *id).zip(gradients))
     }
 
     /// Zeros of this value's shape and dtype, as part of the graph's structure.

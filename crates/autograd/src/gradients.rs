@@ -1,6 +1,7 @@
 //! The gradients of a loss by the parameters of a model.
 
 use crate::graph::{LeafId, Tape, Var};
+use smallvec::SmallVec;
 use std::ops::Index;
 use wengert_tensor::error::Error;
 
@@ -9,13 +10,13 @@ use wengert_tensor::error::Error;
 #[derive(Clone, Debug)]
 pub struct Gradients<'t> {
     loss: Var<'t>,
-    entries: Vec<(LeafId, Var<'t>)>,
+    entries: SmallVec<[(LeafId, Var<'t>); 12]>,
     missing: Var<'t>,
 }
 
 impl<'t> Gradients<'t> {
-    pub(crate) fn new(loss: Var<'t>, entries: Vec<(LeafId, Var<'t>)>) -> Gradients<'t> {
-        Gradients { loss, entries, missing: loss.tape.poison() }
+    pub(crate) fn new(loss: Var<'t>, entries: impl Iterator<Item = (LeafId, Var<'t>)>) -> Gradients<'t> {
+        Gradients { loss, entries: entries.collect(), missing: loss.tape.poison() }
     }
 
     /// What was differentiated.

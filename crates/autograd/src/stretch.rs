@@ -94,7 +94,7 @@ impl Tape {
     }
 
     /// Takes over what the tape before this one recorded here for the same, and gives its results.
-    pub(crate) fn take_over(&self, of: &[u64]) -> Option<Vec<NodeId>> {
+    pub(crate) fn take_over(&self, of: &[u64]) -> Option<SmallVec<[NodeId; 12]>> {
         if self.failed.get() || !self.graph.borrow().nodes.has_stretch() {
             return None;
         }
@@ -114,7 +114,7 @@ impl Tape {
         graph.calls.extend_from_slice(&found.calls);
         graph.labels.extend_from_slice(&found.labels);
         graph.constants = found.constants;
-        let (results, end) = (found.results.clone(), found.end);
+        let (results, end) = (SmallVec::from_slice(&found.results), found.end);
         graph.nodes.take_over(end);
         Some(results)
     }
