@@ -1,6 +1,6 @@
-//! Does a steady training step allocate? 18 times, for lists of the gradient and the optimizer: the count does not grow with width or batch,
-//! and running a plan that is known takes every buffer from the pool. A step that is recorded once does not allocate at all, until its state
-//! is so large that it is given away: then 4 times.
+//! Does a steady training step allocate? Once, 8 bytes: the count does not grow with width or batch, and running a plan that is known takes
+//! every buffer from the pool. Where the state is so large that it is given away, the update is recorded in every step, with 20 allocations
+//! for lists. A step that is recorded once does not allocate at all, or then 4 times.
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;

@@ -112,7 +112,7 @@ pub trait Op: DynOp + Debug + Send + Sync + 'static {
 
     /// Whether all that the op is shows in its equality, and its derivative follows from it and its operands. A tape that records what the one
     /// before it did then keeps the op of that one, and its gradient, and costs a comparison instead of a node. An op that holds more, such as
-    /// a closure, or whose rules read anything else, says no, and what follows it is recorded in full.
+    /// a closure, or whose rules read anything else or note something on the tape, says no, and what follows it is recorded in full.
     fn reusable(&self) -> bool {
         false
     }

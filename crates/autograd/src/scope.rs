@@ -129,6 +129,11 @@ impl Scopes {
         self.entered.len() as u32
     }
 
+    /// How many were entered.
+    pub(crate) fn len(&self) -> usize {
+        self.entered.len()
+    }
+
     /// Takes up where layers stand in their model: type, number and place. What two layers share is no name for either.
     pub(crate) fn note(&mut self, layers: impl Iterator<Item = (&'static str, usize, String)>) {
         let mut places: Table<(&'static str, usize), Option<String>> = Table::default();

@@ -2,7 +2,7 @@
 
 use crate::debug;
 use crate::exec::{self, Plan};
-use crate::graph::{Graph, Leaf, Node, NodeId, Tape, Var};
+use crate::graph::{Graph, Leaf, Node, NodeId, Source, Tape, Var};
 use crate::hash::Mixer;
 use crate::meta::Meta;
 use crate::operand::number;
@@ -87,7 +87,7 @@ impl Tape {
 
 impl Sequel {
     /// What was recorded since the tape had `start` leaves: `results`, none of which has a value yet, as a function of the values `from`.
-    /// Whatever else of the tape before it was read must be among these. `None` where the tape has failed or gives memory away.
+    /// `None` where they depend on other leaves from before it, or on random numbers; where the tape has failed or gives memory away.
     pub fn new<'t>(
         tape: &'t Tape,
         start: usize,
@@ -113,6 +113,10 @@ impl Sequel {
             }
         }
         let fuse = exec::fuses();
+        let from: Vec<Var<'t>> = from.into_iter().collect();
+        if !is_closed(&graph, start, &from, &computed) {
+            return None;
+        }
         Some(Sequel {
             from: structure(tape, &graph, from)?,
             start,
@@ -150,7 +154,7 @@ impl Sequel {
             && !(debug::is_on() || report::is_watched())
             && exec::fuses() == self.fuse
             && structure(tape, &graph, from) == Some(self.from);
-        let outcome = match exec::held(self.key).filter(|_| as_before) {
+        let outcome = match as_before.then(|| exec::held(self.key)).flatten() {
             Some(mut plan) => {
                 let outcome = self.execute(&graph, &mut plan, inputs);
                 exec::put_back(self.key, plan);
@@ -258,6 +262,31 @@ fn without_tensor(leaf: &Leaf) -> Leaf {
         Leaf::Scalar(value) => Leaf::Scalar(*value),
         _ => Leaf::Argument,
     }
+}
+
+/// Whether results depend on the values `from` and on leaves from `start` on alone, and draw no random numbers.
+fn is_closed(graph: &Graph, start: usize, from: &[Var<'_>], results: &[NodeId]) -> bool {
+    let mut known = vec![false; graph.nodes.len()];
+    for var in from {
+        if let Some(known) = known.get_mut(var.id.index()) {
+            *known = true;
+        }
+    }
+    let end = NodeId(graph.nodes.len() as u32);
+    let mut open: Vec<(NodeId, NodeId)> = results.iter().map(|&id| (end, id)).collect();
+    while let Some((user, id)) = open.pop() {
+        let (Some(node), Some(known)) = (graph.nodes.get(id.index()), known.get_mut(id.index())) else { return false };
+        if std::mem::replace(known, true) {
+            continue;
+        }
+        match graph.source(user, id) {
+            Source::Leaf(leaf) if (leaf as usize) < start => return false,
+            Source::Leaf(_) => {}
+            Source::Node(_) if node.op.key().is_some() => return false,
+            Source::Node(_) => open.extend(node.inputs.iter().map(|&input| (id, input))),
+        }
+    }
+    true
 }
 
 /// What values of a tape are.

@@ -4,8 +4,11 @@
 //! same nodes, with the same lines, layers and names, as the one before it, the stretch of that one is this one's, too.
 
 use crate::graph::{Leaf, NodeId, Origin, Tape};
+use crate::hash::wide_hash;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::Scalar;
+
+const HASH_UPDATES: u64 = 14;
 
 /// What a stretch was recorded for: the nodes that it starts from.
 pub(crate) type For = SmallVec<[u64; 16]>;
@@ -54,15 +57,17 @@ pub(crate) struct Place {
     beside: Beside,
 }
 
-/// Lists beside the nodes, which no stretch changes.
+/// What stands beside the nodes, which no stretch changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Beside {
     streams: u64,
     key: Option<NodeId>,
     parameters: usize,
     buffers: usize,
-    updates: usize,
+    updates: u128,
     added_losses: usize,
+    scopes: usize,
+    names: usize,
     substitutes: usize,
     donated: usize,
 }
@@ -85,8 +90,10 @@ impl Tape {
                 key: self.key_node.get(),
                 parameters: graph.parameters.len(),
                 buffers: graph.buffers.len(),
-                updates: graph.updates.len(),
+                updates: wide_hash(HASH_UPDATES, &graph.updates),
                 added_losses: graph.added_losses.len(),
+                scopes: graph.scopes.len(),
+                names: graph.names.len(),
                 substitutes: self.substitutes.borrow().len(),
                 donated: graph.donated.len(),
             },

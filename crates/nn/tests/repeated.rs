@@ -6,7 +6,7 @@ extern crate wengert_nn as wengert;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wengert_autograd::{Tape, debug, plan_clear, plan_reports, without_fusion};
+use wengert_autograd::{Tape, debug, plan_clear, plan_reports, plan_stats, without_fusion};
 use wengert_nn::layer::Layer;
 use wengert_nn::layers::batch_norm::BatchNorm;
 use wengert_nn::layers::dense::Dense;
@@ -19,6 +19,7 @@ use wengert_nn::optim::rule::{Leaf, Rule};
 use wengert_nn::optim::scale::LossScale;
 use wengert_nn::optim::schedule::warmup;
 use wengert_nn::optim::sgd::Sgd;
+use wengert_nn::optim::sophia::Sophia;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::random::{Key, Seed};
@@ -272,6 +273,208 @@ fn a_rule_of_ones_own_is_asked_every_time() -> Result<()> {
         sgd.step(&mut weight, loss.backward())?;
     }
     assert_eq!((asked.load(Ordering::Relaxed), weight.value().item::<f32>()?), (4, -6.0));
+    Ok(())
+}
+
+/// Two steps, the fast way and the other, on one loss each.
+fn assert_as_recorded<R: Rule>(
+    make: impl Fn() -> Optimizer<R>,
+    steps: u64,
+    step: impl Fn(u64, &mut wengert_nn::param::Param, &mut Optimizer<R>) -> Result<f64>,
+) -> Result<()> {
+    let fresh = || wengert_nn::param::Param::new(Tensor::from([0.5f32, 1.5, -1.0]));
+    let (mut a, mut b, mut repeats, mut records) = (fresh(), fresh(), make(), make().before(Moody));
+    for i in 0..steps {
+        let (wanted, given) = (step(i, &mut b, &mut records)?, step(i, &mut a, &mut repeats)?);
+        assert_eq!(given.to_bits(), wanted.to_bits(), "step {i}");
+        assert!(a.value().equals(b.value()), "step {i}: {} for {}", a.value(), b.value());
+    }
+    Ok(())
+}
+
+/// The directions of the curvature are drawn anew in every step.
+#[test]
+fn random_numbers_are_those_of_the_step() -> Result<()> {
+    for skipped in [false, true] {
+        let make = || Sophia::new(0.02).interval(if skipped { 2 } else { 1 }).skip_non_finite();
+        assert_as_recorded(make, 8, |i, weight, sophia| {
+            let tape = Tape::training(i);
+            let x = weight.on(&tape);
+            let scale = if skipped && i % 3 == 2 { f64::NAN } else { 1.0 };
+            let loss = (x * x.exp().sum()).square().sum() * scale;
+            sophia.step(weight, loss.backward())
+        })?;
+    }
+    Ok(())
+}
+
+/// What a rule makes of a loss by another derivative.
+#[derive(Debug)]
+struct Curved(bool);
+
+impl Rule for Curved {
+    fn name(&self) -> &'static str {
+        "curved"
+    }
+    fn reusable(&self) -> bool {
+        true
+    }
+    fn update(&self, leaves: &mut [Leaf<'_>]) {
+        for leaf in leaves {
+            let tape = leaf.update.tape();
+            let more = match self.0 {
+                true => tape.grad(leaf.gradient().sum(), leaf.leaf()),
+                false => tape.grad(leaf.loss() * leaf.loss(), leaf.leaf()),
+            };
+            leaf.update = leaf.update * 0.01 + more * 0.001;
+        }
+    }
+}
+
+#[test]
+fn derivatives_that_a_rule_takes_are_those_of_the_step() -> Result<()> {
+    // Other values were asked for, so that others are leaves.
+    assert_as_recorded(
+        || Sgd::new(0.1).before(Curved(true)),
+        6,
+        |i, weight, sgd| {
+            let tape = Tape::training(0);
+            let first = weight.on(&tape).tanh();
+            let second = (first * 2.0).sin();
+            let gradients = (first * second).square().sum().backward();
+            if i % 2 == 0 {
+                first.value()?
+            } else {
+                second.value()?
+            };
+            sgd.step(weight, gradients)
+        },
+    )?;
+    // Closures that hold other numbers.
+    assert_as_recorded(
+        || Sgd::new(0.1).before(Curved(false)),
+        4,
+        |i, weight, sgd| {
+            let (tape, c) = (Tape::training(0), 1.0 + i as f64);
+            let loss = weight.on(&tape).custom_vjp(|x| x.square().sum(), move |x, _, ct| ct * x * c);
+            sgd.step(weight, loss.backward())
+        },
+    )
+}
+
+#[derive(Module)]
+struct Shadowed {
+    weight: wengert_nn::param::Param,
+    shadow: wengert_nn::param::Param,
+}
+
+#[test]
+fn a_frozen_weight_that_is_updated_is_itself() -> Result<()> {
+    let fresh = || {
+        let param = || wengert_nn::param::Param::new(Tensor::from([0.5f32, 1.0]));
+        let mut net = Shadowed { weight: param(), shadow: param() };
+        net.shadow.freeze();
+        net
+    };
+    let (mut a, mut b) = (fresh(), fresh());
+    let make = || Sgd::new(0.1).skip_non_finite();
+    let (mut repeats, mut records, other) = (make(), make().before(Moody), Tensor::from([777f32, 888.0]));
+    for i in 0..6 {
+        let x = Tensor::from([if i == 3 { f32::NAN } else { 1.0 }, 1.0]);
+        for (net, sgd) in [(&mut a, &mut repeats), (&mut b, &mut records)] {
+            let tape = Tape::training(0);
+            let x = tape.input(&x);
+            match i % 2 {
+                0 => _ = (net.shadow.on(&tape), tape.input(&other)),
+                _ => _ = (tape.input(&other), net.shadow.on(&tape)),
+            }
+            let weight = net.weight.on(&tape);
+            tape.update(net.shadow.id(), weight * 0.5);
+            sgd.step(net, (weight * x).square().sum().backward())?;
+        }
+        assert_same(&a, &b, &format!("step {i}"));
+    }
+    Ok(())
+}
+
+/// Turns the parameters round.
+#[derive(Debug)]
+struct Backwards;
+
+impl Rule for Backwards {
+    fn name(&self) -> &'static str {
+        "backwards"
+    }
+    fn reusable(&self) -> bool {
+        true
+    }
+    fn update(&self, leaves: &mut [Leaf<'_>]) {
+        leaves.reverse();
+    }
+}
+
+#[test]
+fn rates_stay_with_their_parameters() -> Result<()> {
+    let param = || wengert_nn::param::Param::new(Tensor::from([1f32]));
+    let (mut net, mut sgd) = (
+        Shadowed { weight: param(), shadow: param() },
+        Sgd::new(0.125).before(Backwards).learning_rate_of("shadow", 0.25),
+    );
+    for i in 1..4 {
+        let tape = Tape::training(0);
+        let gradients = (net.weight.on(&tape) + net.shadow.on(&tape)).sum().backward();
+        sgd.step(&mut net, gradients)?;
+        let rates = [net.weight.value().item::<f32>()?, net.shadow.value().item::<f32>()?];
+        assert_eq!(rates, [1.0 - 0.125 * i as f32, 1.0 - 0.25 * i as f32]);
+    }
+    Ok(())
+}
+
+/// A batch of another size now and then costs no plan that was there.
+#[test]
+fn plans_of_other_steps_are_kept() -> Result<()> {
+    let (mut net, mut adam) = (net(), Adam::new(0.01));
+    let before = plan_stats().compiled;
+    for i in 0..12 {
+        step(&mut net, &mut adam, i, &data(i, if i % 2 == 0 { 8 } else { 5 }))?;
+    }
+    assert_eq!(plan_stats().compiled - before, 2);
+    Ok(())
+}
+
+/// A module that shows one of its parts twice.
+struct Twice(BatchNorm, Dense);
+
+impl Module for Twice {
+    fn type_name(&self) -> &'static str {
+        "Twice"
+    }
+    fn visit<'a>(&'a self, at: &mut wengert_nn::module::Visit<'a, '_>) {
+        at.field("norm", &self.0);
+        at.field("again", &self.0);
+        at.field("dense", &self.1);
+    }
+    fn visit_mut(&mut self, at: &mut wengert_nn::module::VisitMut<'_>) {
+        at.field("norm", &mut self.0);
+        at.field("again", &mut self.0);
+        at.field("dense", &mut self.1);
+    }
+}
+
+#[test]
+fn what_a_module_shows_twice_moves_once() -> Result<()> {
+    let (x, _) = data(3, 6);
+    let mut net = Twice(BatchNorm::new(3), Dense::new(3, 1).init(Seed(1))?);
+    each_mut(&mut net.0, &mut |_, param| param.freeze());
+    let mut sgd = Sgd::new(0.1);
+    for i in 1..4i64 {
+        let tape = Tape::training(0);
+        let loss = net.1.forward(net.0.forward(tape.input(&x))).square().mean();
+        sgd.step(&mut net, loss.backward())?;
+        let counted =
+            net.0.state().into_iter().find(|(name, _)| name.contains("num_batches")).unwrap().1.value().clone();
+        assert_eq!(counted.item::<i64>()?, i);
+    }
     Ok(())
 }
 

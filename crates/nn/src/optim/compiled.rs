@@ -210,6 +210,8 @@ where
             let waits = gradients.get(param.id()).is_none() && self.optimizer.moves(param);
             let before = arguments.len();
             arguments.extend(own.map(|(_, var)| var.id()));
+            // A module may show a parameter twice.
+            let first = !places.iter().any(|place: &Place| place.id == param.id());
             places.push(Place {
                 id: param.id(),
                 trainable: param.is_trainable(),
@@ -219,7 +221,8 @@ where
                 waits: waits.then(|| moved(param.id()).is_some()),
                 result: moved(param.id())
                     .map(|place| 1 + place)
-                    .or_else(|| updated(param.id()).map(|place| 1 + step.leaves.len() + place)),
+                    .or_else(|| updated(param.id()).map(|place| 1 + step.leaves.len() + place))
+                    .filter(|_| first),
             });
         });
         let mut state = 1 + step.leaves.len() + step.updates.len();

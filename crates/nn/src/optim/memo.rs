@@ -82,7 +82,7 @@ impl<R: Rule> Optimizer<R> {
         });
         let start = tape.leaves();
         let step = self.record(model, gradients, Some(&numbers))?;
-        if numbers.asked.get() {
+        if numbers.asked.get() || numbers.derived.get() {
             return Ok(step);
         }
         let own = |id: NodeId| tape.leaf_of(id)?.checked_sub(start);

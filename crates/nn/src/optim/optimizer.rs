@@ -469,11 +469,14 @@ impl<R: Rule> Optimizer<R> {
             }
         }
         let (mut outcome, mut cursor) = (Ok(()), 0);
+        let mut committed: SmallVec<[bool; 32]> = SmallVec::from_elem(false, ending.ids.len());
         each_mut(model, &mut |_, param| {
             // The weights come in the order of the walk; only buffers are searched for.
             let at_cursor = ending.ids.get(cursor).is_some_and(|id| *id == param.id());
             let found = if at_cursor { Some(cursor) } else { ending.ids.iter().position(|id| *id == param.id()) };
-            if let Some((place, value)) = found.and_then(|place| Some((place, fresh.get_mut(place)?))) {
+            // A module may show a parameter twice.
+            let first = |place: &usize| committed.get_mut(*place).is_some_and(|done| !std::mem::replace(done, true));
+            if let Some((place, value)) = found.filter(first).and_then(|place| Some((place, fresh.get_mut(place)?))) {
                 cursor = place + 1;
                 if let Err(error) = param.swap(value) {
                     outcome = Err(error);
@@ -698,6 +701,8 @@ impl<R: Rule> Optimizer<R> {
                 _ => rule.update(leaves),
             }
         }
+        // A rule may have put them in another order.
+        leaves.sort_by_key(|leaf| leaf.place);
     }
 
     /// Whether this optimizer moves a parameter.

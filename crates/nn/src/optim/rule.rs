@@ -86,7 +86,7 @@ pub trait Rule: fmt::Debug + Send + Sync + 'static {
 
     /// Whether an update follows from the settings of the rule, the phase and the leaves alone, and what changes from step to step has
     /// [formulas](Leaf::number). Then a step like the one before takes its graph over and does not ask the rule. One that reads anything
-    /// else says no, as it does unless told otherwise, and is asked in every step.
+    /// else, or takes derivatives, says no, as it does unless told otherwise, and is asked in every step.
     fn reusable(&self) -> bool {
         false
     }
@@ -255,6 +255,8 @@ pub(crate) struct Numbers {
     pub(crate) formulas: RefCell<Vec<(usize, NodeId, Formula)>>,
     /// Whether a rule has asked for what changes, and may have used it outside of a formula.
     pub(crate) asked: Cell<bool>,
+    /// Whether a rule has asked for what was differentiated: the derivatives of closures are not known by their structure.
+    pub(crate) derived: Cell<bool>,
 }
 
 /// A number as a function of the step.
@@ -366,21 +368,30 @@ impl<'t> Leaf<'t> {
         }
     }
 
+    fn derived(&self) {
+        if let Some(numbers) = &self.numbers {
+            numbers.derived.set(true);
+        }
+    }
+
     /// What was differentiated, the parameter itself, and the gradient by it before any rule: for second derivatives, which are recorded as
     /// `tape.grad` of these.
     pub fn loss(&self) -> Var<'t> {
+        self.derived();
         let [loss, ..] = self.source;
         loss
     }
 
     /// The parameter as the loss reads it, in its own dtype. See [`Leaf::loss`].
     pub fn leaf(&self) -> Var<'t> {
+        self.derived();
         let [_, leaf, _] = self.source;
         leaf
     }
 
     /// The gradient of the loss by [`Leaf::leaf`], before any rule changed it. See [`Leaf::loss`].
     pub fn gradient(&self) -> Var<'t> {
+        self.derived();
         let [.., gradient] = self.source;
         gradient
     }

@@ -92,10 +92,6 @@ impl Rule for SophiaRule {
         "sophia"
     }
 
-    fn reusable(&self) -> bool {
-        true
-    }
-
     fn check(&self) -> Result<()> {
         memory("Sophia", "β₁", self.first)?;
         memory("Sophia", "β₂", self.second)?;
