@@ -26,7 +26,7 @@ const RECORDINGS: usize = 16;
 ///
 /// Made by [`Optimizer::compile`]. One step costs what its plan costs and little more: the parameters, the state and the inputs are bound to
 /// the plan that was found once, and the numbers that change from step to step (learning rates, bias corrections) are computed by their
-/// [formulas](super::rule::Leaf::number). For a small network recording is most of a step; for a large one it is nothing, and the plain loop
+/// [formulas](super::rule::Leaf::number). For a small network recording is a good part of a step; for a large one it is nothing, and the plain loop
 /// serves as well.
 ///
 /// The step is recorded anew when an input has another shape or dtype, when parameters were frozen, unfrozen or cast, and when it is given
