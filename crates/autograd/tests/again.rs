@@ -6,7 +6,9 @@ mod roll;
 use roll::{every_case, record, weighed};
 use std::panic::Location;
 use wengert_autograd::sample::Sample;
-use wengert_autograd::{Tape, Var};
+use wengert_autograd::{Class, Derivative, LeafId, Meta, Op, Tape, Var};
+use wengert_tensor::error::Result;
+use wengert_tensor::kernels::scalar::ScalarFn;
 use wengert_tensor::tensor::Tensor;
 
 /// All that is on a tape after a gradient, and the gradient of that.
@@ -125,7 +127,7 @@ fn errors_name_what_was_called_on_the_tape_at_hand() {
 }
 
 #[test]
-fn other_gradients_of_the_same_graph_are_others() -> wengert_tensor::error::Result<()> {
+fn other_gradients_of_the_same_graph_are_others() -> Result<()> {
     let x = Tensor::from([0.5f32, 1.5]);
     let mut all = Vec::new();
     for turn in 0..9 {
@@ -152,4 +154,55 @@ fn other_gradients_of_the_same_graph_are_others() -> wengert_tensor::error::Resu
     }
     assert_eq!(all[3], all[7]);
     Ok(())
+}
+
+/// The square of each element; its rule notes something on the tape.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Noting(u8);
+
+impl Op for Noting {
+    fn name(&self) -> &'static str {
+        "noting"
+    }
+    fn infer(&self, inputs: &[&Meta]) -> Result<Meta> {
+        Ok(inputs[0].clone())
+    }
+    fn class(&self) -> Class<'_> {
+        Class::Map(ScalarFn::Square)
+    }
+    fn derivative(&self) -> Derivative {
+        Derivative::Composite
+    }
+    fn reusable(&self) -> bool {
+        true
+    }
+    fn pullback<'t>(&self, _: usize, x: &[Var<'t>], _: Var<'t>, ct: Var<'t>) -> Option<Var<'t>> {
+        let tape = ct.tape();
+        let _scope = (self.0 == 0).then(|| tape.scope("Back"));
+        let part = ct * x[0] * 2.0;
+        match self.0 {
+            1 => tape.update(LeafId(7), part),
+            2 => tape.note(LeafId(1), "noted"),
+            _ => {}
+        }
+        Some(part)
+    }
+}
+
+#[test]
+fn what_rules_note_on_a_tape_is_noted_each_time() {
+    let noted = |kind: u8| {
+        let tape = Tape::new();
+        let x = tape.parameter(LeafId(1), &Tensor::from([1f32, 2.0]));
+        tape.update(LeafId(7), x);
+        tape.record(Noting(kind), &[x]).sum().backward();
+        let updates: Vec<_> = tape.updates().into_iter().map(|(id, next)| (id, next.id())).collect();
+        format!("{:?} {updates:?}", tape.recording().unwrap())
+    };
+    for kind in 0..4 {
+        let wanted = fresh(|| noted(kind));
+        for turn in 0..3 {
+            assert_eq!(noted(kind), wanted, "kind {kind}, turn {turn}");
+        }
+    }
 }
