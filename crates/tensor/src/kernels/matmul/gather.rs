@@ -67,6 +67,69 @@ unsafe fn along_lines<S: Simd>(p: &Scattered<S::Elem>) {
         starts[count] = at as u16;
         count += 1;
     }
+    // SAFETY: promised by the caller.
+    unsafe {
+        match count - 1 {
+            // A store runs past its line there.
+            _ if p.pitch < S::LANES => pieces::<S>(p, &starts[..count]),
+            1 => few_pieces::<S, 1>(p, &starts[..count]),
+            2 => few_pieces::<S, 2>(p, &starts[..count]),
+            3 => few_pieces::<S, 3>(p, &starts[..count]),
+            4 => few_pieces::<S, 4>(p, &starts[..count]),
+            _ => pieces::<S>(p, &starts[..count]),
+        }
+    }
+}
+
+/// Lines of `N` pieces, line after line.
+///
+/// # Safety
+/// As for [`gather`]; the pieces are those of a line, which has room for a register.
+#[inline(always)]
+unsafe fn few_pieces<S: Simd, const N: usize>(p: &Scattered<S::Elem>, starts: &[u16]) {
+    let Some((last, lines)) = p.lines.split_last() else { return };
+    // SAFETY: the instruction set is available.
+    let (mut at, mut offset, mut mask) = ([0; N], [0; N], [unsafe { S::mask(0) }; N]);
+    for (i, piece) in starts.windows(2).enumerate().take(N) {
+        at[i] = usize::from(piece[0]);
+        offset[i] = p.places.get(at[i]).copied().unwrap_or(0);
+        // SAFETY: the instruction set is available.
+        mask[i] = unsafe { S::mask(usize::from(piece[1] - piece[0])) };
+    }
+    let ahead = match p.ahead {
+        [first, .., last] => Some((*first, *last)),
+        _ => None,
+    };
+    let (mut to, mut before) = (p.to, isize::MIN);
+    for &line in lines {
+        let from = p.from.wrapping_offset(line);
+        match ahead {
+            // The line before, if it is a neighbour, has fetched the same.
+            Some((first, last)) if before.wrapping_add(1) != line => {
+                prefetch(from.wrapping_offset(first).cast());
+                prefetch(from.wrapping_offset(last).cast());
+            }
+            _ => {}
+        }
+        // SAFETY: the elements are readable. A store may run past its piece and its line, into the next ones, which are written later.
+        unsafe {
+            for i in 0..N {
+                S::store(to.add(at[i]), S::load_masked(from.wrapping_offset(offset[i]), mask[i]));
+            }
+            to = to.add(p.pitch);
+        }
+        before = line;
+    }
+    // SAFETY: the last line lies behind the others.
+    unsafe { pieces::<S>(&Scattered { lines: std::slice::from_ref(last), to, ..*p }, starts) }
+}
+
+/// Lines of any pieces, some lines at a time.
+///
+/// # Safety
+/// As for [`gather`]; the pieces are those of a line.
+#[inline(always)]
+unsafe fn pieces<S: Simd>(p: &Scattered<S::Elem>, starts: &[u16]) {
     for (group, lines) in p.lines.chunks(GROUP).enumerate() {
         let mut from = [p.from; GROUP];
         for (from, &line) in from.iter_mut().zip(lines) {
@@ -82,7 +145,7 @@ unsafe fn along_lines<S: Simd>(p: &Scattered<S::Elem>) {
             }
         }
         let to = p.to.wrapping_add(group * GROUP * p.pitch);
-        for piece in starts[..count].windows(2) {
+        for piece in starts.windows(2) {
             let (at, n) = (usize::from(piece[0]), usize::from(piece[1] - piece[0]));
             let offset = p.places.get(at).copied().unwrap_or(0);
             // SAFETY: the elements are readable. A store may run past its piece, into the next one, which is written later, but not
