@@ -23,6 +23,19 @@ pub(super) struct Scattered<'a, T> {
     pub(super) ahead: &'a [isize],
 }
 
+impl<T> Scattered<'_, T> {
+    /// Fetches what is copied next of the line that begins at `from`, but for a neighbour of the line before, which has fetched the same.
+    #[inline(always)]
+    fn fetch(&self, before: isize, line: isize, from: *const T) {
+        if let [first, .., last] = self.ahead
+            && before.wrapping_add(1) != line
+        {
+            prefetch(from.wrapping_offset(*first).cast());
+            prefetch(from.wrapping_offset(*last).cast());
+        }
+    }
+}
+
 /// How many of the offsets follow on the one before.
 pub(super) fn neighbours(offsets: &[isize]) -> usize {
     offsets.windows(2).filter(|pair| pair[1] == pair[0] + 1).count()
@@ -70,7 +83,7 @@ unsafe fn along_lines<S: Simd>(p: &Scattered<S::Elem>) {
     // SAFETY: promised by the caller.
     unsafe {
         match count - 1 {
-            // A store runs past its line there.
+            // A register would run past the next line, too.
             _ if p.pitch < S::LANES => pieces::<S>(p, &starts[..count]),
             1 => few_pieces::<S, 1>(p, &starts[..count]),
             2 => few_pieces::<S, 2>(p, &starts[..count]),
@@ -96,21 +109,11 @@ unsafe fn few_pieces<S: Simd, const N: usize>(p: &Scattered<S::Elem>, starts: &[
         // SAFETY: the instruction set is available.
         mask[i] = unsafe { S::mask(usize::from(piece[1] - piece[0])) };
     }
-    let ahead = match p.ahead {
-        [first, .., last] => Some((*first, *last)),
-        _ => None,
-    };
     let (mut to, mut before) = (p.to, isize::MIN);
     for &line in lines {
         let from = p.from.wrapping_offset(line);
-        match ahead {
-            // The line before, if it is a neighbour, has fetched the same.
-            Some((first, last)) if before.wrapping_add(1) != line => {
-                prefetch(from.wrapping_offset(first).cast());
-                prefetch(from.wrapping_offset(last).cast());
-            }
-            _ => {}
-        }
+        p.fetch(before, line, from);
+        before = line;
         // SAFETY: the elements are readable. A store may run past its piece and its line, into the next ones, which are written later.
         unsafe {
             for i in 0..N {
@@ -118,7 +121,6 @@ unsafe fn few_pieces<S: Simd, const N: usize>(p: &Scattered<S::Elem>, starts: &[
             }
             to = to.add(p.pitch);
         }
-        before = line;
     }
     // SAFETY: the last line lies behind the others.
     unsafe { pieces::<S>(&Scattered { lines: std::slice::from_ref(last), to, ..*p }, starts) }
@@ -135,14 +137,10 @@ unsafe fn pieces<S: Simd>(p: &Scattered<S::Elem>, starts: &[u16]) {
         for (from, &line) in from.iter_mut().zip(lines) {
             *from = from.wrapping_offset(line);
         }
-        if let [first, .., last] = p.ahead {
-            for (i, (from, &line)) in from.iter().zip(lines).enumerate() {
-                // The line before, if it is a neighbour, has fetched the same.
-                if i == 0 || lines[i - 1] + 1 != line {
-                    prefetch(from.wrapping_offset(*first).cast());
-                    prefetch(from.wrapping_offset(*last).cast());
-                }
-            }
+        let mut before = isize::MIN;
+        for (from, &line) in from.iter().zip(lines) {
+            p.fetch(before, line, *from);
+            before = line;
         }
         let to = p.to.wrapping_add(group * GROUP * p.pitch);
         for piece in starts.windows(2) {

@@ -1,5 +1,6 @@
 use smallvec::smallvec;
 
+use super::gather::Scattered;
 use super::kernels::{Compute, F32_WIDE, F64_WIDE, Kernels};
 use super::normal::Normal;
 use super::order::blocks;
@@ -794,6 +795,49 @@ fn gemm_into(p: &MatMul, a: *const f32, b: *const f32, c: &mut [f32], threads: u
             parallel,
         );
     }
+}
+
+/// Copies lines of runs of neighbours, and finds each element in its place, zeros behind a line, and nothing written behind the last one.
+fn check_lines<T: Number + Compute>(dice: &mut Dice, kernels: &Kernels<T>) {
+    let from: Vec<T> = (0..1000).map(|i| T::from_f64(f64::from(i + 1))).collect();
+    for _ in 0..2000 {
+        let mut places: Vec<isize> = Vec::new();
+        for _ in 0..=dice.below(6) {
+            let start = dice.below(400) as isize;
+            places.extend((0..=dice.below(12) as isize).map(|i| start + i));
+        }
+        let mut lines: Vec<isize> = Vec::new();
+        for _ in 0..=dice.below(20) {
+            let neighbour = lines.last().map(|line| line + 1).filter(|line| *line < 500);
+            lines.push(neighbour.filter(|_| dice.below(2) == 0).unwrap_or(dice.below(500) as isize));
+        }
+        let pitch = if dice.below(3) == 0 { places.len() } else { places.len().next_multiple_of(kernels.lanes) };
+        let ahead = if dice.below(2) == 0 { &places[..] } else { &[] };
+        let mark = T::from_f64(-1.0);
+        let mut to = vec![mark; lines.len() * pitch + 64];
+        // SAFETY: the kernels are ones for this machine, the greatest offset is below 1000, and there is room for all lines.
+        unsafe {
+            let (from, to) = (from.as_ptr(), to.as_mut_ptr());
+            (kernels.gather)(&Scattered { from, lines: &lines, places: &places, to, pitch, ahead });
+        }
+        let (copied, behind) = to.split_at(lines.len() * pitch);
+        for (line, copied) in lines.iter().zip(copied.chunks(pitch)) {
+            let wanted = places.iter().map(|place| from[(line + place) as usize].bits()).chain(std::iter::repeat(0));
+            assert!(copied.iter().map(|x| x.bits()).eq(wanted.take(pitch)), "{places:?} of {lines:?}, pitch {pitch}");
+        }
+        assert!(behind.iter().all(|x| x.bits() == mark.bits()), "{places:?} of {lines:?}, pitch {pitch}");
+    }
+}
+
+#[test]
+fn lines_are_copied_and_nothing_behind_them_is_written() {
+    let mut dice = Dice(29);
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        check_lines(&mut dice, f32::kernels(level));
+        check_lines(&mut dice, f64::kernels(level));
+    }
+    check_lines(&mut dice, &F32_WIDE);
+    check_lines(&mut dice, &F64_WIDE);
 }
 
 /// Prints GFLOP/s of ours and of gemm. `cargo test --release -p wengert-tensor -- --ignored speed --nocapture`; with `ONLY="128 784 512"`
