@@ -23,8 +23,8 @@ use wengert_tensor::tensor::Tensor;
 
 /// A thread keeps this many plans; the one unused for longest goes first.
 const PLANS: usize = 256;
-/// A program of about this much work, some of it shared, enters the thread pool once, instead of at every step.
-const ENTER_NS: u64 = 40_000;
+/// A program of about this much work, some of it shared, has sleeping threads woken when it begins.
+const ENTER_NS: u64 = 25_000;
 
 const HASH_REQUEST: u64 = 11;
 const HASH_FOLDED: u64 = 12;
@@ -44,7 +44,7 @@ pub struct PlanStats {
 pub(crate) struct Plan {
     pub(crate) emitted: Emitted,
     used: u64,
-    /// Whether it enters the thread pool once.
+    /// Whether sleeping threads are woken for it.
     pub(crate) heavy: bool,
 }
 

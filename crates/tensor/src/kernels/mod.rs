@@ -6,7 +6,7 @@
 //! * `math`: the polynomials behind `exp`, `log`, `tanh` …
 //! * `matmul`: packed matrix products
 //! * `loops`: the machine that runs a loop group tile by tile
-//! * `threads`: the pool
+//! * `threads`: who computes a unit of work
 //! * `tile`: how a formula for one element becomes a kernel for a tile
 
 #![allow(unsafe_code)]

@@ -1,21 +1,19 @@
-//! The pool of threads that kernels share.
+//! The threads that kernels share.
 //!
 //! Work is cut into units by shape alone, and the threads draw units from one counter. So the number of threads
 //! decides who computes a unit, never what is computed.
 //!
-//! A thread that sleeps takes long to wake: some microseconds, and tens of them on a virtual machine, which is more than most steps of a
-//! plan take. So while a plan runs, the other threads of its pool wait for its steps awake: see `team`.
+//! The thread that asks does its part itself, with helpers that wait awake: see `crew`.
 
+mod crew;
 mod parts;
-mod team;
 
+use self::crew::CREW;
 pub use self::parts::in_parts;
-use self::team::Team;
 use std::cell::Cell;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::thread::LocalKey;
 
 /// More threads than this are never started.
 const MOST: usize = 1024;
@@ -23,33 +21,36 @@ const MOST: usize = 1024;
 /// The number that [`set_threads`] asked for; 0 stands for the default.
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Every pool that was ever asked for, one per size. Idle pools sleep.
-static POOLS: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
+thread_local! {
+    /// Whether work that starts on this thread stays on it.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+    /// Whether sleeping helpers are woken for it.
+    static ENTERED: Cell<bool> = const { Cell::new(false) };
+    /// The number that [`with_threads`] asked for here; 0 stands for none.
+    static HERE: Cell<usize> = const { Cell::new(0) };
+}
 
-/// Runs `f(0)`, `f(1)` … `f(units - 1)`, each once, in any order and on any thread of the pool.
+/// Runs `f(0)`, `f(1)` … `f(units - 1)`, each once, in any order and on any thread.
 ///
-/// A caller that is already on a rayon thread keeps to the pool of that thread. With one unit or one thread (or 2³¹ units) the
-/// units run in order on the caller. Calls may nest: a thread that waits goes on with other work, so `f` must not
-/// hold a lock or a borrow that another unit needs. Inside a pool nothing is allocated.
+/// Helpers that are awake take part; within [`enter`], the others are woken. What starts in `f` stays on its thread. With one unit or one
+/// thread, and while another thread shares its work, the units run in order on the caller. A caller on a thread of a rayon pool keeps to that
+/// pool. Nothing is allocated.
 pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
+    let threads = threads();
+    if units <= 1 || units > u32::MAX as usize / 2 || threads == 1 {
+        return (0..units).for_each(f);
+    }
     let draws = Units::new(units);
     let draw = |from: Draws| {
         while let Some(unit) = draws.next(from) {
             f(unit);
         }
     };
-    if units <= 1 || units > u32::MAX as usize / 2 || ALONE.get() {
-        return (0..units).for_each(f);
-    }
-    if rayon::current_thread_index().is_some() {
-        if Team::share(&draw) {
-            return;
-        }
-        return fan_out(rayon::current_num_threads().min(units), Draws::Front, &draw);
-    }
-    match pool(threads()) {
-        Some(pool) => pool.install(|| fan_out(pool.current_num_threads().min(units), Draws::Front, &draw)),
-        None => draw(Draws::Front),
+    let workers = threads.min(units);
+    if in_rayon() {
+        fan_out(workers, Draws::Front, &draw);
+    } else if !CREW.share(workers - 1, ENTERED.get(), &draw) {
+        draw(Draws::Front);
     }
 }
 
@@ -60,30 +61,11 @@ pub fn with_places(places: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync
     let draws = Units::new(units);
     parallel(places, &|place| {
         let from = if place == 0 { Draws::Front } else { Draws::Back };
-        let _alone = Alone::begin();
+        let _alone = Restore::after(&ALONE, true);
         while let Some(unit) = draws.next(from) {
             f(place, unit);
         }
     });
-}
-
-/// While it lives, work that starts on this thread stays on it.
-struct Alone(bool);
-
-thread_local! {
-    static ALONE: Cell<bool> = const { Cell::new(false) };
-}
-
-impl Alone {
-    fn begin() -> Alone {
-        Alone(ALONE.replace(true))
-    }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        ALONE.set(self.0);
-    }
 }
 
 /// Units that threads draw, each once.
@@ -111,25 +93,38 @@ impl Units {
     }
 }
 
-/// Runs `f` on a thread of the pool, with the other ones awake, so that every [`parallel`] call in it starts at once.
+/// Runs `f` with the other threads awake, so that every [`parallel`] call in it starts at once.
 ///
-/// Entering from outside costs some microseconds; a plan of many steps pays that once. With one thread, or on a
-/// thread that is in a pool already, `f` simply runs.
-pub fn enter<R: Send>(f: impl FnOnce() -> R + Send) -> R {
-    if rayon::current_thread_index().is_some() {
+/// Waking them takes some microseconds; a plan of many steps pays that once, and one that follows soon on another finds them awake.
+pub fn enter<R>(f: impl FnOnce() -> R) -> R {
+    let threads = threads();
+    if threads == 1 || in_rayon() {
         return f();
     }
-    match pool(threads()) {
-        Some(pool) => pool.install(|| Team::lead(pool.current_num_threads() - 1, f)),
-        None => f(),
+    CREW.wake(threads - 1);
+    let _entered = Restore::after(&ENTERED, true);
+    f()
+}
+
+/// Runs `f` with `n` threads; 0 stands for the default number.
+pub fn with_threads<R>(n: usize, f: impl FnOnce() -> R) -> R {
+    let _here = Restore::after(&HERE, resolve(n));
+    f()
+}
+
+/// What a thread had before, and has again when this is dropped.
+struct Restore<T: Copy + 'static>(&'static LocalKey<Cell<T>>, T);
+
+impl<T: Copy> Restore<T> {
+    /// Gives this thread a value for a while.
+    fn after(key: &'static LocalKey<Cell<T>>, value: T) -> Restore<T> {
+        Restore(key, key.replace(value))
     }
 }
 
-/// Runs `f` with a pool of `n` threads; 0 stands for the default number.
-pub fn with_threads<R: Send>(n: usize, f: impl FnOnce() -> R + Send) -> R {
-    match pool_of(resolve(n)) {
-        Some(pool) => pool.install(f),
-        None => f(),
+impl<T: Copy> Drop for Restore<T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
     }
 }
 
@@ -144,12 +139,18 @@ pub fn set_threads(n: usize) {
 /// The number of threads that [`parallel`] would use here.
 pub fn threads() -> usize {
     if ALONE.get() {
-        1
-    } else if rayon::current_thread_index().is_some() {
-        rayon::current_num_threads()
-    } else {
-        resolve(CHOSEN.load(Ordering::Relaxed))
+        return 1;
     }
+    match HERE.get() {
+        0 if rayon::current_thread_index().is_some() => rayon::current_num_threads(),
+        0 => resolve(CHOSEN.load(Ordering::Relaxed)),
+        here => here,
+    }
+}
+
+/// Whether the threads of this one are those of its rayon pool.
+fn in_rayon() -> bool {
+    HERE.get() == 0 && rayon::current_thread_index().is_some()
 }
 
 /// Which end of the units a thread draws from: one thread from the front and the others from the back, so that each has neighbours, and
@@ -177,23 +178,6 @@ fn resolve(n: usize) -> usize {
     };
     let n = if n == 0 { *DEFAULT.get_or_init(default) } else { n };
     n.min(MOST)
-}
-
-/// The pool of `n` threads for work that gains by one: none for a single thread.
-fn pool(n: usize) -> Option<Arc<ThreadPool>> {
-    if n > 1 { pool_of(n) } else { None }
-}
-
-/// The pool of exactly `n` threads, or none where the system refuses to start them.
-fn pool_of(n: usize) -> Option<Arc<ThreadPool>> {
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.iter().find(|p| p.current_num_threads() == n) {
-        return Some(Arc::clone(pool));
-    }
-    let built = ThreadPoolBuilder::new().num_threads(n).thread_name(|i| format!("wengert-{i}")).build();
-    let pool = Arc::new(built.ok()?);
-    pools.push(Arc::clone(&pool));
-    Some(pool)
 }
 
 #[cfg(test)]
@@ -247,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_rayon_thread_keeps_its_pool() {
-        let Ok(own) = ThreadPoolBuilder::new().num_threads(3).build() else { return };
+        let Ok(own) = rayon::ThreadPoolBuilder::new().num_threads(3).build() else { return };
         assert_eq!(own.install(threads), 3);
         assert_eq!(own.install(|| enter(threads)), 3);
     }

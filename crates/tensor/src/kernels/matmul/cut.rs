@@ -24,7 +24,7 @@ const COLS: usize = 512;
 /// A matrix of so many bytes is not in the cache as a whole when few rows meet it again,
 const LARGE_BYTES: usize = 256 << 10;
 /// and they meet as many panels at a time.
-const SWEEP: usize = 4;
+const FEW_COLS: usize = 4;
 /// More bytes than this are not copied in advance.
 const SHARED_BYTES: usize = 64 << 20;
 
@@ -38,15 +38,16 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The cut of a product for elements of `size` bytes and register tiles of `tall` by `wide`.
-    pub(super) fn new(p: &Normal, size: usize, tall: usize, wide: usize) -> Grid {
+    /// The cut of a product of elements of type `T` for register tiles of `tall` by `wide`.
+    pub(super) fn new<T>(p: &Normal, tall: usize, wide: usize) -> Grid {
         let &Normal { m, n, k, .. } = p;
         let even = |extent: usize, most: usize, step: usize| {
             let parts = extent.div_ceil(most);
             extent.div_ceil(parts).next_multiple_of(step)
         };
-        let most_rows = (A_BYTES / (depth(k) * size)).clamp(8 * tall, 512);
-        let (mut rows, mut cols) = (even(m, most_rows, tall), even(n, COLS, wide));
+        let most_rows = (A_BYTES / (depth(k) * size_of::<T>())).clamp(8 * tall, 512);
+        let most_cols = if meets_much::<T>(p) { FEW_COLS * wide } else { COLS };
+        let (mut rows, mut cols) = (even(m, most_rows, tall), even(n, most_cols, wide));
         let enough = match (threads::threads(), p.a_sides.is_some() || p.b_sides.is_some()) {
             (1, _) => 1,
             (threads, true) => SCATTERED_UNITS * threads,
@@ -56,7 +57,7 @@ impl Grid {
         // Few rows wait for memory, so they count as more.
         let work = |rows: usize, cols: usize| (rows.min(m).max(8) * cols.min(n)).saturating_mul(k);
         // Loops over few rows want long lines of B.
-        let least_cols = if m <= FEW { 4 * wide } else { wide };
+        let least_cols = if m <= FEW { FEW_COLS * wide } else { wide };
         while units(rows, cols) < enough && cols > least_cols && work(rows, cols) > 2 * UNIT {
             cols = (cols / 2).next_multiple_of(wide);
         }
@@ -108,7 +109,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
         // SAFETY: promised by the caller.
         return unsafe { small(p, kernels, a, b, c) };
     }
-    let grid = Grid::new(p, size_of::<T>(), kernels.rows, 2 * kernels.lanes);
+    let grid = Grid::new::<T>(p, kernels.rows, 2 * kernels.lanes);
     let copy_a = how_to_copy_a(p, grid.cols.min(p.n));
     let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
     let job = Job::new(p, kernels, copy_a, copy_b);
@@ -192,13 +193,11 @@ unsafe fn pack<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Point
 /// # Safety
 /// As for [`run`]; the copies that are not null are complete.
 unsafe fn compute<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Pointers<T>) {
-    let parts = grid.parts();
-    let large = p.n.saturating_mul(p.k).saturating_mul(size_of::<T>()) >= LARGE_BYTES;
-    if large && p.batch.is_empty() && job.few(p.m).is_some() && threads::threads() == 1 {
-        // SAFETY: promised by the caller.
-        return unsafe { sweep(job, p, at) };
-    }
-    each(p.count() * parts, p.work() / parts, &|unit| {
+    let (parts, units) = (grid.parts(), p.count() * grid.parts());
+    let back = job.few(p.m).is_some() && meets_much::<T>(p) && backwards(at.b.addr());
+    let threads = threads::threads();
+    each(units, p.work() / parts, &|unit| {
+        let unit = if back { from_the_end(unit, units, threads) } else { unit };
         let (index, part) = (unit / parts, grid.part(unit % parts));
         let (a, b) = p.start(index);
         let packed = |copy: *mut T, all: usize| (!copy.is_null()).then(|| copy.wrapping_add(index * all).cast_const());
@@ -216,6 +215,11 @@ unsafe fn compute<T: Compute>(job: &Job<'_, T>, p: &Normal, grid: &Grid, at: &Po
     });
 }
 
+/// Whether few rows meet a matrix that does not stay in the cache.
+fn meets_much<T>(p: &Normal) -> bool {
+    p.m <= FEW && p.batch.is_empty() && p.n.saturating_mul(p.k).saturating_mul(size_of::<T>()) >= LARGE_BYTES
+}
+
 thread_local! {
     /// Matrices that were read to their end, and not back again yet; the last few.
     static ENDS: [Cell<usize>; 16] = const { [const { Cell::new(0) }; 16] };
@@ -231,21 +235,12 @@ fn backwards(matrix: usize) -> bool {
     })
 }
 
-/// Computes a product of few rows with a large matrix, some columns after others, to and fro from one time to the next.
-///
-/// # Safety
-/// As for [`compute`].
-unsafe fn sweep<T: Compute>(job: &Job<'_, T>, p: &Normal, at: &Pointers<T>) {
-    let cols = SWEEP * job.wide();
-    let parts = (p.n / cols).max(1);
-    let operands = Operands { a: at.a, b: at.b, c: at.c, packed_a: None, packed_b: None };
-    let back = backwards(at.b.addr());
-    for i in 0..parts {
-        let i = if back { parts - 1 - i } else { i };
-        let col = i * cols;
-        let cols = if i + 1 == parts { p.n - col } else { cols };
-        // SAFETY: the part lies within the product, as the caller promises.
-        unsafe { job.run(Part { row: 0, col, rows: p.m, cols }, &operands) };
+/// Unit `unit` of those that `threads` draw, one from the front and the others from the back, where each begins with what it drew last.
+pub(super) fn from_the_end(unit: usize, units: usize, threads: usize) -> usize {
+    let front = units / threads.max(1);
+    match unit < front {
+        true => front - 1 - unit,
+        false => units - 1 - (unit - front),
     }
 }
 

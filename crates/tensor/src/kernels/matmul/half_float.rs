@@ -56,7 +56,7 @@ unsafe impl<H: Sync> Sync for Operands<H> {}
 /// # Safety
 /// As for [`super::MatMul::run`], with elements of type `H`; the instruction set of the kernels is available.
 pub(super) unsafe fn run<H: Half>(p: &Normal, kernels: &'static Kernels<f32>, a: *const H, b: *const H, c: *mut H) {
-    let grid = Grid::new(p, size_of::<f32>(), kernels.rows, 2 * kernels.lanes);
+    let grid = Grid::new::<f32>(p, kernels.rows, 2 * kernels.lanes);
     let all = Operands { a, b, c };
     let parts = grid.parts();
     each(p.count() * parts, p.work() / parts, &|unit| {

@@ -188,7 +188,7 @@ impl MatMul {
 
     /// Whether it takes long enough to be shared between threads.
     pub fn is_shared(&self) -> bool {
-        self.flops() / 2 >= cut::ALONE as u64
+        normal::work(self.m, self.n, self.k).saturating_mul(self.count()) >= cut::ALONE
     }
 
     /// A rough estimate of the time on one thread: of the multiply-adds, or of the way of the operands where these are few.

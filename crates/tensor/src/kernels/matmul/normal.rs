@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::vector::ROWS as FEW;
 use super::{MatMul, Side};
 
 /// A batch of products with as few axes as can be.
@@ -98,9 +99,9 @@ impl<'a> Normal<'a> {
         }
     }
 
-    /// Multiply-adds of one product.
+    /// Multiply-adds of one product, or as many as take as long.
     pub(super) fn work(&self) -> usize {
-        (self.m * self.n).saturating_mul(self.k)
+        work(self.m, self.n, self.k)
     }
 
     /// The number of products.
@@ -119,6 +120,12 @@ impl<'a> Normal<'a> {
         }
         (a, b)
     }
+}
+
+/// Multiply-adds that take as long as this product. Few rows wait for the matrix that they meet, so they count as more.
+pub(super) fn work(m: usize, n: usize, k: usize) -> usize {
+    let (few, many) = (m.min(n), m.max(n));
+    few.max(FEW.min(many)).saturating_mul(many).saturating_mul(k)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use smallvec::smallvec;
 
+use super::cut::from_the_end;
 use super::gather::Scattered;
 use super::kernels::{Compute, F32_WIDE, F64_WIDE, Kernels};
 use super::normal::Normal;
@@ -9,7 +10,7 @@ use super::tile::heights;
 use super::{MatMul, Side, cut};
 use crate::dtype::DType;
 use crate::kernels::level::{Level, level};
-use crate::kernels::threads::with_threads;
+use crate::kernels::threads::{enter, with_threads};
 
 /// A small generator; the tests need shapes and numbers, not randomness of quality.
 struct Dice(u64);
@@ -541,8 +542,17 @@ fn few_rows_of_a_turned_matrix_have_the_bits_of_the_order() {
 #[test]
 fn few_rows_go_to_and_fro_over_a_large_matrix() {
     let mut dice = Dice(19);
-    with_threads(1, || {
-        for (m, n, k) in [(1, 700, 333), (2, 170, 784), (3, 129, 785), (4, 5000, 41), (1, 13, 9000), (700, 1, 333)] {
+    for threads in 1..4 {
+        for (m, n, k) in [
+            (1, 700, 333),
+            (2, 170, 784),
+            (3, 129, 785),
+            (4, 5000, 41),
+            (1, 13, 9000),
+            (700, 1, 333),
+            (2, 1300, 1024),
+            (3, 520, 2048),
+        ] {
             for turned in [false, true] {
                 let mut p = product(&mut dice, DType::F32, m, k, n, false);
                 let sides = |rows: usize, cols: usize| if turned { [1, rows as isize] } else { [cols as isize, 1] };
@@ -552,12 +562,23 @@ fn few_rows_go_to_and_fro_over_a_large_matrix() {
                 for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
                     let wanted = reference::<f32>(&p, level, &a, &b);
                     for turn in 0..3 {
-                        assert_eq!(computed(&p, level, &a, &b), wanted, "{m} {n} {k} {turned} {level:?} {turn}");
+                        let found = with_threads(threads, || enter(|| computed(&p, level, &a, &b)));
+                        assert_eq!(found, wanted, "{m} {n} {k} {turned} {level:?} {turn}");
                     }
                 }
             }
         }
-    });
+    }
+}
+
+#[test]
+fn what_was_read_last_is_read_first_the_next_time() {
+    for (units, threads) in [(8, 1), (8, 2), (9, 2), (3, 4), (17, 3), (1, 1)] {
+        let order: Vec<usize> = (0..units).map(|unit| from_the_end(unit, units, threads)).collect();
+        let front = units / threads;
+        assert!(order.iter().take(front).eq((0..front).rev().collect::<Vec<_>>().iter()), "{order:?}");
+        assert!(order.iter().skip(front).eq((front..units).rev().collect::<Vec<_>>().iter()), "{order:?}");
+    }
 }
 
 #[test]
@@ -860,6 +881,9 @@ fn speed() {
         (6, 8, 16),
         (1, 784, 512),
         (784, 512, 1),
+        (1, 512, 256),
+        (1, 1024, 1024),
+        (1, 4096, 4096),
         (2, 784, 512),
         (4, 784, 512),
     ];
@@ -885,9 +909,10 @@ fn speed() {
             let mut times = Vec::new();
             for threads in [1, 2] {
                 let (p, a, b, c) = (&p, &a, &b, &mut c);
-                times.extend(with_threads(threads, move || {
+                times.extend(with_threads(threads, || {
                     // SAFETY: the operands cover the bounds and C has room.
-                    let ours = best_of(p, || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) });
+                    let mut run = || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) };
+                    let ours = enter(|| best_of(p, &mut run));
                     let theirs = best_of(p, || gemm_into(p, a.ptr().cast(), b.ptr().cast(), c, threads));
                     [ours, theirs]
                 }));
@@ -944,10 +969,9 @@ fn speed_of_convolutions() {
             let mut rates = [0.0; 2];
             let mut time = 0.0;
             for threads in [2, 1] {
-                let (p, a, b, c) = (&p, &a, &b, &mut c);
                 // SAFETY: the operands cover the bounds and C has room.
-                let run = move || best_of(p, || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) });
-                time = with_threads(threads, run);
+                let mut run = || unsafe { p.run(a.ptr(), b.ptr(), c.as_mut_ptr().cast()) };
+                time = with_threads(threads, || enter(|| best_of(&p, &mut run)));
                 rates[threads - 1] = p.flops() as f64 / time * 1e-9;
             }
             println!("{name:>20} {:9.1} {:8.1} {:8.1}", time * 1e6, rates[0], rates[1]);

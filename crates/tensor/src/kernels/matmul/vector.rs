@@ -5,6 +5,9 @@ use super::simd::{Simd, Square};
 
 /// The most rows that these loops take.
 pub(super) const ROWS: usize = 4;
+/// The L1 cache has so many lines for places that are a page apart, at least.
+const WAYS: usize = 8;
+const PAGE: usize = 4096;
 
 /// Few rows of C.
 pub(super) struct Few<T> {
@@ -115,15 +118,26 @@ unsafe fn chains<S: Simd, const R: usize, const V: usize>(p: &Few<S::Elem>, j: u
 /// As for [`along_columns`].
 #[inline(always)]
 pub(super) unsafe fn across_columns<S: Square, N: Square<Elem = S::Elem>>(p: &Few<S::Elem>) {
+    let narrow = p.n < S::LANES || !p.fits(S::LANES);
     // SAFETY: promised by the caller.
     unsafe {
         match p.rows {
-            _ if p.n < S::LANES && N::LANES < S::LANES => across_columns::<N, N>(p),
+            _ if narrow && N::LANES < S::LANES => across_columns::<N, N>(p),
             1 => across::<S, 1>(p),
             2 => across::<S, 2>(p),
             3 => across::<S, 3>(p),
             _ => across::<S, 4>(p),
         }
+    }
+}
+
+impl<T> Few<T> {
+    /// Whether so many columns of B, side by side, leave each other their lines of the L1 cache: columns that are a power of two apart have
+    /// places in few of its sets.
+    fn fits(&self, columns: usize) -> bool {
+        let apart = self.b_stride.unsigned_abs().saturating_mul(size_of::<T>());
+        let sets = (PAGE >> apart.trailing_zeros().min(PAGE.trailing_zeros())).max(1);
+        columns <= sets * WAYS
     }
 }
 
@@ -136,17 +150,19 @@ unsafe fn across<S: Square, const R: usize>(p: &Few<S::Elem>) {
     let mut j = 0;
     // SAFETY: all columns lie within the rows.
     unsafe {
-        while p.n - j >= 2 * S::LANES {
-            turned::<S, R, 2>(p, j);
-            j += 2 * S::LANES;
+        if p.fits(2 * S::LANES) {
+            while p.n - j >= 2 * S::LANES {
+                turned::<S, R, 2>(p, j);
+                j += 2 * S::LANES;
+            }
         }
-        if p.n - j >= S::LANES {
-            turned::<S, R, 1>(p, j);
+        while p.n - j >= S::LANES {
+            paired::<S, R>(p, j);
             j += S::LANES;
         }
         if j < p.n && p.n >= S::LANES {
             // The last register overlaps the one before; the sums are the same.
-            turned::<S, R, 1>(p, p.n - S::LANES);
+            paired::<S, R>(p, p.n - S::LANES);
             j = p.n;
         }
         while j < p.n {
@@ -164,49 +180,142 @@ unsafe fn across<S: Square, const R: usize>(p: &Few<S::Elem>) {
 /// As for [`across_columns`], for the registers of columns from `j`.
 #[inline(always)]
 unsafe fn turned<S: Square, const R: usize, const V: usize>(p: &Few<S::Elem>, j: usize) {
-    let [a_row, a_col] = p.a_strides;
     // SAFETY: promised by the caller.
     unsafe {
         let mut totals = [[S::zero(); V]; R];
         for (start, depth) in blocks(p.k) {
             let mut sums = [[S::zero(); V]; R];
-            let whole = depth - depth % S::COLUMNS;
-            let mut a = p.a.wrapping_offset(start as isize * a_col);
-            let mut b = p.b.wrapping_offset(j as isize * p.b_stride).wrapping_add(start);
-            for _ in (0..whole).step_by(S::COLUMNS) {
-                let mut squares = [[S::zero(); 8]; V];
-                for (v, square) in squares.iter_mut().enumerate() {
-                    S::columns(b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride, square);
-                }
-                for i in 0..S::COLUMNS {
-                    for (r, sum) in sums.iter_mut().enumerate() {
-                        let x = S::splat(*a.offset(r as isize * a_row));
-                        for (s, square) in sum.iter_mut().zip(&squares) {
-                            *s = S::fma(x, square[i], *s);
-                        }
-                    }
-                    a = a.wrapping_offset(a_col);
-                }
-                b = b.wrapping_add(S::COLUMNS);
-            }
-            for _ in whole..depth {
-                for v in 0..V {
-                    let y = S::gather(b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride);
-                    for (r, sum) in sums.iter_mut().enumerate() {
-                        sum[v] = S::fma(S::splat(*a.offset(r as isize * a_row)), y, sum[v]);
-                    }
-                }
-                a = a.wrapping_offset(a_col);
-                b = b.wrapping_add(1);
-            }
+            let mut at = At::new(p, start, j);
+            steps::<S, R, V>(p, &mut at, depth, &mut sums);
             for (total, sum) in totals.iter_mut().zip(sums) {
                 join::<S, V>(total, sum, start == 0);
             }
         }
-        for (r, total) in totals.iter().enumerate() {
-            for (v, t) in total.iter().enumerate() {
-                S::store(p.c.add(r * p.c_stride + j + v * S::LANES), *t);
+        store::<S, R, V>(p, j, totals);
+    }
+}
+
+/// `R` rows by one register of columns, two blocks of k side by side: as many chains as with two registers, from half the columns.
+///
+/// # Safety
+/// As for [`turned`].
+#[inline(always)]
+unsafe fn paired<S: Square, const R: usize>(p: &Few<S::Elem>, j: usize) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let mut totals = [[S::zero()]; R];
+        let mut blocks = blocks(p.k);
+        while let Some((start, depth)) = blocks.next() {
+            let [mut left, mut right] = [[[S::zero()]; R]; 2];
+            let mut first = At::new(p, start, j);
+            let Some((second, less)) = blocks.next() else {
+                steps::<S, R, 1>(p, &mut first, depth, &mut left);
+                for (total, sum) in totals.iter_mut().zip(left) {
+                    join::<S, 1>(total, sum, start == 0);
+                }
+                break;
+            };
+            let mut second = At::new(p, second, j);
+            let both = less - less % S::COLUMNS;
+            for _ in (0..both).step_by(S::COLUMNS) {
+                step::<S, R, 1>(p, &mut first, &mut left);
+                step::<S, R, 1>(p, &mut second, &mut right);
             }
+            steps::<S, R, 1>(p, &mut first, depth - both, &mut left);
+            steps::<S, R, 1>(p, &mut second, less - both, &mut right);
+            for ((total, left), right) in totals.iter_mut().zip(left).zip(right) {
+                join::<S, 1>(total, left, start == 0);
+                join::<S, 1>(total, right, false);
+            }
+        }
+        store::<S, R, 1>(p, j, totals);
+    }
+}
+
+/// Where in A and B a chain is.
+struct At<T> {
+    a: *const T,
+    b: *const T,
+}
+
+impl<T> At<T> {
+    #[inline(always)]
+    fn new(p: &Few<T>, k: usize, j: usize) -> At<T> {
+        let a = p.a.wrapping_offset(k as isize * p.a_strides[1]);
+        At { a, b: p.b.wrapping_offset(j as isize * p.b_stride).wrapping_add(k) }
+    }
+}
+
+/// The multiply-adds of a run of k.
+///
+/// # Safety
+/// As for [`turned`], for the k of the run.
+#[inline(always)]
+unsafe fn steps<S: Square, const R: usize, const V: usize>(
+    p: &Few<S::Elem>,
+    at: &mut At<S::Elem>,
+    depth: usize,
+    sums: &mut [[S::Vector; V]; R],
+) {
+    let [a_row, a_col] = p.a_strides;
+    // SAFETY: promised by the caller.
+    unsafe {
+        for _ in 0..depth / S::COLUMNS {
+            step::<S, R, V>(p, at, sums);
+        }
+        for _ in 0..depth % S::COLUMNS {
+            for v in 0..V {
+                let y = S::gather(at.b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride);
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    sum[v] = S::fma(S::splat(*at.a.offset(r as isize * a_row)), y, sum[v]);
+                }
+            }
+            at.a = at.a.wrapping_offset(a_col);
+            at.b = at.b.wrapping_add(1);
+        }
+    }
+}
+
+/// The multiply-adds of one square for each register of columns.
+///
+/// # Safety
+/// As for [`turned`], for the k of a square.
+#[inline(always)]
+unsafe fn step<S: Square, const R: usize, const V: usize>(
+    p: &Few<S::Elem>,
+    at: &mut At<S::Elem>,
+    sums: &mut [[S::Vector; V]; R],
+) {
+    let [a_row, a_col] = p.a_strides;
+    // SAFETY: promised by the caller.
+    unsafe {
+        let mut squares = [[S::zero(); 8]; V];
+        for (v, square) in squares.iter_mut().enumerate() {
+            S::columns(at.b.offset((v * S::LANES) as isize * p.b_stride), p.b_stride, square);
+        }
+        for i in 0..S::COLUMNS {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let x = S::splat(*at.a.offset(r as isize * a_row));
+                for (s, square) in sum.iter_mut().zip(&squares) {
+                    *s = S::fma(x, square[i], *s);
+                }
+            }
+            at.a = at.a.wrapping_offset(a_col);
+        }
+        at.b = at.b.wrapping_add(S::COLUMNS);
+    }
+}
+
+/// Writes registers of C.
+///
+/// # Safety
+/// As for [`turned`].
+#[inline(always)]
+unsafe fn store<S: Simd, const R: usize, const V: usize>(p: &Few<S::Elem>, j: usize, totals: [[S::Vector; V]; R]) {
+    for (r, total) in totals.into_iter().enumerate() {
+        for (v, t) in total.into_iter().enumerate() {
+            // SAFETY: promised by the caller.
+            unsafe { S::store(p.c.add(r * p.c_stride + j + v * S::LANES), t) }
         }
     }
 }
