@@ -7,7 +7,7 @@ use crate::kernels::loops::code::{Action, ColReduction, Phase, Place, RowReducti
 use crate::kernels::loops::gather::{fence, stream};
 use crate::kernels::loops::geometry::unit_cols;
 use crate::kernels::loops::turn::Panel;
-use crate::kernels::memory::{Memory, prefetch};
+use crate::kernels::memory::{Memory, copy, prefetch};
 use crate::kernels::threads;
 use crate::program::loops::BLOCK;
 use crate::random;
@@ -358,15 +358,47 @@ impl Worker<'_> {
                     }
                 }
                 Action::Call { f, dst, a, b, c, .. } => f(self.at(*dst), self.at(*a), self.at(*b), self.at(*c), at.n),
-                Action::Copy { dst, src, size } => {
+                Action::Copy { dst, src, size } => copy(self.at(*src), self.at(*dst), at.n * size),
+                Action::Expand { dst, src, fill, size } => {
+                    let n = cols.min(self.code.tile);
                     let (dst, src) = (self.at(*dst), self.at(*src));
-                    // The value of one row is no longer than the call.
-                    match at.n * size {
-                        4 => dst.cast::<u32>().write_unaligned(src.cast::<u32>().read_unaligned()),
-                        8 => dst.cast::<u64>().write_unaligned(src.cast::<u64>().read_unaligned()),
-                        bytes => std::ptr::copy(src, dst, bytes),
+                    for r in 0..at.rows {
+                        let from = src.add(r * size);
+                        fill(dst.add(r * cols * size), from, from, from, n);
                     }
                 }
+                Action::Accumulate { src, reduction } => {
+                    if let Some(reduction) = self.code.row_reductions.get(*reduction as usize) {
+                        self.accumulate(self.at(*src), reduction, at);
+                    }
+                }
+                Action::Fold { src, column } => {
+                    if let Some(column) = self.code.col_reductions.get(*column as usize) {
+                        self.fold(self.at(*src), column, at);
+                    }
+                }
+                Action::Splat { dst, src, fill } => {
+                    let src = self.at(*src);
+                    fill(self.at(*dst), src, src, src, self.code.tile);
+                }
+                Action::Slot { dst, slot } => {
+                    let bytes = self.scalars.get(*slot as usize).map(|s| register_bytes(*s)).unwrap_or_default();
+                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8);
+                }
+                Action::Constant { dst, bytes } => std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8),
+                Action::Element { dst, region, size } => copy(self.memory.ptr(region), self.at(*dst), *size),
+                action => self.act_at_length(action, at),
+            }
+        }
+    }
+
+    /// Actions that take long enough for a call of their own. Their registers would be saved for each of the others, too.
+    #[inline(never)]
+    unsafe fn act_at_length(&mut self, action: &Action, at: &At) {
+        let cols = self.code.cols;
+        // SAFETY: as for `act`.
+        unsafe {
+            match action {
                 Action::Stream { dst, src, size } => {
                     stream(self.at(*dst), self.at(*src), at.n * size, self.code.level != Level::Baseline);
                 }
@@ -378,31 +410,11 @@ impl Worker<'_> {
                         None => walk.copy(dst, base, start, at.n),
                     }
                 }
-                Action::Expand { dst, src, fill, size } => {
-                    let n = cols.min(self.code.tile);
-                    let (dst, src) = (self.at(*dst), self.at(*src));
-                    for r in 0..at.rows {
-                        let from = src.add(r * size);
-                        fill(dst.add(r * cols * size), from, from, from, n);
-                    }
-                }
-                Action::Splat { dst, src, fill } => {
-                    let src = self.at(*src);
-                    fill(self.at(*dst), src, src, src, self.code.tile);
-                }
                 Action::Repeat { dst, region, size } => {
                     let (dst, src) = (self.at(*dst), self.memory.ptr(region));
                     for r in 0..self.code.tile / cols {
                         std::ptr::copy_nonoverlapping(src, dst.add(r * cols * size), cols * size);
                     }
-                }
-                Action::Slot { dst, slot } => {
-                    let bytes = self.scalars.get(*slot as usize).map(|s| register_bytes(*s)).unwrap_or_default();
-                    std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8);
-                }
-                Action::Constant { dst, bytes } => std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8),
-                Action::Element { dst, region, size } => {
-                    std::ptr::copy_nonoverlapping(self.memory.ptr(region), self.at(*dst), *size);
                 }
                 Action::Iota { dst, extent, inner, dtype } => {
                     iota(self.at(*dst), self.place(at), at.n, *extent, *inner, *dtype);
@@ -412,47 +424,46 @@ impl Worker<'_> {
                     let key = random::Key(key).fold(*stream);
                     fill_random(self.at(*dst), key, self.place(at) as u64, at.n, *normal, *wide);
                 }
-                Action::Accumulate { src, reduction } => {
-                    if let Some(reduction) = self.code.row_reductions.get(*reduction as usize) {
-                        self.accumulate(self.at(*src), reduction, at);
+                _ => {}
+            }
+        }
+    }
+
+    /// The tile's part of a reduction along columns.
+    unsafe fn fold(&mut self, src: *mut u8, column: &ColReduction, at: &At) {
+        let (cols, size) = (self.code.cols, column.size);
+        // SAFETY: `src` has the elements of the tile, and the workspace the sums of each unit.
+        unsafe {
+            if self.code.down {
+                return self.fold_down(src, column, at);
+            }
+            let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
+            let n = if at.rows * cols == at.n { cols } else { at.n };
+            if self.code.unit_rows <= FOLD_ROWS {
+                for r in 0..at.rows {
+                    let row = src.add(r * cols * size);
+                    match at.first && r == 0 {
+                        true => std::ptr::copy_nonoverlapping(row, sum, n * size),
+                        false => (column.combine)(sum, sum, row, sum, n),
                     }
                 }
-                Action::Fold { src, column } => {
-                    let Some(column) = self.code.col_reductions.get(*column as usize) else { return };
-                    let size = column.size;
-                    if self.code.down {
-                        return self.fold_down(self.at(*src), column, at);
-                    }
-                    let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
-                    let src = self.at(*src);
-                    let n = if at.rows * cols == at.n { cols } else { at.n };
-                    if self.code.unit_rows <= FOLD_ROWS {
-                        for r in 0..at.rows {
-                            let row = src.add(r * cols * size);
-                            match at.first && r == 0 {
-                                true => std::ptr::copy_nonoverlapping(row, sum, n * size),
-                                false => (column.combine)(sum, sum, row, sum, n),
-                            }
-                        }
-                        return;
-                    }
-                    // Long columns: rows into blocks, blocks into the unit.
-                    let block = self.workspace.add(column.blocks + (at.unit * cols + at.col) * size);
-                    let start = at.unit * self.code.unit_rows;
-                    let rows = self.code.unit_rows.min(self.code.rows - start);
-                    for r in 0..at.rows {
-                        let row = src.add(r * cols * size);
-                        let i = at.row + r - start;
-                        match i.is_multiple_of(FOLD_ROWS) {
-                            true => std::ptr::copy_nonoverlapping(row, block, n * size),
-                            false => (column.combine)(block, block, row, block, n),
-                        }
-                        if i % FOLD_ROWS == FOLD_ROWS - 1 || i + 1 == rows {
-                            match i < FOLD_ROWS {
-                                true => std::ptr::copy_nonoverlapping(block, sum, n * size),
-                                false => (column.combine)(sum, sum, block, sum, n),
-                            }
-                        }
+                return;
+            }
+            // Long columns: rows into blocks, blocks into the unit.
+            let block = self.workspace.add(column.blocks + (at.unit * cols + at.col) * size);
+            let start = at.unit * self.code.unit_rows;
+            let rows = self.code.unit_rows.min(self.code.rows - start);
+            for r in 0..at.rows {
+                let row = src.add(r * cols * size);
+                let i = at.row + r - start;
+                match i.is_multiple_of(FOLD_ROWS) {
+                    true => std::ptr::copy_nonoverlapping(row, block, n * size),
+                    false => (column.combine)(block, block, row, block, n),
+                }
+                if i % FOLD_ROWS == FOLD_ROWS - 1 || i + 1 == rows {
+                    match i < FOLD_ROWS {
+                        true => std::ptr::copy_nonoverlapping(block, sum, n * size),
+                        false => (column.combine)(sum, sum, block, sum, n),
                     }
                 }
             }

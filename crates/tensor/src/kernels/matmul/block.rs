@@ -205,7 +205,7 @@ impl<'a, T: Compute> Job<'a, T> {
         // SAFETY: promised by the caller.
         unsafe {
             let from = a.offset(part.row as isize * side + start as isize * along);
-            let block = Block { from, side, along, width: part.rows, depth, to };
+            let block = Block { from, side, along, width: part.rows, depth, to, next: 0 };
             match self.copy_a {
                 CopyA::No => return (from, self.a),
                 CopyA::Rows => copy_a(&block),
@@ -249,7 +249,8 @@ impl<'a, T: Compute> Job<'a, T> {
         // SAFETY: promised by the caller; the kernel is one for this machine.
         unsafe {
             let from = b.offset(start as isize * along + col as isize * side);
-            (self.kernels.pack_b)(&Block { from, side, along, width, depth, to });
+            let next = if col + width < self.n { width as isize * side } else { 0 };
+            (self.kernels.pack_b)(&Block { from, side, along, width, depth, to, next });
         }
     }
 

@@ -167,7 +167,7 @@ unsafe fn panels<H: Half>(
                 let width = wide.min(cols - col);
                 let from = at.b.offset(start as isize * p.b[0] + (part.col + col) as isize * p.b[1]);
                 let [along, side] = widen(from, p.b, [depth, width], wide_room);
-                (kernels.pack_b)(&Block { from: wide_room, side, along, width, depth, to: b_room });
+                (kernels.pack_b)(&Block { from: wide_room, side, along, width, depth, to: b_room, next: 0 });
                 (kernels.panel)(&Panel {
                     a: a_room,
                     a_strides,

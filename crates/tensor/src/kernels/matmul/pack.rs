@@ -2,6 +2,7 @@
 
 use super::simd::Simd;
 use super::tile::heights;
+use crate::kernels::memory::prefetch;
 
 /// A block of a matrix, to be copied.
 pub(super) struct Block<T> {
@@ -14,6 +15,8 @@ pub(super) struct Block<T> {
     pub(super) width: usize,
     pub(super) depth: usize,
     pub(super) to: *mut T,
+    /// From an element to the one that is packed in its place next; 0 where that is not known.
+    pub(super) next: isize,
 }
 
 /// Packs a panel of B: k after k a row of whole registers, zero beyond the columns.
@@ -58,6 +61,8 @@ unsafe fn rows<S: Simd, const V: usize>(p: &Block<S::Elem>) {
     unsafe {
         let mask = S::mask(last);
         for _ in 0..p.depth {
+            // A row of the next panel is a line of the cache of its own, too far from the one above for the processor to foresee.
+            prefetch(from.wrapping_offset(p.next).cast());
             for v in 0..V {
                 let at = v * S::LANES;
                 let full = v + 1 < V || last == S::LANES;
@@ -85,6 +90,9 @@ unsafe fn squares<S: Simd>(p: &Block<S::Elem>, pitch: usize) {
             // SAFETY: the square lies within the block.
             unsafe {
                 let from = p.from.offset(c as isize * p.side).add(k);
+                for r in 0..S::SIDE {
+                    prefetch(from.wrapping_offset(r as isize * p.side + p.next).cast());
+                }
                 S::transpose(from, p.side, p.to.add(k * pitch + c), pitch);
             }
             depth += S::SIDE;

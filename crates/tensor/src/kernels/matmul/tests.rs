@@ -319,7 +319,7 @@ fn check_copies<T: Number + Compute>(kernels: &'static Kernels<T>) {
         let mut found = vec![behind; wanted.len() + 64];
         let (side, along) = (side as isize, along as isize);
         // SAFETY: the block is all of the matrix, and there is more than enough room.
-        unsafe { pack(&Block { from: from.as_ptr(), side, along, width, depth, to: found.as_mut_ptr() }) };
+        unsafe { pack(&Block { from: from.as_ptr(), side, along, width, depth, to: found.as_mut_ptr(), next: 5 }) };
         let wanted = wanted.iter().chain(std::iter::repeat_n(&behind, 64));
         let differs = found.iter().zip(wanted).position(|(x, y)| x.bits() != y.bits());
         assert_eq!(differs, None, "strides {side} and {along}, width {width}, depth {depth}");

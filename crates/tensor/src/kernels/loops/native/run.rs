@@ -4,6 +4,7 @@ use crate::kernels::loops::code::{Place, SlotId};
 use crate::kernels::loops::native::emit::Code;
 use crate::kernels::loops::native::line::Line;
 use crate::kernels::loops::native::pages::Pages;
+use crate::kernels::memory::copy;
 use smallvec::SmallVec;
 
 /// The code of a line: a loop over the elements from one place to another, whole blocks and at least one. The last argument is the
@@ -93,7 +94,8 @@ impl Run {
             Some(streaming) if aligned() => streaming,
             _ => self.block,
         };
-        let (blocks, vectors) = (n - n % self.elements, n - n % self.lanes);
+        // Both are powers of two.
+        let (blocks, vectors) = (n & !(self.elements - 1), n & !(self.lanes - 1));
         // SAFETY: promised by the caller.
         unsafe {
             if blocks > 0 {
@@ -130,7 +132,7 @@ impl Run {
                     Place::Register(_) => pointer,
                     _ => {
                         if read {
-                            std::ptr::copy_nonoverlapping(pointer, stage.0.as_mut_ptr(), rest * size);
+                            copy(pointer, stage.0.as_mut_ptr(), rest * size);
                         }
                         stage.0.as_mut_ptr()
                     }
@@ -140,7 +142,7 @@ impl Run {
             for ((((slot, size), read), stage), pointer) in used().zip(&stages).zip(before) {
                 let (at, size) = (slot as usize, size as usize);
                 if !read && !matches!(slots[at], Place::Register(_)) {
-                    std::ptr::copy_nonoverlapping(stage.0.as_ptr(), pointer.add(done * size), rest * size);
+                    copy(stage.0.as_ptr(), pointer.add(done * size), rest * size);
                 }
                 table[at] = pointer;
             }

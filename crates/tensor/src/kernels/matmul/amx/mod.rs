@@ -304,7 +304,7 @@ unsafe fn split_apart(
         let pitch = match s.sides {
             None => {
                 let from = s.at.wrapping_offset(first as isize * s.side).wrapping_offset(k as isize * s.along);
-                (kernels.pack_b)(&Block { from, side: s.side, along: s.along, width, depth, to: to_together });
+                (kernels.pack_b)(&Block { from, side: s.side, along: s.along, width, depth, to: to_together, next: 0 });
                 width.next_multiple_of(kernels.lanes)
             }
             Some([sides, along]) => {
