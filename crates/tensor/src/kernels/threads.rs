@@ -32,25 +32,21 @@ thread_local! {
 
 /// Runs `f(0)`, `f(1)` … `f(units - 1)`, each once, in any order and on any thread.
 ///
-/// Helpers that are awake take part; within [`enter`], the others are woken. What starts in `f` stays on its thread. With one unit or one
-/// thread, and while another thread shares its work, the units run in order on the caller. A caller on a thread of a rayon pool keeps to that
-/// pool. Nothing is allocated.
+/// Helpers that are awake take part; the others are woken within [`enter`], and when the work takes long. What starts in `f` stays on its
+/// thread. With one unit or one thread, and while another thread shares its work, the units run in order on the caller. A caller on a
+/// thread of a rayon pool keeps to that pool. Nothing is allocated.
 pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
     let threads = threads();
     if units <= 1 || units > u32::MAX as usize / 2 || threads == 1 {
         return (0..units).for_each(f);
     }
     let draws = Units::new(units);
-    let draw = |from: Draws| {
-        while let Some(unit) = draws.next(from) {
-            f(unit);
-        }
-    };
+    let draw = |from: Draws| draws.next(from).map(f).is_some();
     let workers = threads.min(units);
     if in_rayon() {
         fan_out(workers, Draws::Front, &draw);
     } else if !CREW.share(workers - 1, ENTERED.get(), &draw) {
-        draw(Draws::Front);
+        while draw(Draws::Front) {}
     }
 }
 
@@ -59,13 +55,15 @@ pub fn parallel(units: usize, f: &(dyn Fn(usize) + Sync)) {
 /// What runs in `f` has one thread.
 pub fn with_places(places: usize, units: usize, f: &(dyn Fn(usize, usize) + Sync)) {
     let draws = Units::new(units);
-    parallel(places, &|place| {
+    let room = |place: usize| {
         let from = if place == 0 { Draws::Front } else { Draws::Back };
         let _alone = Restore::after(&ALONE, true);
         while let Some(unit) = draws.next(from) {
             f(place, unit);
         }
-    });
+    };
+    // Each of these few units takes long.
+    enter(|| parallel(places, &room));
 }
 
 /// Units that threads draw, each once.
@@ -162,9 +160,10 @@ enum Draws {
 }
 
 /// Calls `draw` from up to `workers` threads at once. The splits live on the stack.
-fn fan_out(workers: usize, from: Draws, draw: &(dyn Fn(Draws) + Sync)) {
+fn fan_out(workers: usize, from: Draws, draw: &(dyn Fn(Draws) -> bool + Sync)) {
     if workers <= 1 {
-        return draw(from);
+        while draw(from) {}
+        return;
     }
     let half = workers / 2;
     rayon::join(|| fan_out(workers - half, from, draw), || fan_out(half, Draws::Back, draw));

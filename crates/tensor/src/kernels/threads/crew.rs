@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// A helper without work sleeps after this time.
 const PATIENCE: Duration = Duration::from_micros(200);
+/// Who has worked alone for this time wakes the others.
+const LONG: Duration = Duration::from_micros(10);
 /// Looks at the word between two looks at the clock.
 const LOOKS: usize = 256;
 
@@ -24,8 +26,8 @@ const LOOKS: usize = 256;
 const OPEN: usize = 1 << 15;
 const WORK: usize = 1 << 16;
 
-/// What the leader shares, for as long as it waits for those who have begun.
-type Draw<'a> = &'a (dyn Fn(Draws) + Sync);
+/// What the leader shares, for as long as it waits for those who have begun: does one unit, and tells whether there was one left.
+type Draw<'a> = &'a (dyn Fn(Draws) -> bool + Sync);
 
 /// The helpers of this process.
 pub(super) static CREW: Crew = Crew::new();
@@ -69,9 +71,14 @@ impl Crew {
         }
     }
 
+    /// Whether some of so many helpers sleep, or are not there yet.
+    fn is_short_of(&self, helpers: usize) -> bool {
+        helpers > self.started.load(Ordering::Relaxed) || self.asleep.load(Ordering::SeqCst) > 0
+    }
+
     /// Wakes so many helpers, and starts those that there are not yet. Where the system refuses a thread, there are fewer.
     pub(super) fn wake(&'static self, helpers: usize) {
-        if helpers <= self.started.load(Ordering::Relaxed) && self.asleep.load(Ordering::SeqCst) == 0 {
+        if !self.is_short_of(helpers) {
             return;
         }
         let mut there = locked(&self.helpers);
@@ -93,10 +100,8 @@ impl Crew {
         self.started.fetch_max(helpers, Ordering::Relaxed);
     }
 
-    /// Shares the work of `draw` with up to so many helpers that are awake, unless somebody else leads them; tells whether it did. With
-    /// `wake`, the others come later.
-    ///
-    /// `draw` is called by this thread and by helpers, and everybody returns from it once there is nothing left to draw.
+    /// Shares the work of `draw` with up to so many helpers that are awake, unless somebody else leads them; tells whether it did. Those
+    /// who sleep come later: they are woken at once with `wake`, otherwise when it turns out that the work takes long.
     pub(super) fn share(&'static self, helpers: usize, wake: bool, draw: Draw<'_>) -> bool {
         if self.led.swap(true, Ordering::Acquire) {
             return false;
@@ -114,7 +119,13 @@ impl Crew {
                 self.wake(helpers);
             }
             let _alone = Restore::after(&ALONE, true);
-            draw(Draws::Front);
+            let mut since = self.is_short_of(helpers).then(Instant::now);
+            while draw(Draws::Front) {
+                if since.is_some_and(|since| since.elapsed() > LONG) {
+                    self.wake(helpers);
+                    since = None;
+                }
+            }
         }));
         self.close();
         let helped = locked(&self.panic).take();
@@ -153,7 +164,7 @@ impl Crew {
                 last = work;
                 // SAFETY: the leader stored it before it opened the word, and waits for this helper, which is counted in the word.
                 let draw = unsafe { *self.draw.load(Ordering::Relaxed) };
-                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| draw(Draws::Back))) {
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| while draw(Draws::Back) {})) {
                     locked(&self.panic).get_or_insert(panic);
                 }
                 self.word.fetch_sub(1, Ordering::Release);
@@ -252,6 +263,7 @@ mod tests {
         assert!(crew.share(helpers, wake, &|_| {
             here.fetch_add(1, Ordering::Relaxed);
             wait_for("the helpers", || here.load(Ordering::Relaxed) == 1 + helpers);
+            false
         }));
     }
 
@@ -261,10 +273,20 @@ mod tests {
         meet(crew, 2, true);
         for _ in 0..20 {
             wait_for("sleep", || crew.asleep.load(Ordering::SeqCst) == 2);
-            // Nobody wakes them.
+            // Nobody wakes them for little.
             let alone = AtomicUsize::new(0);
-            assert!(crew.share(2, false, &|_| _ = alone.fetch_add(1, Ordering::Relaxed)));
+            assert!(crew.share(2, false, &|_| alone.fetch_add(1, Ordering::Relaxed) > 0));
             assert_eq!((alone.into_inner(), crew.asleep.load(Ordering::SeqCst)), (1, 2));
+            // Nobody wakes them at first, but when the work takes long.
+            let since = Instant::now();
+            assert!(crew.share(2, false, &|from| match from {
+                Draws::Front => {
+                    thread::sleep(LONG);
+                    assert!(since.elapsed() < Duration::from_secs(60), "they sleep on");
+                    crew.asleep.load(Ordering::SeqCst) == 2
+                }
+                Draws::Back => false,
+            }));
             // One of them is enough for this.
             meet(crew, 1, true);
             crew.wake(2);
@@ -275,7 +297,10 @@ mod tests {
     #[test]
     fn another_leader_is_told_that_all_are_at_work() {
         let crew: &Crew = Box::leak(Box::new(Crew::new()));
-        assert!(crew.share(1, true, &|_| assert!(!crew.share(1, true, &|_| ()))));
+        assert!(crew.share(1, true, &|_| {
+            assert!(!crew.share(1, true, &|_| false));
+            false
+        }));
         meet(crew, 1, true);
     }
 
@@ -312,7 +337,10 @@ mod tests {
         let here = AtomicUsize::new(0);
         let run = || {
             crew.share(1, true, &|from| match from {
-                Draws::Front => wait_for("the helper", || here.load(Ordering::Relaxed) == 1),
+                Draws::Front => {
+                    wait_for("the helper", || here.load(Ordering::Relaxed) == 1);
+                    false
+                }
                 Draws::Back => {
                     here.store(1, Ordering::Relaxed);
                     panic!("the helper")

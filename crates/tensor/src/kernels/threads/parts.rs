@@ -1,6 +1,6 @@
 //! A slice that several threads write, each a part of its own.
 
-use super::{parallel, threads};
+use super::{enter, parallel, threads};
 use std::sync::{Mutex, PoisonError};
 
 /// What takes less than this on one thread stays on it.
@@ -54,7 +54,7 @@ pub fn in_parts<T: Send, E: Send>(
     }
     let start = Start(slice.as_mut_ptr());
     let failed: Mutex<Option<(usize, E)>> = Mutex::new(None);
-    parallel(parts, &|part| {
+    let one = |part: usize| {
         let [from, to] = [part, part + 1].map(|part| (part as u128 * blocks as u128 / parts as u128) as usize);
         // SAFETY: the parts lie within the slice, which is borrowed until all are done, and none overlaps another one.
         let elements = unsafe { std::slice::from_raw_parts_mut(start.get().add(from * size), (to - from) * size) };
@@ -64,7 +64,8 @@ pub fn in_parts<T: Send, E: Send>(
                 *failed = Some((part, error));
             }
         }
-    });
+    };
+    enter(|| parallel(parts, &one));
     match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some((_, error)) => Err(error),
         None => Ok(()),
