@@ -126,7 +126,7 @@ impl<T: Copy> Drop for Restore<T> {
     }
 }
 
-/// Sets the number of threads for work that starts outside of any pool; 0 restores the default.
+/// Sets the number of threads for work that starts outside of [`with_threads`] and of rayon pools; 0 restores the default.
 ///
 /// The default is what the environment variable `WENGERT_THREADS` says, else one thread per core that the process
 /// may use.
@@ -136,11 +136,9 @@ pub fn set_threads(n: usize) {
 
 /// The number of threads that [`parallel`] would use here.
 pub fn threads() -> usize {
-    if ALONE.get() {
-        return 1;
-    }
     match HERE.get() {
-        0 if rayon::current_thread_index().is_some() => rayon::current_num_threads(),
+        _ if ALONE.get() => 1,
+        _ if in_rayon() => rayon::current_num_threads(),
         0 => resolve(CHOSEN.load(Ordering::Relaxed)),
         here => here,
     }
@@ -219,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_has_the_size_asked_for() {
+    fn there_are_as_many_threads_as_asked_for() {
         for n in [1, 2, 5] {
             assert_eq!(with_threads(n, threads), n);
             assert_eq!(with_threads(n, || with_threads(3, threads)), 3);

@@ -387,7 +387,11 @@ impl Worker<'_> {
                 }
                 Action::Constant { dst, bytes } => std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(*dst), 8),
                 Action::Element { dst, region, size } => copy(self.memory.ptr(region), self.at(*dst), *size),
-                action => self.act_at_length(action, at),
+                Action::Stream { .. }
+                | Action::Gather { .. }
+                | Action::Repeat { .. }
+                | Action::Iota { .. }
+                | Action::Random { .. } => self.act_at_length(action, at),
             }
         }
     }
@@ -424,6 +428,7 @@ impl Worker<'_> {
                     let key = random::Key(key).fold(*stream);
                     fill_random(self.at(*dst), key, self.place(at) as u64, at.n, *normal, *wide);
                 }
+                // `act` does the others itself.
                 _ => {}
             }
         }

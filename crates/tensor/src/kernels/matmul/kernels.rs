@@ -85,7 +85,7 @@ kernels!(F32_AVX512: f32, F32x16, F32x16, F32x8, "avx2,fma,avx512f,avx512vl,avx5
 #[cfg(target_arch = "x86_64")]
 kernels!(F64_AVX512: f64, F64x8, F64x4, F64x4, "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq");
 #[cfg(test)]
-kernels!(F32_WIDE: f32, super::portable::WideF32, F32x4, F32x4);
+kernels!(F32_WIDE: f32, super::portable::WideF32, super::portable::WideF32, F32x4);
 #[cfg(test)]
 kernels!(F64_WIDE: f64, super::portable::WideF64, F64x2, F64x2);
 

@@ -85,11 +85,11 @@ where
     Self: Simd<Elem = T, Vector = [T; L]>,
     T: Copy,
 {
-    const COLUMNS: usize = L;
+    const COLUMNS: usize = if L < 8 { L } else { 8 };
 
     #[inline(always)]
     unsafe fn columns(from: *const T, stride: isize, to: &mut [[T; L]; 8]) {
-        for (c, column) in to.iter_mut().enumerate().take(L) {
+        for (c, column) in to.iter_mut().enumerate().take(Self::COLUMNS) {
             // SAFETY: the square is readable.
             *column = unsafe { Self::gather(from.add(c), stride) };
         }

@@ -297,6 +297,22 @@ fn the_geometry_of_avx512_has_the_bits_of_the_order() {
     check_kernels::<f32>(&mut dice, &p, &F32_WIDE);
 }
 
+/// Columns that are a power of two apart are read fewer at a time, and two blocks of k side by side.
+#[test]
+fn columns_any_distance_apart_have_the_bits_of_the_order() {
+    let mut dice = Dice(23);
+    for apart in [256, 512, 1000, 1024, 2048, 4096] {
+        for k in [3, 399, 401, 777, 801, 1024] {
+            let (m, n) = (1 + dice.below(4), 1 + dice.below(70));
+            let p = product(&mut dice, DType::F32, m, k, n, false);
+            let p = MatMul { b: [1, apart].map(Side::from), ..p };
+            check::<f32>(&mut dice, &p);
+            check_kernels::<f32>(&mut dice, &p, &F32_WIDE);
+            check::<f64>(&mut dice, &MatMul { dtype: DType::F64, ..p });
+        }
+    }
+}
+
 /// Kernels that no level names; they round like the baseline.
 fn check_kernels<T: Number + Compute>(dice: &mut Dice, p: &MatMul, kernels: &'static Kernels<T>) {
     let (a, b) = (Operand::<T>::new(dice, p.a_bounds()), Operand::<T>::new(dice, p.b_bounds()));

@@ -2,7 +2,7 @@
 //!
 //! A thread that sleeps takes tens of microseconds to come, which is more than most steps of a plan take. So a helper that has done its
 //! part looks at one word again and again: whether somebody has work to share. One that has waited in vain for a while sleeps until a
-//! plan begins that is worth waking it.
+//! plan begins that is worth waking it, or somebody has worked alone for long.
 //!
 //! Who shares work leads, on the thread that it is on, until that work is done. One thread leads at a time; another one that comes
 //! meanwhile finds the processors busy, and does its work alone.
@@ -34,6 +34,7 @@ pub(super) static CREW: Crew = Crew::new();
 
 /// Helpers, and the work of the one who leads them.
 pub(super) struct Crew {
+    /// Whether somebody shares work with them just now.
     led: AtomicBool,
     word: AtomicUsize,
     /// The work of the word, while it is open or somebody is at it,
