@@ -160,6 +160,9 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
     }
 }
 
+/// Bytes of a line of the cache.
+pub(super) const CACHE_LINE: usize = 64;
+
 /// Asks for a cache line, which may come or not.
 #[inline(always)]
 pub(super) fn prefetch(at: *const u8) {

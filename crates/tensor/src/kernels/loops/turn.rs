@@ -3,11 +3,9 @@
 //! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a cache
 //! line has elements are turned together, into a panel that the thread keeps, and read from there.
 
-use crate::kernels::memory::prefetch;
+use crate::kernels::memory::{CACHE_LINE, prefetch};
 use crate::program::loops::Dims;
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// Columns that are turned together.
 const PART: usize = 512;
 /// Fewer columns stay in the cache from row to row.
@@ -37,7 +35,7 @@ pub(super) struct Turn {
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line([u8; LINE]);
+struct Line([u8; CACHE_LINE]);
 
 /// Rows that are turned, one behind the other.
 #[derive(Default)]
@@ -58,11 +56,12 @@ impl Turn {
     /// The turning of a walk along these axes over elements of `size` bytes, if it pays.
     pub(super) fn new(dims: &[(usize, isize)], size: usize) -> Option<Turn> {
         let &[ref outer @ .., (rows, 1), (cols, stride)] = dims else { return None };
-        let height = LINE / size;
-        let lines = (cols * size).div_ceil(LINE) | 1;
-        let pays = rows >= ROWS && cols >= COLS && stride.unsigned_abs() >= height && height * lines * LINE <= MOST;
+        let height = CACHE_LINE / size;
+        let lines = (cols * size).div_ceil(CACHE_LINE) | 1;
+        let pays =
+            rows >= ROWS && cols >= COLS && stride.unsigned_abs() >= height && height * lines * CACHE_LINE <= MOST;
         let outer = outer.iter().copied().collect();
-        pays.then_some(Turn { size, outer, rows, cols, stride, height, pitch: lines * LINE / size })
+        pays.then_some(Turn { size, outer, rows, cols, stride, height, pitch: lines * CACHE_LINE / size })
     }
 
     /// As [`Walk::copy`](super::gather::Walk::copy), through the panel.
@@ -72,9 +71,9 @@ impl Turn {
     pub(super) unsafe fn copy(&self, panel: &mut Panel, dst: *mut u8, base: *const u8, start: usize, n: usize) {
         let parts = self.cols.div_ceil(PART);
         if panel.marks.len() != parts {
-            let lines = self.height * self.pitch * self.size / LINE;
+            let lines = self.height * self.pitch * self.size / CACHE_LINE;
             if panel.memory.len() < lines {
-                panel.memory.resize(lines, Line([0; LINE]));
+                panel.memory.resize(lines, Line([0; CACHE_LINE]));
             }
             panel.marks.resize(parts, 0);
         }

@@ -162,6 +162,7 @@ impl<'a, T: Compute> Job<'a, T> {
                         cols,
                         depth,
                         first: start == 0,
+                        fresh: self.copy_a == CopyA::No && col == 0,
                     });
                 }
             }

@@ -19,6 +19,10 @@ const UNITS: usize = 8;
 const SCATTERED_UNITS: usize = 2;
 /// Bytes of A that a unit reads for one block of k, again for each panel: they stay in the L2 cache.
 const A_BYTES: usize = 256 << 10;
+/// An L2 cache of which it is safe to assume that it is there.
+const L2_BYTES: usize = 512 << 10;
+/// Lines so far apart share a set of the L1 cache.
+const PAGE: usize = 4096;
 /// Columns of a unit.
 const COLS: usize = 512;
 /// A matrix of so many bytes is not in the cache as a whole when few rows meet it again,
@@ -110,7 +114,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
         return unsafe { small(p, kernels, a, b, c) };
     }
     let grid = Grid::new::<T>(p, kernels.rows, 2 * kernels.lanes);
-    let copy_a = how_to_copy_a(p, grid.cols.min(p.n));
+    let copy_a = how_to_copy_a::<T>(p, grid.rows.min(p.m), grid.cols.min(p.n));
     let copy_b = whether_to_copy_b::<T>(p, kernels.rows);
     let job = Job::new(p, kernels, copy_a, copy_b);
 
@@ -149,7 +153,7 @@ pub(super) unsafe fn run<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a
 /// As for [`run`].
 unsafe fn small<T: Compute>(p: &Normal, kernels: &'static Kernels<T>, a: *const T, b: *const T, c: *mut T) {
     let part = Part { row: 0, col: 0, rows: p.m, cols: p.n };
-    let job = Job::new(p, kernels, how_to_copy_a(p, p.n), whether_to_copy_b::<T>(p, kernels.rows));
+    let job = Job::new(p, kernels, how_to_copy_a::<T>(p, p.m, p.n), whether_to_copy_b::<T>(p, kernels.rows));
     let at = Operands { a, b, c, packed_a: None, packed_b: None };
     // SAFETY: promised by the caller; the part is all of the product.
     unsafe { job.run(part, &at) }
@@ -256,17 +260,23 @@ pub(super) fn each(units: usize, work: usize, f: &(dyn Fn(usize) + Sync)) {
     });
 }
 
-/// `cols` is the number of columns of a unit.
-pub(super) fn how_to_copy_a(p: &Normal, cols: usize) -> CopyA {
+/// How a unit of so many rows and columns gets at A.
+pub(super) fn how_to_copy_a<T>(p: &Normal, rows: usize, cols: usize) -> CopyA {
     // A copy pays when several panels read it.
     match p.a {
         _ if p.a_sides.is_some() => CopyA::Rows,
-        [_, 1] if cols < 128 => CopyA::No,
+        [stride, 1] if cols < 128 || !collide(rows, stride.unsigned_abs() * size_of::<T>()) => CopyA::No,
         [_, 1] => CopyA::Rows,
         _ if p.n < 64 || p.m * p.k < 4096 => CopyA::No,
         [1, _] => CopyA::Strips,
         _ => CopyA::Rows,
     }
+}
+
+/// Whether so many rows, so many bytes apart, drive each other out of the caches: those a power of two apart have places in few of their sets.
+fn collide(rows: usize, apart: usize) -> bool {
+    let step = apart & apart.wrapping_neg();
+    step >= PAGE || rows * step > L2_BYTES
 }
 
 pub(super) fn whether_to_copy_b<T>(p: &Normal, tall: usize) -> bool {

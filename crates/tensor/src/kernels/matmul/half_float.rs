@@ -180,6 +180,7 @@ unsafe fn panels<H: Half>(
                     cols: width,
                     depth,
                     first: start == 0,
+                    fresh: false,
                 });
             }
         }

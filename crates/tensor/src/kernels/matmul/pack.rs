@@ -2,7 +2,7 @@
 
 use super::simd::Simd;
 use super::tile::heights;
-use crate::kernels::memory::prefetch;
+use crate::kernels::memory::{CACHE_LINE, prefetch};
 
 /// A block of a matrix, to be copied.
 pub(super) struct Block<T> {
@@ -121,58 +121,78 @@ unsafe fn gather<T: Copy>(p: &Block<T>, pitch: usize) {
 /// The instruction set of `S` is available, the block is readable, `to` is writable for width times depth.
 #[inline(always)]
 pub(super) unsafe fn pack_a<S: Simd>(p: &Block<S::Elem>) {
-    // A few k at a time, so that a cache line of A serves all strips that it touches.
-    const STEP: usize = 8;
-    let mut depth = 0;
-    while depth < p.depth {
-        let steps = STEP.min(p.depth - depth);
-        let mut start = 0;
-        for height in heights(p.width, S::ROWS) {
-            // SAFETY: the strip lies within the block.
-            unsafe {
-                let from = p.from.offset(depth as isize * p.along).add(start);
-                let to = p.to.add(start * p.depth + depth * height);
-                strip::<S>(from, p.along, to, [height, p.width - start], [steps, p.depth - depth]);
-            }
-            start += height;
+    // SAFETY: promised by the caller.
+    unsafe {
+        match S::ROWS <= S::LANES {
+            true => strips::<S, 1>(p),
+            false => strips::<S, 2>(p),
         }
-        depth += steps;
     }
 }
 
-/// `steps` k of a strip of which `rest` are not yet packed; the block has as many rows `left` from its first one.
+/// A few k at a time, so that a line of the cache of A serves all strips that it touches.
+const STEP: usize = 8;
+
+/// `V` registers hold the rows of a strip.
 ///
 /// # Safety
 /// As for [`pack_a`].
 #[inline(always)]
-unsafe fn strip<S: Simd>(
+unsafe fn strips<S: Simd, const V: usize>(p: &Block<S::Elem>) {
+    let line = CACHE_LINE / size_of::<S::Elem>();
+    for depth in (0..p.depth).step_by(STEP) {
+        let steps = STEP.min(p.depth - depth);
+        let from = p.from.wrapping_offset(depth as isize * p.along);
+        let (mut start, mut fetched) = (0, 0);
+        for height in heights(p.width, S::ROWS) {
+            // The next k, a line of each as the strips reach it: all at once would wait for each other.
+            if fetched < start + height {
+                let next = from.wrapping_offset(STEP as isize * p.along).wrapping_add(fetched);
+                (0..STEP).for_each(|k| prefetch(next.wrapping_offset(k as isize * p.along).cast()));
+                fetched += line;
+            }
+            // Whole registers are read and written where there is room for them: the rows behind a strip are those of the next one, and
+            // what a store runs on into comes later in the same strip. Behind that may lie what another thread has packed, or nothing.
+            let room = p.width - start >= V * S::LANES && (p.depth - depth - steps + 1) * height >= V * S::LANES;
+            // SAFETY: the strip lies within the block.
+            unsafe {
+                let (from, to) = (from.add(start), p.to.add(start * p.depth + depth * height));
+                match room {
+                    true => strip::<S, V, false>(from, p.along, to, height, steps),
+                    false => strip::<S, V, true>(from, p.along, to, height, steps),
+                }
+            }
+            start += height;
+        }
+    }
+}
+
+/// `steps` k of a strip, to the element if `EXACT`.
+///
+/// # Safety
+/// As for [`pack_a`]; if not `EXACT`, whole registers are readable and writable.
+#[inline(always)]
+unsafe fn strip<S: Simd, const V: usize, const EXACT: bool>(
     mut from: *const S::Elem,
     along: isize,
     mut to: *mut S::Elem,
-    [height, left]: [usize; 2],
-    [steps, rest]: [usize; 2],
+    height: usize,
+    steps: usize,
 ) {
-    let whole = (height - 1) / S::LANES * S::LANES;
-    let spare = whole + S::LANES <= left;
-    // A store may run on into what comes later in the same strip. Behind that may lie what another thread has packed, or nothing.
-    let roomy = (rest + 1).saturating_sub((whole + S::LANES).div_ceil(height));
-    // SAFETY: promised by the caller; the last stores of the strip are exact.
+    // SAFETY: promised by the caller; the masks cover what there is of the strip.
     unsafe {
-        let mask = S::mask(height - whole);
-        for step in 0..steps {
-            let mut at = 0;
-            while at < whole {
-                S::store(to.add(at), S::load(from.add(at)));
-                at += S::LANES;
-            }
-            let rest = if spare { S::load(from.add(at)) } else { S::load_masked(from.add(at), mask) };
-            if step < roomy {
-                S::store(to.add(at), rest);
-            } else {
-                S::store_masked(to.add(at), rest, mask);
+        for _ in 0..steps {
+            for v in 0..V {
+                let at = v * S::LANES;
+                if EXACT {
+                    let mask = S::mask(height.saturating_sub(at));
+                    S::store_masked(to.add(at), S::load_masked(from.add(at), mask), mask);
+                } else {
+                    S::store(to.add(at), S::load(from.add(at)));
+                }
             }
             from = from.wrapping_offset(along);
-            to = to.add(height);
+            to = to.wrapping_add(height);
         }
     }
 }

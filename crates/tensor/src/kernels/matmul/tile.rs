@@ -1,6 +1,7 @@
 //! The register tile: the one place where numbers are multiplied.
 
 use super::simd::Simd;
+use crate::kernels::memory::{CACHE_LINE, prefetch};
 
 /// A column panel of B times the rows of a block of A, for one block of k.
 pub(super) struct Panel<T> {
@@ -23,6 +24,8 @@ pub(super) struct Panel<T> {
     pub(super) depth: usize,
     /// The first block of k sets C, later ones add to it.
     pub(super) first: bool,
+    /// A was not read yet, and lies where it always did.
+    pub(super) fresh: bool,
 }
 
 /// The heights of the register tiles that cover `rows` rows: as even as can be, higher ones first.
@@ -47,8 +50,10 @@ pub(super) unsafe fn panel<S: Tiles>(p: &Panel<S::Elem>) {
             } else {
                 (p.a.offset(start as isize * p.a_strides[0]), p.a_strides)
             };
+            let next = a.wrapping_offset(height as isize * a_strides[0]);
+            let next = (p.fresh && a_strides[1] == 1 && start + height < p.rows).then_some(next);
             let c = p.c.add(start * p.c_stride);
-            S::tile(height, p, a, a_strides, c);
+            S::tile(height, p, a, a_strides, next, c);
         }
         start += height;
     }
@@ -56,6 +61,8 @@ pub(super) unsafe fn panel<S: Tiles>(p: &Panel<S::Elem>) {
 
 /// A choice of register tile by height.
 pub(super) trait Tiles: Simd {
+    /// `next`: where the rows of the next tile begin, if they are to be fetched meanwhile.
+    ///
     /// # Safety
     /// As for [`panel`], for `height` rows from `a` and `c`.
     unsafe fn tile(
@@ -63,6 +70,7 @@ pub(super) trait Tiles: Simd {
         p: &Panel<Self::Elem>,
         a: *const Self::Elem,
         a_strides: [isize; 2],
+        next: Option<*const Self::Elem>,
         c: *mut Self::Elem,
     );
 }
@@ -76,12 +84,13 @@ macro_rules! tiles {
                 p: &Panel<Self::Elem>,
                 a: *const Self::Elem,
                 a_strides: [isize; 2],
+                next: Option<*const Self::Elem>,
                 c: *mut Self::Elem,
             ) {
                 // SAFETY: promised by the caller.
                 unsafe {
                     match height {
-                        $($height => width::<Self, $height>(p, a, a_strides, c),)*
+                        $($height => width::<Self, $height>(p, a, a_strides, next, c),)*
                         _ => {}
                     }
                 }
@@ -112,16 +121,17 @@ unsafe fn width<S: Simd, const R: usize>(
     p: &Panel<S::Elem>,
     a: *const S::Elem,
     a_strides: [isize; 2],
+    next: Option<*const S::Elem>,
     c: *mut S::Elem,
 ) {
     // SAFETY: promised by the caller.
     unsafe {
         if p.cols == 2 * S::LANES {
-            tile::<S, R, 2, false>(p, a, a_strides, c);
+            tile::<S, R, 2, false>(p, a, a_strides, next, c);
         } else if p.cols > S::LANES {
-            tile::<S, R, 2, true>(p, a, a_strides, c);
+            tile::<S, R, 2, true>(p, a, a_strides, next, c);
         } else {
-            tile::<S, R, 1, true>(p, a, a_strides, c);
+            tile::<S, R, 1, true>(p, a, a_strides, next, c);
         }
     }
 }
@@ -135,6 +145,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const MASKED: bool>(
     p: &Panel<S::Elem>,
     mut a: *const S::Elem,
     [a_row, a_col]: [isize; 2],
+    mut next: Option<*const S::Elem>,
     c: *mut S::Elem,
 ) {
     // SAFETY: `R` rows and `p.cols` columns are readable; masked lanes are not touched.
@@ -143,19 +154,29 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const MASKED: bool>(
         let masked = |v: usize| MASKED && v == V - 1;
         let mut sums = [[S::zero(); V]; R];
         let mut b = p.b;
-        for _ in 0..p.depth {
-            let mut row = [S::zero(); V];
-            for (v, x) in row.iter_mut().enumerate() {
-                *x = S::load(b.add(v * S::LANES));
+        let mut left = p.depth;
+        while left > 0 {
+            // As many k as lie in a line of the cache.
+            let steps = left.min(CACHE_LINE / size_of::<S::Elem>());
+            left -= steps;
+            if let Some(next) = &mut next {
+                (0..R).for_each(|r| prefetch(next.wrapping_offset(r as isize * a_row).cast()));
+                *next = next.wrapping_add(steps);
             }
-            for (r, sum) in sums.iter_mut().enumerate() {
-                let x = S::splat(*a.offset(r as isize * a_row));
-                for (s, y) in sum.iter_mut().zip(row) {
-                    *s = S::fma(x, y, *s);
+            for _ in 0..steps {
+                let mut row = [S::zero(); V];
+                for (v, x) in row.iter_mut().enumerate() {
+                    *x = S::load(b.add(v * S::LANES));
                 }
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    let x = S::splat(*a.offset(r as isize * a_row));
+                    for (s, y) in sum.iter_mut().zip(row) {
+                        *s = S::fma(x, y, *s);
+                    }
+                }
+                a = a.wrapping_offset(a_col);
+                b = b.wrapping_offset(p.b_stride);
             }
-            a = a.wrapping_offset(a_col);
-            b = b.wrapping_offset(p.b_stride);
         }
         for (r, sum) in sums.into_iter().enumerate() {
             for (v, s) in sum.into_iter().enumerate() {

@@ -9,6 +9,7 @@ use crate::kernels::loops::native::assembler::{
     Address, Assembler, Float, General, Instruction, Operand, Under, VECTORS, Vector, Width,
 };
 use crate::kernels::loops::native::line::{Line, Op, Value};
+use crate::kernels::memory::CACHE_LINE;
 use smallvec::SmallVec;
 
 /// The arguments: the table of pointers, the element that the loop is at, the one where it ends, and the mask of what is left there.
@@ -27,8 +28,6 @@ const BASES: [General; 11] = {
 const FREE_BASES: usize = 5;
 /// How far ahead of its use memory is fetched.
 const AHEAD: i32 = 512;
-/// Bytes of a line of the cache.
-const CACHE_LINE: usize = 64;
 
 /// The code of a line: functions over the elements from one place to another.
 #[derive(Debug)]

@@ -449,7 +449,8 @@ fn is_plain(rows: &[u32], cols: &[u32]) -> bool {
 #[cold]
 unsafe fn mend(p: &Normal, part: Part, [rows, cols]: [&[u32]; 2], a: *const f32, b: *const f32, c: *mut f32) {
     let kernels: &'static Kernels<f32> = f32::kernels(Level::Amx);
-    let job = Job::new(p, kernels, how_to_copy_a(p, part.cols), whether_to_copy_b::<f32>(p, kernels.rows));
+    let job =
+        Job::new(p, kernels, how_to_copy_a::<f32>(p, part.rows, part.cols), whether_to_copy_b::<f32>(p, kernels.rows));
     // SAFETY: promised by the caller.
     unsafe {
         let row = |r: usize| c.add((part.row + r) * p.n + part.col);
