@@ -35,8 +35,12 @@ const LONG_TILE: usize = 2048;
 const ELEMENTS_A_NS: usize = 12;
 /// and so many bytes of long operands come or go.
 const BYTES_A_NS: usize = 20;
-/// The registers of a group should stay in the first-level cache beside its streams.
-const REGISTER_BYTES: usize = 20 << 10;
+/// The longest tiles,
+const TILE: usize = 1024;
+/// those of loops whose operands come from memory, which rests while a kernel works in registers,
+const FAR_TILE: usize = 256;
+/// and the bytes of registers that should stay in cache for them.
+const REGISTER_BYTES: usize = 32 << 10;
 
 /// The dtype that a value has in a register: half floats are computed in f32.
 fn register(dtype: DType) -> DType {
@@ -91,28 +95,45 @@ impl Loop {
     /// As [`Loop::compile`], with machine code for so many points or more.
     fn compile_for(spec: &LoopSpec, level: Level, fewest: usize) -> Result<Loop> {
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
+        let far = spec.n * width >= FAR_BYTES;
+        let longest = if far { FAR_TILE } else { TILE };
         // Tiles are whole lanes, so that each tile of a long row is folded into them from the first on, and not longer than the work.
-        // Where all comes from memory anyway, shorter ones would hide less of the way.
-        let far = spec.n * width >= FAR_BYTES && spec.cols.is_none();
-        let mut tile = spec.n.next_multiple_of(LANES).clamp(LANES, 512);
-        // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
-        if let Some(cols) = spec.cols.filter(|cols| (tile / 2..=WHOLE_ROW).contains(cols)) {
-            let built = Builder::new(spec, level, cols.next_multiple_of(LANES), width)?;
-            if built.phases.len() > 1 {
-                return Ok(built.build()?.with_native(width, fewest));
-            }
+        let most = spec.n.next_multiple_of(LANES).clamp(LANES, longest);
+        let build = |tile| Ok(Builder::new(spec, level, tile, width)?.build()?.with_native(width, fewest));
+        let built: Loop = build(most)?;
+        if far && spec.cols.is_none() && built.is_one_line() {
+            return build(LONG_TILE);
         }
-        loop {
-            let built = Builder::new(spec, level, tile, width)?.build()?;
-            if built.registers * tile * width <= REGISTER_BYTES || tile <= 128 || far {
-                let built = built.with_native(width, fewest);
-                return match far && built.is_one_line() {
-                    true => Ok(Builder::new(spec, level, LONG_TILE, width)?.build()?.with_native(width, fewest)),
-                    false => Ok(built),
-                };
-            }
+        let registers = built.registers_along();
+        let mut tile = most;
+        while tile > 128 && registers * tile * width > REGISTER_BYTES {
             tile = (tile / 2).next_multiple_of(LANES);
         }
+        // A row that is walked again and again stays in cache as a whole anyway: then it may as well be one tile.
+        if let Some(cols) = spec.cols.filter(|cols| (tile..=WHOLE_ROW).contains(cols) && built.phases.len() > 1) {
+            tile = cols.next_multiple_of(LANES);
+        }
+        if tile == most { Ok(built) } else { build(tile) }
+    }
+
+    /// How many registers its tiles are written to and read from, beside those that machine code keeps in the processor.
+    fn registers_along(&self) -> usize {
+        let phases = self.native.as_ref().map_or(self.phases.as_slice(), |native| native.phases());
+        let runs = self.native.as_ref().map_or(&[][..], |native| native.runs());
+        let mut slots: Vec<SlotId> = Vec::new();
+        for action in phases.iter().flat_map(|phase| &phase.body) {
+            let (dst, sources) = action.slots();
+            slots.extend(sources.into_iter().chain(dst));
+            if let Action::Native { line } = action
+                && let Some(run) = runs.get(*line as usize)
+            {
+                slots.extend(run.reads().chain(run.writes()));
+            }
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        slots.retain(|&slot| matches!(self.slots.get(slot as usize), Some(Place::Register(_))));
+        slots.len()
     }
 }
 
@@ -524,7 +545,6 @@ impl<'a> Builder<'a> {
             workspace: Region::new(0, 0, 0),
             scratch,
             panels: self.panels,
-            registers: self.registers as usize,
             actions,
             cost_ns: self.spec.n * actions / ELEMENTS_A_NS + (read + written) / BYTES_A_NS,
             level: self.level,

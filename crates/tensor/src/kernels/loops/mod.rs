@@ -51,7 +51,6 @@ pub struct Loop {
     scratch: usize,
     /// Panels that its walks read through.
     panels: u16,
-    registers: usize,
     actions: usize,
     /// A guess of the time on one thread.
     cost_ns: usize,

@@ -400,6 +400,18 @@ impl Assembler {
         self.bytes.len() - 4
     }
 
+    /// Copies a general register.
+    pub(super) fn copy(&mut self, to: General, from: General) {
+        let (to, from) = (to as u8, from as u8);
+        self.bytes.extend([0x48 | from >> 3 << 2 | to >> 3, 0x89, 0xc0 | (from & 7) << 3 | to & 7]);
+    }
+
+    /// Makes a general register zero.
+    pub(super) fn clear(&mut self, r: General) {
+        let r = r as u8;
+        self.bytes.extend([0x40 | r >> 3 << 2 | r >> 3, 0x31, 0xc0 | (r & 7) << 3 | r & 7]);
+    }
+
     pub(super) fn patch(&mut self, at: usize, value: i32) {
         if let Some(bytes) = self.bytes.get_mut(at..at + 4) {
             bytes.copy_from_slice(&value.to_le_bytes());

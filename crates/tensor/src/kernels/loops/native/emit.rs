@@ -8,11 +8,12 @@ use crate::kernels::loops::native::allocate::{MASKS, TAIL, Uses, uses};
 use crate::kernels::loops::native::assembler::{
     Address, Assembler, Float, General, Instruction, Operand, Under, VECTORS, Vector, Width,
 };
-use crate::kernels::loops::native::line::{Line, Op, Value};
+use crate::kernels::loops::native::line::{Line, Op, Rows, Value};
 use crate::kernels::memory::CACHE_LINE;
 use smallvec::SmallVec;
 
-/// The arguments: the table of pointers, the element that the loop is at, the one where it ends, and the mask of what is left there.
+/// The arguments: the table of pointers, the element that the loop is at, the one where it ends, and the mask of what is left there, or how
+/// many rows there are.
 const TABLE: General = General::Rdi;
 const INDEX: General = General::Rsi;
 const END: General = General::Rdx;
@@ -26,6 +27,10 @@ const BASES: [General; 11] = {
     [Rax, Rcx, R8, R9, R10, Rbx, Rbp, R12, R13, R14, R15]
 };
 const FREE_BASES: usize = 5;
+/// Where the line goes along rows, the last two are the number of the row, and of rows.
+const ROW_BASES: usize = BASES.len() - 2;
+const ROW: General = BASES[ROW_BASES];
+const ROW_COUNT: General = BASES[ROW_BASES + 1];
 /// How far ahead of its use memory is fetched.
 const AHEAD: i32 = 512;
 
@@ -48,8 +53,11 @@ pub(super) struct Code {
 /// Which of the functions over a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
+    /// Elements from one place to another.
     Whole,
-    /// Streams pass the caches.
+    /// Elements from one place to another, in blocks; rows where there are some.
+    Blocks,
+    /// The same, and streams pass the caches.
     Streaming,
     /// Lanes behind the end are left out.
     Tail,
@@ -69,7 +77,9 @@ pub(super) fn assemble(line: &Line) -> Option<Code> {
         Width::Zmm => Some(add(&mut bytes, line, Form::Tail, &[])?),
     };
     let streams = !line.streams().is_empty();
+    let whole = line.rows.as_ref().is_none_or(|rows| rows.cols.is_multiple_of(2 * line.lanes()));
     let (blocks, wanted) = match (2 * peak <= registers, streams) {
+        _ if !whole => (line.clone(), peak),
         (abreast, true) => {
             let blocks = line.doubled(abreast);
             let (_, wanted) = Emitter::new(&blocks, Form::Whole, &[]).emit()?;
@@ -84,7 +94,7 @@ pub(super) fn assemble(line: &Line) -> Option<Code> {
         (0..blocks.ops.len() as Value).filter(|&v| blocks.ops[v as usize].is_uniform()).collect();
     uniform.sort_by_key(|&v| std::cmp::Reverse(uses[v as usize].len()));
     uniform.truncate(registers.saturating_sub(wanted).min(registers - 4));
-    let block = add(&mut bytes, &blocks, Form::Whole, &uniform)?;
+    let block = add(&mut bytes, &blocks, Form::Blocks, &uniform)?;
     let streaming = match streams {
         true => Some(add(&mut bytes, &blocks, Form::Streaming, &uniform)?),
         false => None,
@@ -119,6 +129,8 @@ pub(super) struct Emitter<'a> {
     pub(super) at: Value,
     /// No register was left. This does not happen; if it did, the line would be no code.
     pub(super) lost: bool,
+    /// The rows that the code goes along.
+    rows: Option<&'a Rows>,
 }
 
 impl<'a> Emitter<'a> {
@@ -132,9 +144,12 @@ impl<'a> Emitter<'a> {
                 slots.push(slot);
             }
         }
+        let rows = line.rows.as_ref().filter(|_| matches!(form, Form::Blocks | Form::Streaming));
+        let bases = if rows.is_some() { ROW_BASES } else { BASES.len() };
         Self {
             line,
             form,
+            rows,
             asm: Assembler::new(line.width),
             pool: Vec::new(),
             uses: uses(line),
@@ -144,7 +159,7 @@ impl<'a> Emitter<'a> {
             masks: [None; MASKS.len()],
             hoisted,
             pinned: SmallVec::new(),
-            bases: slots.into_iter().zip(BASES).collect(),
+            bases: slots.into_iter().zip(BASES).take(bases).collect(),
             frame: 0,
             peak: 0,
             at: 0,
@@ -154,17 +169,28 @@ impl<'a> Emitter<'a> {
 
     /// The code, and how many registers it wants.
     fn emit(mut self) -> Option<(Vec<u8>, usize)> {
-        let kept: SmallVec<[General; 6]> = self.bases.iter().skip(FREE_BASES).map(|b| b.1).collect();
+        let mut kept: SmallVec<[General; 6]> = self.bases.iter().skip(FREE_BASES).map(|b| b.1).collect();
+        if self.rows.is_some() {
+            kept.extend([ROW, ROW_COUNT]);
+        }
         kept.iter().for_each(|&r| self.asm.push(r));
         let opened = self.asm.add(STACK, 0);
         if self.is_tail() {
             self.asm.move_mask(TAIL, LEFT);
         }
-        self.spread();
+        if self.rows.is_some() {
+            self.asm.copy(ROW_COUNT, LEFT);
+            self.asm.clear(ROW);
+        }
+        self.spread(false);
         for &(slot, base) in &self.bases {
             self.asm.load(base, Address::at(TABLE, 8 * i32::from(slot)));
         }
-        self.asm.align_code();
+        let next_row = self.asm.here();
+        match self.rows {
+            Some(_) => self.spread(true),
+            None => self.asm.align_code(),
+        }
         let top = self.asm.here();
         let round = self.line.vectors * self.line.width.bytes();
         for &slot in &self.line.ahead {
@@ -179,6 +205,11 @@ impl<'a> Emitter<'a> {
         }
         self.asm.add(INDEX, (self.line.vectors * self.line.lanes()) as i32);
         self.asm.loop_while_below(INDEX, END, top);
+        if let Some(rows) = self.rows {
+            self.asm.add(END, rows.cols as i32);
+            self.asm.add(ROW, 1);
+            self.asm.loop_while_below(ROW, ROW_COUNT, next_row);
+        }
         self.asm.patch(opened, -self.frame);
         self.asm.add(STACK, self.frame);
         kept.iter().rev().for_each(|&r| self.asm.pop(r));
@@ -186,16 +217,27 @@ impl<'a> Emitter<'a> {
         (!self.lost).then(|| (self.asm.finish(&self.pool, self.line.float), self.peak))
     }
 
-    /// Before the loop: spreads what is the same for all elements.
-    fn spread(&mut self) {
+    /// Before the loop: spreads what is the same for all elements; or, before that over a row, what is the same for all of the row.
+    fn spread(&mut self, by_row: bool) {
         for v in 0..self.line.ops.len() as Value {
             let op = self.line.ops[v as usize];
+            let filled = match (op, self.rows) {
+                (Op::Uniform(slot), Some(rows)) => {
+                    rows.values.iter().find(|value| value.0 == slot).map(|value| value.1)
+                }
+                _ => None,
+            };
+            if filled.is_some() != by_row {
+                continue;
+            }
             let kept = self.hoisted.iter().position(|&h| h == v);
             let to = Vector(kept.unwrap_or(self.line.width.registers() - 1) as u8);
             match op {
                 Op::Uniform(slot) => {
                     self.asm.load(SCRATCH, Address::at(TABLE, 8 * i32::from(slot)));
-                    let from = Operand::Memory(Address::at(SCRATCH, 0));
+                    let scale = self.line.float.size().trailing_zeros() as u8;
+                    let index = filled.map(|filled| (if filled { INDEX } else { ROW }, scale));
+                    let from = Operand::Memory(Address { base: SCRATCH, index, offset: 0 });
                     self.asm.vector(Instruction::BROADCAST.of(self.line.float), to, None, from, None);
                     if kept.is_none() {
                         let at = self.stack();

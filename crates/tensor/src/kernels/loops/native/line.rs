@@ -94,11 +94,23 @@ pub(super) struct Line {
     pub(super) vectors: usize,
     /// Slots to fetch ahead of their use.
     pub(super) ahead: SmallVec<[SlotId; 8]>,
+    /// Where the tile holds several rows and the line reads values of rows: how.
+    pub(super) rows: Option<Rows>,
+}
+
+/// A line that goes along one row after another.
+#[derive(Clone, Debug)]
+pub(super) struct Rows {
+    /// Elements of a row: whole vectors.
+    pub(super) cols: usize,
+    /// The slots of values of rows, each with whether it is filled into a tile: then its element is the first of the row, else the one with
+    /// the row's number.
+    pub(super) values: SmallVec<[(SlotId, bool); 4]>,
 }
 
 impl Line {
     pub(super) fn new(float: Float, width: Width) -> Self {
-        Self { float, width, ops: Vec::with_capacity(64), vectors: 1, ahead: SmallVec::new() }
+        Self { float, width, ops: Vec::with_capacity(64), vectors: 1, ahead: SmallVec::new(), rows: None }
     }
 
     /// Lanes of a vector.
@@ -125,7 +137,7 @@ impl Line {
     /// offsets of a page, so that a load behind a store of the same round would look as if it read what is on its way to memory.
     pub(super) fn doubled(&self, abreast: bool) -> Self {
         let ops = Vec::with_capacity(2 * self.ops.len());
-        let mut double = Self { ops, vectors: 2, ahead: self.ahead.clone(), ..*self };
+        let mut double = Self { ops, vectors: 2, ahead: self.ahead.clone(), rows: self.rows.clone(), ..*self };
         let mut places: Vec<[Value; 2]> = vec![[0; 2]; self.ops.len()];
         let mut write = |at: usize, part: u8| {
             let op = self.ops[at].of(part, |v| places[v as usize][part as usize]);

@@ -3,7 +3,8 @@
 //! A tile kernel is as fast as it can be and still reads its operands from the first-level cache and writes its result there. Where
 //! several maps follow each other, that traffic is most of the time. Here such a run becomes one loop of machine code whose values
 //! stay in registers: `select` finds the runs, `formulas` writes them as a `line` of operations, `allocate` and
-//! `emit` give them registers and have the `assembler` encode them, `pages` hold the code of a program, and `run` calls it.
+//! `emit` give them registers and have the `assembler` encode them, `pages` hold the code of a program, and `run` calls it. Where a tile
+//! holds several rows of whole vectors, what a row has one of is spread before each, by a loop over rows around the one over elements.
 //!
 //! The operations are those of the tile kernels, in their order, so every bit is the same; where there is no such code (another
 //! processor, no AVX2, a system that gives no executable pages, a small loop), the tile kernels do the work.
@@ -22,11 +23,12 @@ mod tests;
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, Phase, Place, SlotId};
-use assembler::Width;
-use line::Line;
+use assembler::{Float, Width};
+use line::{Line, Op, Rows};
 use pages::Pages;
 pub(super) use run::Run;
 use select::{Selection, Slots, expose, visit};
+use smallvec::SmallVec;
 use std::sync::{Arc, OnceLock};
 
 /// The native form of a loop, before it has pages.
@@ -125,9 +127,12 @@ impl Loop {
         for list in std::iter::once(&self.prologue).chain(self.phases.iter().flat_map(|p| [&p.body, &p.after])) {
             expose(&mut exposed, list);
         }
-        let (uniform, spread) = self.uniform();
-        let (lines, registers) = (Vec::new(), 0);
         let width = if self.level >= Level::Avx512 { Width::Zmm } else { Width::Ymm };
+        // Several rows a tile: lines that read values of rows go along one after another, in whole vectors.
+        let several = self.cols <= self.tile / 2;
+        let by_row = !several || self.cols.is_multiple_of(width.bytes() / Float::F32.size());
+        let (uniform, spread) = self.uniform(by_row);
+        let (lines, registers) = (Vec::new(), 0);
         let mut selection =
             Selection { slots: &self.slots, width, uniform, spread, exposed, inner: false, lines, registers };
         let mut phases = self.phases.clone();
@@ -155,6 +160,14 @@ impl Loop {
             filled.extend(action.slots().1);
         }
         filled.extend(selection.lines.iter().flat_map(Line::reads).map(|read| read.0));
+        for line in selection.lines.iter_mut().filter(|_| several) {
+            let value = |op: &Op| match *op {
+                Op::Uniform(slot) if selection.spread.contains(slot) => Some((slot, filled.contains(slot))),
+                _ => None,
+            };
+            let values: SmallVec<[(SlotId, bool); 4]> = line.ops.iter().filter_map(value).collect();
+            line.rows = (!values.is_empty()).then_some(Rows { cols: self.cols, values });
+        }
         let mut prologue = self.prologue.clone();
         selection.inner = true;
         for list in phases.iter_mut().map(|p| &mut p.after).chain([&mut prologue]) {
@@ -211,10 +224,9 @@ impl Loop {
         setup
     }
 
-    /// The registers that hold one element for all of a tile, and those of them that are filled for each row.
-    fn uniform(&self) -> (Slots, Slots) {
+    /// The registers that hold one element for all of a tile, or, if `by_row`, of a row, and those of them that are filled for each row.
+    fn uniform(&self, by_row: bool) -> (Slots, Slots) {
         let (mut uniform, mut spread) = (Slots::default(), Slots::default());
-        let by_row = self.cols > self.tile || self.tile / self.cols <= 1;
         let lists = self.phases.iter().map(|p| &p.after).chain([&self.prologue, &self.setup]);
         for action in lists.flatten() {
             match action {

@@ -8,7 +8,7 @@ use crate::kernels::memory::copy;
 use smallvec::SmallVec;
 
 /// The code of a line: a loop over the elements from one place to another, whole blocks and at least one. The last argument is the
-/// mask of the elements of a part of a vector.
+/// mask of the elements of a part of a vector, or the number of rows where the code goes along rows, to the end of the first.
 #[cfg(target_arch = "x86_64")]
 type Entry = unsafe extern "sysv64" fn(table: *const *mut u8, from: usize, to: usize, left: usize);
 #[cfg(not(target_arch = "x86_64"))]
@@ -33,6 +33,8 @@ pub(in super::super) struct Run {
     reads: SmallVec<[(SlotId, u8); 8]>,
     writes: SmallVec<[(SlotId, u8); 8]>,
     streams: SmallVec<[SlotId; 4]>,
+    /// Elements of a row, where the code over blocks goes along rows.
+    cols: Option<usize>,
     /// Whether all of its slots are registers, which have room for whole vectors.
     inner: bool,
     /// Slots that are read behind the write of another: the two must not be one memory.
@@ -52,6 +54,7 @@ impl Run {
             streaming: code.streaming.map(|at| start + at),
             lanes: line.lanes(),
             elements: code.elements,
+            cols: line.rows.as_ref().map(|rows| rows.cols),
             reads,
             writes,
             streams: line.streams(),
@@ -79,13 +82,13 @@ impl Run {
         self.reads.iter().chain(&self.writes).map(|slot| slot.0)
     }
 
-    /// Runs over `n` elements.
+    /// Runs over `n` elements, at least one; whole rows where the line goes along rows.
     ///
     /// # Safety
     /// `pages` hold the code at `start`, the machine has its instructions, and the pointers of the line's slots are valid for `n` elements;
     /// registers among them for whole vectors.
     pub(super) unsafe fn run(&self, pages: &Pages, start: usize, slots: &[Place], table: &mut [*mut u8], n: usize) {
-        if self.inner && n <= self.lanes {
+        if self.cols.is_none() && self.inner && n <= self.lanes {
             // SAFETY: promised by the caller; what is behind the elements of a register is nobody's.
             return unsafe { code(pages, start + self.single)(table.as_ptr(), 0, self.lanes, 0) };
         }
@@ -94,6 +97,10 @@ impl Run {
             Some(streaming) if aligned() => streaming,
             _ => self.block,
         };
+        if let Some(cols) = self.cols {
+            // SAFETY: promised by the caller, who runs it over whole rows.
+            return unsafe { code(pages, start + entry)(table.as_ptr(), 0, cols, n / cols) };
+        }
         // Both are powers of two.
         let (blocks, vectors) = (n & !(self.elements - 1), n & !(self.lanes - 1));
         // SAFETY: promised by the caller.

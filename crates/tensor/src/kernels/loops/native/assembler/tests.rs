@@ -7,6 +7,11 @@ fn tile(base: General, scale: u8, offset: i32) -> Operand {
     Operand::Memory(Address { base, index: Some((General::Rax, scale)), offset })
 }
 
+/// `[r11 + r14 · scale]`
+fn by_row(scale: u8) -> Operand {
+    Operand::Memory(Address { base: General::R11, index: Some((General::R14, scale)), offset: 0 })
+}
+
 #[test]
 fn vector_instructions_have_the_bytes_of_gnu_as() {
     use General::*;
@@ -49,6 +54,7 @@ fn vector_instructions_have_the_bytes_of_gnu_as() {
         (I::BLEND.of(d), 1, Some(2), tile(R10, 3, 0), Some(0xe0), "c4c36d4b0cc2e0"), // vblendvpd …, [r10+rax*8], ymm14
         (I::BROADCAST, 5, None, plain(R11), None, "c4c27d182b"), // vbroadcastss ymm5, [r11]
         (I::BROADCAST.of(d), 5, None, plain(R11), None, "c4c27d192b"), // vbroadcastsd ymm5, [r11]
+        (I::BROADCAST, 5, None, by_row(2), None, "c4827d182cb3"), // vbroadcastss ymm5, [r11+r14*4]
         (I::WIDEN_BYTES, 1, None, tile(R14, 0, 0), None, "c4c27d310c06"), // vpmovzxbd ymm1, [r14+rax]
         (I::WIDEN_BYTES.of(d), 1, None, tile(Rcx, 0, 0), None, "c4e27d320c01"), // vpmovzxbq ymm1, [rcx+rax]
         (I::ABOVE, 1, Some(2), r(3), None, "c5ed66cb"), // vpcmpgtd ymm1, ymm2, ymm3
@@ -100,6 +106,8 @@ fn wide_ones_too() {
         (I::ROUND.of(d), 17, None, r(2), Some(11), "62e3fd4809ca0b"), // vrndscalepd zmm17, zmm2, 11
         (I::BROADCAST, 21, None, plain(R11), None, "62c27d48182b"), // vbroadcastss zmm21, [r11]
         (I::BROADCAST.of(d), 5, None, plain(R11), None, "62d2fd48192b"), // vbroadcastsd zmm5, [r11]
+        (I::BROADCAST, 5, None, by_row(2), None, "62927d48182cb3"), // vbroadcastss zmm5, [r11+r14*4]
+        (I::BROADCAST.of(d), 21, None, by_row(3), None, "6282fd48192cf3"), // vbroadcastsd zmm21, [r11+r14*8]
         (I::ABS_BYTES, 1, None, r(2), None, "62f27d081cca"), // {evex} vpabsb xmm1, xmm2
         (I::STORE_8, 2, None, tile(Rcx, 0, 0), None, "62f1fd08d61401"), // {evex} vmovq [rcx+rax], xmm2
         (I::LOAD_8, 2, None, tile(Rcx, 0, 0), None, "62f1fe087e1401"), // {evex} vmovq xmm2, [rcx+rax]
@@ -160,6 +168,9 @@ fn the_other_instructions_too() {
     }
     assert_eq!(bytes(|a| a.load(Rcx, Address::at(Rdi, 8))), "488b4f08"); // mov rcx, [rdi+8]
     assert_eq!(bytes(|a| a.load(R11, Address::at(Rdi, 1024))), "4c8b9f00040000"); // mov r11, [rdi+1024]
+    assert_eq!(bytes(|a| a.copy(R15, Rcx)), "4989cf"); // mov r15, rcx
+    assert_eq!(bytes(|a| a.copy(Rax, R9)), "4c89c8"); // mov rax, r9
+    assert_eq!(bytes(|a| a.clear(R14)), "4531f6"); // xor r14d, r14d
     let next = Address { base: R13, index: Some((Rax, 2)), offset: 1024 };
     assert_eq!(bytes(|a| a.prefetch(next)), "410f188c8500040000"); // prefetcht0 [r13+rax*4+1024]
     assert_eq!(
