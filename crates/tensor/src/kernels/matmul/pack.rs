@@ -146,7 +146,7 @@ unsafe fn strips<S: Simd, const V: usize>(p: &Block<S::Elem>) {
         let (mut start, mut fetched) = (0, 0);
         for height in heights(p.width, S::ROWS) {
             // The next k, a line of each as the strips reach it: all at once would wait for each other.
-            if fetched < start + height {
+            while fetched < start + height {
                 let next = from.wrapping_offset(STEP as isize * p.along).wrapping_add(fetched);
                 (0..STEP).for_each(|k| prefetch(next.wrapping_offset(k as isize * p.along).cast()));
                 fetched += line;
