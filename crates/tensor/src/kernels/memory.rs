@@ -162,6 +162,8 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
 
 /// Bytes of a line of the cache.
 pub(super) const CACHE_LINE: usize = 64;
+/// Lines so many bytes apart share a set of the L1 cache, and the processor takes them for the same when it compares loads with stores.
+pub(super) const PAGE: usize = 4096;
 
 /// Asks for a cache line, which may come or not.
 #[inline(always)]

@@ -7,7 +7,7 @@ use crate::kernels::loops::code::{Action, ColReduction, Phase, Place, RowReducti
 use crate::kernels::loops::gather::{fence, stream};
 use crate::kernels::loops::geometry::unit_cols;
 use crate::kernels::loops::turn::Panel;
-use crate::kernels::memory::{Memory, copy, prefetch};
+use crate::kernels::memory::{Memory, PAGE, copy, prefetch};
 use crate::kernels::threads;
 use crate::program::loops::BLOCK;
 use crate::random;
@@ -20,9 +20,6 @@ const SHORT_ROW: usize = 32;
 pub(super) const FOLD_ROWS: usize = 256;
 /// A loop is shared between threads when it takes about this long on one.
 const PARALLEL_NS: usize = 25_000;
-
-/// Addresses are compared by as many low bits as these bytes have.
-const PAGE: usize = 4096;
 
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]

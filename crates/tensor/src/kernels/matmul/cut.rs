@@ -6,6 +6,7 @@ use super::normal::Normal;
 use super::order::{DEPTH, blocks, depth};
 use super::scratch::{Room, with_room};
 use super::vector::ROWS as FEW;
+use crate::kernels::memory::PAGE;
 use crate::kernels::threads;
 use std::cell::Cell;
 
@@ -21,8 +22,6 @@ const SCATTERED_UNITS: usize = 2;
 const A_BYTES: usize = 256 << 10;
 /// An L2 cache of which it is safe to assume that it is there.
 const L2_BYTES: usize = 512 << 10;
-/// Lines so far apart share a set of the L1 cache.
-const PAGE: usize = 4096;
 /// Columns of a unit.
 const COLS: usize = 512;
 /// A matrix of so many bytes is not in the cache as a whole when few rows meet it again,

@@ -1,6 +1,7 @@
 use smallvec::smallvec;
 
-use super::cut::from_the_end;
+use super::block::CopyA;
+use super::cut::{from_the_end, how_to_copy_a};
 use super::gather::Scattered;
 use super::kernels::{Compute, F32_WIDE, F64_WIDE, Kernels};
 use super::normal::Normal;
@@ -311,6 +312,25 @@ fn columns_any_distance_apart_have_the_bits_of_the_order() {
             check::<f64>(&mut dice, &MatMul { dtype: DType::F64, ..p });
         }
     }
+}
+
+/// Rows of A are read where they lie, or copied where they would share sets of the cache.
+#[test]
+fn rows_any_distance_apart_have_the_bits_of_the_order() {
+    let mut dice = Dice(29);
+    let mut ways = [0; 2];
+    for apart in [800, 1000, 1024, 2048, 4096] {
+        for k in [7, 400, 777] {
+            let (m, n) = (5 + dice.below(60), 128 + dice.below(40));
+            let p = product(&mut dice, DType::F32, m, k, n, false);
+            let p = MatMul { a: [apart, 1].map(Side::from), ..p };
+            ways[usize::from(how_to_copy_a::<f32>(&Normal::new(&p), m, n) == CopyA::No)] += 1;
+            check::<f32>(&mut dice, &p);
+            check_kernels::<f32>(&mut dice, &p, &F32_WIDE);
+            check::<f64>(&mut dice, &MatMul { dtype: DType::F64, ..p });
+        }
+    }
+    assert!(ways.iter().all(|&products| products > 0), "both ways are tried: {ways:?}");
 }
 
 /// Kernels that no level names; they round like the baseline.

@@ -2,12 +2,12 @@
 
 use super::order::blocks;
 use super::simd::{Simd, Square};
+use crate::kernels::memory::PAGE;
 
 /// The most rows that these loops take.
 pub(super) const ROWS: usize = 4;
 /// The L1 cache has so many lines for places that are a page apart, at least.
 const WAYS: usize = 8;
-const PAGE: usize = 4096;
 
 /// Few rows of C.
 pub(super) struct Few<T> {
