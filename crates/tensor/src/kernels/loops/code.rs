@@ -74,6 +74,8 @@ pub(super) enum Action {
     Constant { dst: SlotId, bytes: [u8; 8] },
     /// An element of memory.
     Element { dst: SlotId, region: Region, size: usize },
+    /// The numbers of the columns, for each row of a tile, or once for all of a long row.
+    Count { dst: SlotId, dtype: crate::dtype::DType },
     /// `(flat / inner) % extent`.
     Iota { dst: SlotId, extent: usize, inner: usize, dtype: crate::dtype::DType },
     /// Random elements.
@@ -105,6 +107,7 @@ impl Action {
             | Action::Slot { dst, .. }
             | Action::Constant { dst, .. }
             | Action::Element { dst, .. }
+            | Action::Count { dst, .. }
             | Action::Iota { dst, .. }
             | Action::Random { dst, .. } => (Some(dst), SmallVec::new()),
             Action::Accumulate { src, .. } | Action::Fold { src, .. } => (None, SmallVec::from_iter([src])),

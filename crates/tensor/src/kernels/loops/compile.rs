@@ -11,6 +11,7 @@ use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
+use crate::kernels::loops::narrow::narrow;
 use crate::kernels::loops::native::fewest;
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
@@ -29,6 +30,8 @@ const STREAM_BYTES: usize = 8 << 20;
 const FAR_BYTES: usize = 4 << 20;
 /// Rows of at most this many elements are one tile where several walks go over them.
 const WHOLE_ROW: usize = 2048;
+/// The columns of longer rows are counted again in each: their numbers would fill the cache.
+const LONGEST_COUNT: usize = 4096;
 /// Tiles of a long loop that keeps nothing in registers.
 const LONG_TILE: usize = 2048;
 /// So many elements go through an action in a nanosecond,
@@ -94,6 +97,11 @@ impl Loop {
 
     /// As [`Loop::compile`], with machine code for so many points or more.
     fn compile_for(spec: &LoopSpec, level: Level, fewest: usize) -> Result<Loop> {
+        let narrow = match spec.values.iter().any(|value| matches!(value.def, Def::Iota { .. })) {
+            true => narrow(spec, &Builder::new(spec, level, LANES, 8)?.ranks()),
+            false => None,
+        };
+        let spec = narrow.as_ref().unwrap_or(spec);
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
         let far = spec.n * width >= FAR_BYTES;
         let longest = if far { FAR_TILE } else { TILE };
@@ -231,6 +239,10 @@ impl<'a> Builder<'a> {
         builder.check_stores()?;
         builder.pair();
         Ok(builder)
+    }
+
+    fn ranks(&self) -> Vec<Rank> {
+        self.infos.iter().map(|info| info.rank).collect()
     }
 
     /// Finds operations that can run in one pass with their only reader.
@@ -652,6 +664,15 @@ impl<'a> Builder<'a> {
                 self.push(rank, phase, Action::Copy { dst, src, size: register(dtype).size() });
                 self.store_full(id, dst, rank, phase)
             }
+            Def::Iota { .. } if self.counts_columns(id) => {
+                let dst = match self.cols > self.tile {
+                    true => self.slot(Place::RowBuffer(0, size))?,
+                    false => self.own_register()?,
+                };
+                self.infos[id].full = Some(dst);
+                self.setup.push(Action::Count { dst, dtype });
+                Ok(())
+            }
             Def::Iota { extent, inner } => {
                 let dst = self.destination(id, rank)?;
                 self.push(rank, phase, Action::Iota { dst, extent, inner, dtype });
@@ -663,6 +684,13 @@ impl<'a> Builder<'a> {
             Def::RowReduce(f, o) => self.emit_row_reduce(id, f, o),
             Def::ColReduce(f, o) => self.emit_col_reduce(id, f, o, size),
         }
+    }
+
+    /// Whether a value is the number of the column, so that it is known before the first row.
+    fn counts_columns(&self, id: usize) -> bool {
+        let value = &self.spec.values[id];
+        let short = self.cols <= LONGEST_COUNT && !is_half(value.dtype);
+        short && value.def == (Def::Iota { extent: self.cols, inner: 1 }) && self.stores_of(id).next().is_none()
     }
 
     fn emit_random(&mut self, id: usize, key: u32, stream: u64, normal: bool) -> Result<()> {
@@ -906,7 +934,7 @@ impl<'a> Builder<'a> {
         for (i, &o) in ops.iter().enumerate() {
             let id = o as usize;
             let info = &self.infos[id];
-            let computed = !matches!(self.spec.values[id].def, Def::Load(_));
+            let computed = !matches!(self.spec.values[id].def, Def::Load(_)) && !self.counts_columns(id);
             if ops[..i].contains(&o) || info.rank != Rank::Full || self.uses[id] != 0 || !computed {
                 continue;
             }

@@ -11,6 +11,7 @@ mod code;
 mod compile;
 mod gather;
 mod geometry;
+mod narrow;
 mod native;
 mod replace;
 mod run;

@@ -83,6 +83,11 @@ impl Loop {
         self.units > 1 && self.cost_ns >= PARALLEL_NS
     }
 
+    /// The most rows of a tile.
+    fn tile_rows(&self) -> usize {
+        (self.tile / self.cols).clamp(1, self.rows)
+    }
+
     /// Runs the loop.
     ///
     /// # Safety
@@ -387,6 +392,7 @@ impl Worker<'_> {
                 Action::Stream { .. }
                 | Action::Gather { .. }
                 | Action::Repeat { .. }
+                | Action::Count { .. }
                 | Action::Iota { .. }
                 | Action::Random { .. } => self.act_at_length(action, at),
             }
@@ -412,10 +418,14 @@ impl Worker<'_> {
                     }
                 }
                 Action::Repeat { dst, region, size } => {
-                    let (dst, src) = (self.at(*dst), self.memory.ptr(region));
-                    for r in 0..self.code.tile / cols {
-                        std::ptr::copy_nonoverlapping(src, dst.add(r * cols * size), cols * size);
-                    }
+                    let (dst, row) = (self.at(*dst), cols * size);
+                    std::ptr::copy_nonoverlapping(self.memory.ptr(region), dst, row);
+                    repeat(dst, row, self.code.tile_rows() * row);
+                }
+                Action::Count { dst, dtype } => {
+                    let (dst, row) = (self.at(*dst), cols * dtype.size());
+                    iota(dst, 0, cols, cols, 1, *dtype);
+                    repeat(dst, row, self.code.tile_rows() * row);
                 }
                 Action::Iota { dst, extent, inner, dtype } => {
                     iota(self.at(*dst), self.place(at), at.n, *extent, *inner, *dtype);
@@ -546,10 +556,26 @@ fn register_bytes(scalar: Scalar) -> [u8; 8] {
     }
 }
 
+/// Repeats the first `len` bytes until they are `all`.
+///
+/// # Safety
+/// `at` has room for `all` bytes, and the first of them are there.
+unsafe fn repeat(at: *mut u8, len: usize, all: usize) {
+    let mut done = len;
+    while done < all {
+        let more = done.min(all - done);
+        // SAFETY: promised by the caller; what is copied ends where the copy begins.
+        unsafe { std::ptr::copy_nonoverlapping(at, at.add(done), more) };
+        done += more;
+    }
+}
+
 unsafe fn iota(dst: *mut u8, start: usize, n: usize, extent: usize, inner: usize, dtype: DType) {
     // SAFETY: the caller gives `n` elements of the dtype.
     unsafe {
         match dtype {
+            // There are vectors of conversions from i32.
+            DType::F32 if extent <= 1 << 24 => count(dst.cast(), start, n, extent, inner, |i| i as i32 as f32),
             DType::F32 => count(dst.cast(), start, n, extent, inner, |i| i as f32),
             DType::BF16 | DType::F16 => count(dst.cast(), start, n, extent, inner, |i| odd_f32(i as f64)),
             DType::F64 => count(dst.cast(), start, n, extent, inner, |i| i as f64),

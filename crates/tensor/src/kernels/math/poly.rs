@@ -26,7 +26,7 @@ pub(crate) fn polynomial<M: Machine, T: Float, const N: usize>(x: T, c: [T; N]) 
 }
 
 /// The spacing of floats is 1 here: what is added to it is rounded to an integer.
-const SHIFT: f32 = 12_582_912.0;
+pub(crate) const SHIFT: f32 = 12_582_912.0;
 
 /// The integer nearest to `x · scale` for results within ±2²¹, as float, and in the low bits of the other float.
 ///

@@ -8,14 +8,14 @@ use crate::kernels::tile::lane::Machine;
 use std::f32::consts::LOG2_E;
 
 /// From here on, 1.
-const FAR: f32 = 9.1;
+pub(crate) const FAR: f32 = 9.1;
 
 /// ln 2 / 2, and in two parts, the first of few bits, for products that are rounded.
-const HALF_LN_2: f32 = 0.346_573_6;
+pub(crate) const HALF_LN_2: f32 = 0.346_573_6;
 const HALF_LN_2_PARTS: [f32; 2] = [0.346_572_88, 7.143_034e-7];
 
 /// (e²ʳ − 1 − 2r) / r² on |r| ≤ ln 2 / 4.
-const EXP: [f32; 5] = [1.999_999_8, 1.333_321_7, 0.666_692_4, 0.267_797_95, 0.088_448_88];
+pub(crate) const EXP: [f32; 5] = [1.999_999_8, 1.333_321_7, 0.666_692_4, 0.267_797_95, 0.088_448_88];
 
 /// (e²ˣ − 1) / 2 for |x|, the first half of tanh x.
 #[inline(always)]

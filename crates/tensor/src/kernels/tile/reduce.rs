@@ -9,6 +9,9 @@ use crate::kernels::tile::{LanesFn, Map, RowsFn, TileFn};
 /// How many accumulators a row is folded into.
 pub const LANES: usize = 64;
 
+/// As many elements at a time behind the last whole chunk: a vector or more.
+const STEP: usize = 8;
+
 /// The formula of a fold: two values of a type make one.
 pub(crate) trait Fold: Map<A = Self::T, B = Self::T, C = (), Out = Self::T> {
     type T: Lane;
@@ -121,16 +124,47 @@ unsafe fn fold_lanes<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, identity
             }
             let rest = cols % LANES;
             if rest > 0 {
-                let mut values = [identity; LANES];
-                std::ptr::copy_nonoverlapping(row.add(cols - rest), values.as_mut_ptr(), rest);
-                for i in 0..LANES {
-                    let folded = K::map::<M>(lanes[i], values[i], ());
-                    lanes[i] = if i < rest { folded } else { lanes[i] };
-                }
+                // Behind a row lies the next one.
+                let more = r + 1 < rows && cols >= STEP;
+                lanes = fold_rest::<K, M>(lanes, row.add(cols - rest), rest, more);
             }
             dst.add(r).write(tree::<K, M>(&lanes));
         }
     }
+}
+
+/// Folds the elements behind the last whole chunk into the first accumulators.
+///
+/// # Safety
+/// `rest` has `n` elements, fewer than [`LANES`]; with `more`, others behind them that fill the last step.
+#[inline(always)]
+unsafe fn fold_rest<K: Fold, M: Machine>(
+    mut lanes: [K::T; LANES],
+    rest: *const K::T,
+    n: usize,
+    more: bool,
+) -> [K::T; LANES] {
+    for (step, lanes) in lanes.as_chunks_mut::<STEP>().0.iter_mut().enumerate() {
+        let left = n.saturating_sub(step * STEP);
+        if left == 0 {
+            break;
+        }
+        let mut values = *lanes;
+        // SAFETY: a whole step is there, or as many elements as are left.
+        unsafe {
+            let from = rest.add(step * STEP);
+            match more || left >= STEP {
+                true => values = from.cast::<[K::T; STEP]>().read(),
+                // A vector that is read from elements just written would have to wait for them.
+                false => std::ptr::copy_nonoverlapping(from, values.as_mut_ptr(), left),
+            }
+        }
+        for (i, (lane, value)) in lanes.iter_mut().zip(values).enumerate() {
+            let folded = K::map::<M>(*lane, value, ());
+            *lane = if (i as u32) < left as u32 { folded } else { *lane };
+        }
+    }
+    lanes
 }
 
 /// The halving tree, step by step: the compiler keeps arrays of known length in registers.
@@ -139,7 +173,11 @@ fn tree<K: Fold, M: Machine>(lanes: &[K::T; LANES]) -> K::T {
     macro_rules! halve {
         ($lanes:expr, $half:literal $($rest:literal)*) => {{
             let lanes = $lanes;
-            let half: [K::T; $half] = std::array::from_fn(|i| K::map::<M>(lanes[i], lanes[i + $half], ()));
+            // Not from a closure: that would be a function of its own, without the instructions of this level.
+            let mut half = [lanes[0]; $half];
+            for (i, value) in half.iter_mut().enumerate() {
+                *value = K::map::<M>(lanes[i], lanes[i + $half], ());
+            }
             halve!(half, $($rest)*)
         }};
         ($lanes:expr,) => {
@@ -162,7 +200,10 @@ unsafe fn fold_rows<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, rows: usi
     };
     let whole = rows - rows % ABREAST;
     for r in (0..whole).step_by(ABREAST) {
-        let mut values: [K::T; ABREAST] = std::array::from_fn(|i| at(r + i, 0));
+        let mut values = [at(r, 0); ABREAST];
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = at(r + i, 0);
+        }
         for c in 1..cols {
             for (i, value) in values.iter_mut().enumerate() {
                 *value = K::map::<M>(*value, at(r + i, c), ());

@@ -48,6 +48,11 @@ impl Emitter<'_> {
         self.hoisted.contains(&v)
     }
 
+    /// Whether the operation at hand may write over the register of `v`.
+    pub(super) fn gives_way(&self, v: Value) -> bool {
+        self.place[v as usize].is_some() && self.left(v) == 0 && !self.is_hoisted(v)
+    }
+
     /// How many operations after this one read `v`.
     fn left(&self, v: Value) -> usize {
         self.uses[v as usize].iter().filter(|&&u| u > self.at).count()
@@ -81,7 +86,7 @@ impl Emitter<'_> {
     }
 
     /// Reads a value that is in no register.
-    fn read(&mut self, v: Value, to: Vector) {
+    pub(super) fn read(&mut self, v: Value, to: Vector) {
         let float = self.line.float;
         if let Some(home) = self.home(v) {
             return self.asm.vector(Instruction::LOAD, to, None, home, None);
@@ -253,7 +258,7 @@ impl Emitter<'_> {
         to
     }
 
-    fn hold(&mut self, to: Vector) {
+    pub(super) fn hold(&mut self, to: Vector) {
         // What nobody reads needs no register for longer than this.
         if self.left(self.at) > 0 {
             self.holds[to.0 as usize] = Some(self.at);

@@ -142,6 +142,16 @@ impl Instruction {
     pub(super) const ROUND: Self = code(1, 3, 0x08);
     pub(super) const BROADCAST: Self = spread(1, 2, 0x18);
 
+    // On lanes of four bytes only. With one rounding: result · first + last, and first · last + result; the others from the sum subtract.
+    pub(super) const FACTOR: Self = code(1, 2, 0xa8);
+    pub(super) const FACTOR_NEGATIVE: Self = code(1, 2, 0xac);
+    pub(super) const SUM: Self = code(1, 2, 0xb8);
+    pub(super) const SUM_NEGATIVE: Self = code(1, 2, 0xbc);
+    pub(super) const SUB_I32: Self = code(1, 1, 0xfa);
+    /// The bits of each lane, moved by as many places as the last operand says.
+    pub(super) const LEFT: Self = code(1, 2, 0x47);
+    pub(super) const RIGHT: Self = code(1, 2, 0x45);
+
     // Of AVX2 only: masks are vectors.
     pub(super) const BLEND: Self = code(1, 3, 0x4a);
     /// Bytes to lanes, without sign.
@@ -422,6 +432,27 @@ impl Assembler {
     pub(super) fn loop_while_below(&mut self, a: General, b: General, to: usize) {
         let (a, b) = (a as u8, b as u8);
         self.bytes.extend([0x48 | b >> 3 << 2 | a >> 3, 0x39, 0xc0 | (b & 7) << 3 | a & 7, 0x0f, 0x82]);
+        let distance = to as i64 - (self.bytes.len() as i64 + 4);
+        self.bytes.extend((distance as i32).to_le_bytes());
+    }
+
+    /// Jumps if `a` is not below `b`; the place is for [`Assembler::land`].
+    pub(super) fn jump_unless_below(&mut self, a: General, b: General) -> usize {
+        let (a, b) = (a as u8, b as u8);
+        self.bytes.extend([0x48 | b >> 3 << 2 | a >> 3, 0x39, 0xc0 | (b & 7) << 3 | a & 7, 0x0f, 0x83]);
+        self.bytes.extend([0; 4]);
+        self.bytes.len() - 4
+    }
+
+    /// Lets a jump ahead end here.
+    pub(super) fn land(&mut self, jump: usize) {
+        let distance = self.bytes.len() - (jump + 4);
+        self.patch(jump, distance as i32);
+    }
+
+    /// Jumps back to `to`.
+    pub(super) fn jump_back(&mut self, to: usize) {
+        self.bytes.push(0xe9);
         let distance = to as i64 - (self.bytes.len() as i64 + 4);
         self.bytes.extend((distance as i32).to_le_bytes());
     }

@@ -48,6 +48,8 @@ pub(super) struct Code {
     pub(super) streaming: Option<usize>,
     /// Elements of a block.
     pub(super) elements: usize,
+    /// Whether it takes elements again at the ends of rows.
+    pub(super) overlaps: bool,
 }
 
 /// Which of the functions over a line.
@@ -77,9 +79,13 @@ pub(super) fn assemble(line: &Line) -> Option<Code> {
         Width::Zmm => Some(add(&mut bytes, line, Form::Tail, &[])?),
     };
     let streams = !line.streams().is_empty();
-    let whole = line.rows.as_ref().is_none_or(|rows| rows.cols.is_multiple_of(2 * line.lanes()));
+    // Few elements of a row are taken twice.
+    let by_two = line.rows.as_ref().is_none_or(|rows| {
+        let block = 2 * line.lanes();
+        rows.cols.is_multiple_of(block) || rows.cols >= 4 * block
+    });
     let (blocks, wanted) = match (2 * peak <= registers, streams) {
-        _ if !whole => (line.clone(), peak),
+        _ if !by_two => (line.clone(), peak),
         (abreast, true) => {
             let blocks = line.doubled(abreast);
             let (_, wanted) = Emitter::new(&blocks, Form::Whole, &[]).emit()?;
@@ -95,12 +101,17 @@ pub(super) fn assemble(line: &Line) -> Option<Code> {
     uniform.sort_by_key(|&v| std::cmp::Reverse(uses[v as usize].len()));
     uniform.truncate(registers.saturating_sub(wanted).min(registers - 4));
     let block = add(&mut bytes, &blocks, Form::Blocks, &uniform)?;
-    let streaming = match streams {
+    let streaming = match streams && !blocks.overlaps() {
         true => Some(add(&mut bytes, &blocks, Form::Streaming, &uniform)?),
         false => None,
     };
-    let elements = blocks.vectors * blocks.lanes();
-    Some(Code { bytes, single: 0, tail, block, streaming, elements })
+    Some(Code { bytes, single: 0, tail, block, streaming, elements: blocks.round(), overlaps: blocks.overlaps() })
+}
+
+/// Whether the registers hold the values of two vectors side by side.
+pub(super) fn fits_twice(line: &Line) -> bool {
+    let peak = Emitter::new(line, Form::Whole, &[]).emit().map(|(_, peak)| peak);
+    peak.is_some_and(|peak| 2 * peak <= line.width.registers())
 }
 
 /// A line on its way to code.
@@ -120,7 +131,7 @@ pub(super) struct Emitter<'a> {
     pub(super) masks: [Option<Value>; MASKS.len()],
     pub(super) hoisted: &'a [Value],
     /// Values that the operation at hand reads: they keep their registers.
-    pub(super) pinned: SmallVec<[Value; 3]>,
+    pub(super) pinned: SmallVec<[Value; 4]>,
     bases: SmallVec<[(SlotId, General); 11]>,
     pub(super) frame: i32,
     /// The most registers that were in use at once.
@@ -178,9 +189,15 @@ impl<'a> Emitter<'a> {
         if self.is_tail() {
             self.asm.move_mask(TAIL, LEFT);
         }
+        let round = self.line.round() as i32;
+        let overlaps = self.rows.is_some() && self.line.overlaps();
         if self.rows.is_some() {
             self.asm.copy(ROW_COUNT, LEFT);
             self.asm.clear(ROW);
+        }
+        if overlaps {
+            // Behind the last place where a whole round begins.
+            self.asm.add(END, 1 - round);
         }
         self.spread(false);
         for &(slot, base) in &self.bases {
@@ -192,10 +209,9 @@ impl<'a> Emitter<'a> {
             None => self.asm.align_code(),
         }
         let top = self.asm.here();
-        let round = self.line.vectors * self.line.width.bytes();
         for &slot in &self.line.ahead {
             let next = self.element(slot, self.line.float.size(), 0);
-            for offset in (0..round as i32).step_by(CACHE_LINE) {
+            for offset in (0..round * self.line.float.size() as i32).step_by(CACHE_LINE) {
                 self.asm.prefetch(Address { offset: AHEAD + offset, ..next });
             }
         }
@@ -203,8 +219,18 @@ impl<'a> Emitter<'a> {
             self.at = at as Value;
             self.operation(self.line.ops[at]);
         }
-        self.asm.add(INDEX, (self.line.vectors * self.line.lanes()) as i32);
+        self.asm.add(INDEX, round);
         self.asm.loop_while_below(INDEX, END, top);
+        if overlaps {
+            // What is left of the row, and some before it: the line writes nothing that it reads.
+            self.asm.copy(SCRATCH, END);
+            self.asm.add(SCRATCH, round - 1);
+            let done = self.asm.jump_unless_below(INDEX, SCRATCH);
+            self.asm.copy(INDEX, END);
+            self.asm.add(INDEX, -1);
+            self.asm.jump_back(top);
+            self.asm.land(done);
+        }
         if let Some(rows) = self.rows {
             self.asm.add(END, rows.cols as i32);
             self.asm.add(ROW, 1);
@@ -263,7 +289,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn operation(&mut self, op: Op) {
-        self.pinned = op.operands();
+        self.pinned = op.operands().into_iter().collect();
         match op {
             // Leaves are read when they are needed.
             Op::Load(..) | Op::Uniform(_) | Op::Constant(_) => {}
@@ -278,6 +304,7 @@ impl<'a> Emitter<'a> {
                 let to = self.result();
                 self.asm.vector(i, to, Some(first), last, byte);
             }
+            Op::Fused { negative, a, b, c } => self.fused(negative, a, b, c),
             Op::Compare(p, a, b) => {
                 let i = Instruction::COMPARE.of(self.line.float);
                 let first = self.register(a);
@@ -344,6 +371,49 @@ impl<'a> Emitter<'a> {
             Op::StoreFlags(slot, a, part) if self.line.width == Width::Zmm => self.store_mask(slot, a, part),
             Op::StoreFlags(slot, a, part) => self.store_flags(slot, a, part),
         }
+    }
+
+    /// The instructions write over one of their operands: one that nobody reads again, or else a copy.
+    fn fused(&mut self, negative: bool, a: Value, b: Value, c: Value) {
+        let [given_a, given_b, given_c] = [a, b, c].map(|v| self.gives_way(v));
+        let [held_a, held_b, held_c] = [a, b, c].map(|v| self.place[v as usize].is_some());
+        let over_sum = given_c || !(given_a || given_b) && (!held_c || held_a && held_b);
+        let (over, other) = match over_sum {
+            true => (c, a),
+            // Factors may change places.
+            false if given_a || !given_b && !held_a => (a, b),
+            false => (b, a),
+        };
+        let (first, last) = match over_sum {
+            true if !held_a && held_b => (b, a),
+            true => (a, b),
+            false => (other, c),
+        };
+        let first = self.register(first);
+        let to = match (self.gives_way(over), self.place[over as usize]) {
+            (true, Some(r)) => r,
+            (_, from) => {
+                let to = self.free();
+                self.place[self.at as usize] = Some(to);
+                self.holds[to.0 as usize] = Some(self.at);
+                self.pinned.push(self.at);
+                match from {
+                    Some(r) => self.asm.vector(Instruction::LOAD, to, None, Operand::Register(r), None),
+                    None => self.read(over, to),
+                }
+                to
+            }
+        };
+        let last = self.last(last);
+        let i = match (over_sum, negative) {
+            (true, false) => Instruction::SUM,
+            (true, true) => Instruction::SUM_NEGATIVE,
+            (false, false) => Instruction::FACTOR,
+            (false, true) => Instruction::FACTOR_NEGATIVE,
+        };
+        self.asm.vector(i, to, Some(first), last, None);
+        self.release();
+        self.hold(to);
     }
 
     fn store_flags(&mut self, slot: SlotId, a: Value, part: u8) {

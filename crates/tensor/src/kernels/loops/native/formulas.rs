@@ -4,7 +4,9 @@ use crate::dtype::DType;
 use crate::kernels::loops::code::Meaning;
 use crate::kernels::loops::native::assembler::{Float, Instruction, Predicate, Width};
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
+use crate::kernels::math::{exp, poly, tanh};
 use crate::kernels::scalar::ScalarFn;
+use std::f32::consts::LOG2_E;
 
 /// The type that a dtype is computed in.
 pub(super) fn float(dtype: DType) -> Option<Float> {
@@ -54,7 +56,7 @@ pub(super) fn lanes(meaning: &Meaning) -> Option<Option<Float>> {
                     | Ge
                     | Select
             );
-            plain.then_some(Some(float))
+            (plain || is_long(meaning)).then_some(Some(float))
         }
         Meaning::Pair(.., dtype) => Some(Some(float(dtype)?)),
         Meaning::Cast(DType::Bool, dtype) => Some(Some(float(dtype)?)),
@@ -62,6 +64,12 @@ pub(super) fn lanes(meaning: &Meaning) -> Option<Option<Float>> {
         Meaning::Cast(dtype, DType::Bool) => Some(Some(float(dtype)?)),
         Meaning::Cast(..) | Meaning::Opaque => None,
     }
+}
+
+/// Whether it is one of the functions that `math` computes, with a long way from operand to result.
+pub(super) fn is_long(meaning: &Meaning) -> bool {
+    use ScalarFn::{Exp, Exp2, Expm1, Sigmoid, Tanh};
+    matches!(meaning, Meaning::Map(Exp | Exp2 | Expm1 | Tanh | Sigmoid, DType::F32))
 }
 
 /// What the operands of a kernel are, in their order.
@@ -207,11 +215,7 @@ impl Writer<'_> {
                 let rest = self.sign(false);
                 self.two(Instruction::AND, a, rest)
             }
-            CopySign => {
-                let (sign, rest) = (self.sign(true), self.sign(false));
-                let (size, sign) = (self.two(Instruction::AND, a, rest), self.two(Instruction::AND, b, sign));
-                self.two(Instruction::OR, size, sign)
-            }
+            CopySign => self.copy_sign(a, b),
             Sign => {
                 let (zero, one, less) = (self.number(0.0), self.number(1.0), self.number(-1.0));
                 let same = self.two(Instruction::ADD, a, zero);
@@ -250,8 +254,15 @@ impl Writer<'_> {
             Floor => self.round(1, a),
             Ceil => self.round(2, a),
             Trunc => self.round(3, a),
+            _ if self.line.float == Float::F32 => return self.transcendental(f, a),
             _ => return None,
         })
+    }
+
+    fn copy_sign(&mut self, a: Value, b: Value) -> Value {
+        let (sign, rest) = (self.sign(true), self.sign(false));
+        let (size, sign) = (self.two(Instruction::AND, a, rest), self.two(Instruction::AND, b, sign));
+        self.two(Instruction::OR, size, sign)
     }
 
     /// The product, or zero where a factor is zero.
@@ -268,5 +279,196 @@ impl Writer<'_> {
             both = self.line.push(Op::CompareUnder(both, Predicate::Unequal, b, zero));
         }
         self.line.push(Op::Keep(both, Instruction::MUL.of(self.line.float), a, Some(b)))
+    }
+}
+
+/// The functions of f32 that `math` computes from polynomials.
+impl Writer<'_> {
+    fn transcendental(&mut self, f: ScalarFn, x: Value) -> Option<Value> {
+        Some(match f {
+            ScalarFn::Exp => self.exp(x),
+            ScalarFn::Exp2 => self.exp2(x),
+            ScalarFn::Expm1 => self.expm1(x),
+            ScalarFn::Tanh => self.tanh(x),
+            ScalarFn::Sigmoid => self.sigmoid(x),
+            _ => return None,
+        })
+    }
+
+    fn float(&mut self, x: f32) -> Value {
+        self.bits(x.to_bits())
+    }
+
+    fn bits(&mut self, bits: u32) -> Value {
+        self.line.once(Op::Constant(u64::from(bits)))
+    }
+
+    /// a · b + c
+    fn fma(&mut self, a: Value, b: Value, c: Value) -> Value {
+        self.line.push(Op::Fused { negative: false, a, b, c })
+    }
+
+    /// c − a · b
+    fn less_product(&mut self, a: Value, b: Value, c: Value) -> Value {
+        self.line.push(Op::Fused { negative: true, a, b, c })
+    }
+
+    fn size(&mut self, x: Value) -> Value {
+        let rest = self.sign(false);
+        self.two(Instruction::AND, x, rest)
+    }
+
+    /// `most` where x is larger; NaN stays NaN.
+    fn at_most(&mut self, most: f32, x: Value) -> Value {
+        let most = self.float(most);
+        self.two(Instruction::MIN, most, x)
+    }
+
+    /// Within bounds; NaN stays NaN.
+    fn clamp(&mut self, [low, high]: [f32; 2], x: Value) -> Value {
+        let (low, below) = (self.float(low), self.at_most(high, x));
+        self.two(Instruction::MAX, low, below)
+    }
+
+    /// The lanes whose sign bit is set.
+    fn is_negative(&mut self, x: Value) -> Value {
+        let zero = self.float(0.0);
+        if self.line.width == Width::Ymm {
+            return self.two(Instruction::ABOVE, zero, x);
+        }
+        let (sign, one) = (self.sign(true), self.float(1.0));
+        let sign = self.two(Instruction::AND, x, sign);
+        let signed = self.two(Instruction::OR, sign, one);
+        self.compare(Predicate::Less, signed, zero)
+    }
+
+    /// x², once for all that want it.
+    fn square(&mut self, x: Value) -> Value {
+        self.line.once(Op::Two(Instruction::MUL, None, x, x))
+    }
+
+    fn polynomial(&mut self, x: Value, c: &[f32]) -> Value {
+        let square = self.square(x);
+        let mut pairs = c.chunks(2).map(|pair| (pair[0], pair.get(1).copied())).rev();
+        let join = |w: &mut Self, (even, odd): (f32, Option<f32>)| {
+            let even = w.float(even);
+            match odd {
+                Some(odd) => {
+                    let odd = w.float(odd);
+                    w.fma(odd, x, even)
+                }
+                None => even,
+            }
+        };
+        let Some(last) = pairs.next() else { return self.float(0.0) };
+        let mut y = join(self, last);
+        for pair in pairs {
+            let pair = join(self, pair);
+            y = self.fma(y, square, pair);
+        }
+        y
+    }
+
+    /// The integer nearest to `x · scale`, as float, and in the low bits of the other one, larger by `bias`.
+    fn nearest(&mut self, x: Value, scale: f32, bias: f32) -> (Value, Value) {
+        let (scale, shift) = (self.float(scale), self.float(poly::SHIFT + bias));
+        let shifted = self.fma(x, scale, shift);
+        (self.two(Instruction::SUB, shifted, shift), shifted)
+    }
+
+    fn power_of_two(&mut self, biased: Value) -> Value {
+        let places = self.bits(23);
+        self.two(Instruction::LEFT, biased, places)
+    }
+
+    /// x − n · ln 2, and n.
+    fn reduced(&mut self, x: Value, bias: f32) -> (Value, Value) {
+        let (turns, n) = self.nearest(x, LOG2_E, bias);
+        let [high, low] = [exp::LN_2_HIGH, exp::LN_2_LOW].map(|part| self.float(part));
+        let r = self.less_product(turns, high, x);
+        (self.less_product(turns, low, r), n)
+    }
+
+    /// eʳ − 1
+    fn remainder(&mut self, r: Value) -> Value {
+        let square = self.square(r);
+        let rest = self.polynomial(r, &exp::EXP);
+        self.fma(square, rest, r)
+    }
+
+    fn scale(&mut self, p: Value, n: Value) -> Value {
+        let one = self.bits(1);
+        let half = self.two(Instruction::RIGHT, n, one);
+        let other = self.two(Instruction::SUB_I32, n, half);
+        let [half, other] = [half, other].map(|n| self.power_of_two(n));
+        let p = self.two(Instruction::MUL, p, half);
+        self.two(Instruction::MUL, p, other)
+    }
+
+    fn exp(&mut self, x: Value) -> Value {
+        let tiny = self.float(exp::TINY);
+        let large = self.compare(Predicate::NotLessEqual, x, tiny);
+        let x = self.keep(large, x);
+        let x = self.at_most(exp::HUGE, x);
+        let (r, n) = self.reduced(x, 254.0);
+        let (one, rest) = (self.float(1.0), self.remainder(r));
+        let p = self.two(Instruction::ADD, rest, one);
+        let y = self.scale(p, n);
+        self.keep(large, y)
+    }
+
+    fn exp2(&mut self, x: Value) -> Value {
+        let x = self.clamp(exp::EXP2_BOUNDS, x);
+        let (turns, n) = self.nearest(x, 1.0, 254.0);
+        let r = self.two(Instruction::SUB, x, turns);
+        let (one, rest) = (self.float(1.0), self.polynomial(r, &exp::EXP2));
+        let p = self.fma(r, rest, one);
+        self.scale(p, n)
+    }
+
+    fn expm1(&mut self, x: Value) -> Value {
+        let within = self.clamp(exp::EXPM1_BOUNDS, x);
+        let (r, n) = self.reduced(within, 126.0);
+        let (half, rest) = (self.power_of_two(n), self.remainder(r));
+        let (part, two, zero) = (self.float(0.5), self.float(2.0), self.float(0.0));
+        let less = self.two(Instruction::SUB, half, part);
+        let y = self.fma(half, rest, less);
+        let y = self.two(Instruction::MUL, y, two);
+        let nothing = self.compare(Predicate::Equal, x, zero);
+        self.blend(nothing, x, y)
+    }
+
+    fn tanh(&mut self, x: Value) -> Value {
+        let size = self.size(x);
+        let size = self.at_most(tanh::FAR, size);
+        let (turns, n) = self.nearest(size, 2.0 * LOG2_E, 126.0);
+        let half_ln_2 = self.float(tanh::HALF_LN_2);
+        let r = self.less_product(turns, half_ln_2, size);
+        let (square, twice) = (self.square(r), self.two(Instruction::ADD, r, r));
+        let rest = self.polynomial(r, &tanh::EXP);
+        let p = self.fma(square, rest, twice);
+        let (scale, part) = (self.power_of_two(n), self.float(0.5));
+        let less = self.two(Instruction::SUB, scale, part);
+        let half = self.fma(scale, p, less);
+        let (a, one) = (self.at_most(1.0, half), self.float(1.0));
+        let more = self.two(Instruction::ADD, half, one);
+        let quotient = self.two(Instruction::DIV, a, more);
+        let y = self.less_product(a, quotient, a);
+        self.copy_sign(y, x)
+    }
+
+    /// e⁻|ˣ|
+    fn falling(&mut self, x: Value) -> Value {
+        let sign = self.sign(true);
+        let below = self.two(Instruction::OR, x, sign);
+        self.exp(below)
+    }
+
+    fn sigmoid(&mut self, x: Value) -> Value {
+        let (power, negative, one) = (self.falling(x), self.is_negative(x), self.float(1.0));
+        let a = self.blend(negative, power, one);
+        let more = self.two(Instruction::ADD, power, one);
+        let quotient = self.two(Instruction::DIV, power, more);
+        self.less_product(a, quotient, a)
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Op {
     One(Instruction, Option<u8>, Value),
     /// An instruction of two operands.
     Two(Instruction, Option<u8>, Value, Value),
+    /// `a · b + c` with one rounding, or `c − a · b`; of f32.
+    Fused { negative: bool, a: Value, b: Value, c: Value },
     /// The mask of a comparison.
     Compare(Predicate, Value, Value),
     /// The mask of a comparison where another mask is set; of wide vectors only, as is the next.
@@ -55,6 +57,7 @@ impl Op {
             Op::Uniform(_) | Op::Constant(_) => self,
             Op::One(i, byte, a) => Op::One(i, byte, moved(a)),
             Op::Two(i, byte, a, b) => Op::Two(i, byte, moved(a), moved(b)),
+            Op::Fused { negative, a, b, c } => Op::Fused { negative, a: moved(a), b: moved(b), c: moved(c) },
             Op::Compare(p, a, b) => Op::Compare(p, moved(a), moved(b)),
             Op::CompareUnder(mask, p, a, b) => Op::CompareUnder(moved(mask), p, moved(a), moved(b)),
             Op::Keep(mask, i, a, b) => Op::Keep(moved(mask), i, moved(a), b.map(moved)),
@@ -74,6 +77,7 @@ impl Op {
             Op::Two(_, _, a, b) | Op::Compare(_, a, b) => SmallVec::from_slice(&[a, b]),
             Op::CompareUnder(mask, _, a, b) => SmallVec::from_slice(&[mask, a, b]),
             Op::Keep(mask, _, a, b) => [mask, a].into_iter().chain(b).collect(),
+            Op::Fused { a, b, c, .. } => SmallVec::from_slice(&[a, b, c]),
             Op::Blend { mask, yes, no } => SmallVec::from_slice(&[no, yes, mask]),
         }
     }
@@ -101,7 +105,7 @@ pub(super) struct Line {
 /// A line that goes along one row after another.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
-    /// Elements of a row: whole vectors.
+    /// Elements of a row: a vector or more.
     pub(super) cols: usize,
     /// The slots of values of rows, each with whether it is filled into a tile: then its element is the first of the row, else the one with
     /// the row's number.
@@ -129,6 +133,21 @@ impl Line {
             Some(at) => at as Value,
             None => self.push(op),
         }
+    }
+
+    /// Whether it holds a function of many instructions.
+    pub(super) fn is_long(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Fused { .. }))
+    }
+
+    /// Elements of a round of the loop.
+    pub(super) fn round(&self) -> usize {
+        self.vectors * self.lanes()
+    }
+
+    /// Whether the last round of a row takes some elements again.
+    pub(super) fn overlaps(&self) -> bool {
+        self.rows.as_ref().is_some_and(|rows| !rows.cols.is_multiple_of(self.round()))
     }
 
     /// The line over blocks of two vectors, each step for both before the next, or else one vector after the other.

@@ -4,7 +4,11 @@
 //! several maps follow each other, that traffic is most of the time. Here such a run becomes one loop of machine code whose values
 //! stay in registers: `select` finds the runs, `formulas` writes them as a `line` of operations, `allocate` and
 //! `emit` give them registers and have the `assembler` encode them, `pages` hold the code of a program, and `run` calls it. Where a tile
-//! holds several rows of whole vectors, what a row has one of is spread before each, by a loop over rows around the one over elements.
+//! holds several rows of a vector or more, what a row has one of is spread before each, by a loop over rows around the one over elements;
+//! where a row ends with a part of a vector, the last vector takes some elements again.
+//!
+//! Exponentials, the logistic function and the hyperbolic tangent take part, one a line, if the registers hold two vectors side by side: the
+//! processor would wait for one alone. Longer ones (error function, logarithms) are as fast in tile kernels with AVX2, which has 16 registers.
 //!
 //! The operations are those of the tile kernels, in their order, so every bit is the same; where there is no such code (another
 //! processor, no AVX2, a system that gives no executable pages, a small loop), the tile kernels do the work.
@@ -127,14 +131,21 @@ impl Loop {
         for list in std::iter::once(&self.prologue).chain(self.phases.iter().flat_map(|p| [&p.body, &p.after])) {
             expose(&mut exposed, list);
         }
-        let width = if self.level >= Level::Avx512 { Width::Zmm } else { Width::Ymm };
-        // Several rows a tile: lines that read values of rows go along one after another, in whole vectors.
+        // Several rows a tile: lines that read values of rows go along one after another, if a row is a vector or more.
         let several = self.cols <= self.tile / 2;
-        let by_row = !several || self.cols.is_multiple_of(width.bytes() / Float::F32.size());
+        let fits = |width: Width| !several || self.cols >= width.bytes() / Float::F32.size();
+        let width = match self.level >= Level::Avx512 && (fits(Width::Zmm) || !fits(Width::Ymm)) {
+            true => Width::Zmm,
+            false => Width::Ymm,
+        };
+        let by_row = fits(width);
+        // Where rows end with a part of a vector, what is taken twice should be little.
+        let lanes = width.bytes() / Float::F32.size();
+        let long = !several || !by_row || self.cols.is_multiple_of(lanes) || self.cols >= 8 * lanes;
         let (uniform, spread) = self.uniform(by_row);
         let (lines, registers) = (Vec::new(), 0);
         let mut selection =
-            Selection { slots: &self.slots, width, uniform, spread, exposed, inner: false, lines, registers };
+            Selection { slots: &self.slots, width, uniform, spread, exposed, inner: false, long, lines, registers };
         let mut phases = self.phases.clone();
         for phase in &mut phases {
             phase.body = selection.list(&phase.body);

@@ -35,6 +35,8 @@ pub(in super::super) struct Run {
     streams: SmallVec<[SlotId; 4]>,
     /// Elements of a row, where the code over blocks goes along rows.
     cols: Option<usize>,
+    /// Whether it takes elements again at the ends of rows.
+    overlaps: bool,
     /// Whether all of its slots are registers, which have room for whole vectors.
     inner: bool,
     /// Slots that are read behind the write of another: the two must not be one memory.
@@ -55,6 +57,7 @@ impl Run {
             lanes: line.lanes(),
             elements: code.elements,
             cols: line.rows.as_ref().map(|rows| rows.cols),
+            overlaps: code.overlaps,
             reads,
             writes,
             streams: line.streams(),
@@ -74,7 +77,13 @@ impl Run {
 
     /// Whether it reads an element of `read` for the last time before it writes that of `write`.
     pub(in super::super) fn reads_before(&self, read: SlotId, write: SlotId) -> bool {
-        !self.late.contains(&(read, write))
+        !self.overlaps && !self.late.contains(&(read, write))
+    }
+
+    /// Whether no result lies where an operand does.
+    fn is_apart(&self, table: &[*mut u8]) -> bool {
+        let at = |slot: &(SlotId, u8)| table.get(slot.0 as usize);
+        self.writes.iter().all(|write| self.reads.iter().all(|read| at(read) != at(write)))
     }
 
     /// The slots that it reads and writes along the tile.
@@ -114,6 +123,10 @@ impl Run {
             match self.tail {
                 _ if n == vectors => {}
                 Some(tail) => code(pages, start + tail)(table.as_ptr(), vectors, n, (1 << (n - vectors)) - 1),
+                // The last vector takes some elements again.
+                None if n >= self.lanes && self.is_apart(table) => {
+                    code(pages, start + self.single)(table.as_ptr(), n - self.lanes, n, 0);
+                }
                 None => self.last(code(pages, start + self.single), slots, table, vectors, n - vectors),
             }
         }

@@ -6,8 +6,8 @@
 
 use crate::kernels::loops::code::{Action, Place, SlotId};
 use crate::kernels::loops::native::assembler::{Float, Width};
-use crate::kernels::loops::native::formulas;
 use crate::kernels::loops::native::line::{Kind, Line, Op, Value};
+use crate::kernels::loops::native::{emit, formulas};
 use smallvec::SmallVec;
 
 /// A line of fewer actions is not worth it, unless it saves that a register is filled.
@@ -54,9 +54,15 @@ pub(super) struct Selection<'a> {
     pub(super) exposed: Slots,
     /// Whether lines keep to registers: those of a few elements, whose way to memory is longer than they are.
     pub(super) inner: bool,
+    /// Whether lines take functions of many instructions. They want two vectors side by side: the processor would wait for one alone.
+    pub(super) long: bool,
     pub(super) lines: Vec<Line>,
     /// Registers for values of lines, behind `slots`.
     pub(super) registers: usize,
+}
+
+fn is_long(action: &Action) -> bool {
+    matches!(action, Action::Call { meaning, .. } if formulas::is_long(meaning))
 }
 
 /// The slots that a list of actions reads before it writes them.
@@ -72,6 +78,19 @@ pub(super) fn expose(exposed: &mut Slots, actions: &[Action]) {
 impl Selection<'_> {
     /// A list of actions, with lines in it.
     pub(super) fn list(&mut self, list: &[Action]) -> Vec<Action> {
+        let (lines, long) = (self.lines.len(), self.long);
+        let mut body = self.with_lines(list);
+        if long && self.lines[lines..].iter().any(|line| line.is_long() && !emit::fits_twice(line)) {
+            self.lines.truncate(lines);
+            self.long = false;
+            body = self.with_lines(list);
+            self.long = long;
+        }
+        self.settle(&mut body);
+        body
+    }
+
+    fn with_lines(&mut self, list: &[Action]) -> Vec<Action> {
         let mut body = self.renamed(list);
         for float in [Float::F32, Float::F64] {
             let mut done = Vec::with_capacity(body.len());
@@ -81,7 +100,6 @@ impl Selection<'_> {
             done.append(&mut body);
             body = done;
         }
-        self.settle(&mut body);
         body
     }
 
@@ -146,6 +164,8 @@ impl Selection<'_> {
             let overtakes = later_writes.any(&sources) || later_writes.any(dst) || later_reads.any(dst);
             // A line reads memory when it likes: it must not write what it reads.
             let takes = self.fits(action, float) && taken.len() < MOST && !reads.any(dst) && !writes.any(dst);
+            // Two long ones are too many values for the registers.
+            let takes = takes && !(is_long(action) && (!self.long || taken.iter().any(|taken| is_long(taken))));
             if !overtakes && takes {
                 reads.extend(sources.into_iter().filter(|&s| !writes.contains(s)).collect::<SmallVec<[SlotId; 3]>>());
                 writes.extend(dst.iter().copied());

@@ -129,12 +129,12 @@ fn elements(dtype: DType, n: usize, seed: u64) -> Vec<u8> {
 /// A step of a random loop: which function, and which of the values so far it reads.
 type Choice = (usize, u16, u16, u16, bool);
 
-const FUNCTIONS: [ScalarFn; 44] = {
+const FUNCTIONS: [ScalarFn; 51] = {
     use ScalarFn::*;
     [
         Neg, Abs, Sign, Recip, Square, Sqrt, Rsqrt, Floor, Ceil, Round, Trunc, Relu, IsNan, IsInf, IsFinite, Not, Add,
         Sub, Mul, Div, Maximum, Minimum, CopySign, MulMasked, Eq, Ne, Lt, Le, Gt, Ge, And, Or, Xor, Select, Add, Sub,
-        Mul, Div, Exp, Tanh, Sigmoid, Erf, Log, Add,
+        Mul, Div, Exp, Tanh, Sigmoid, Erf, Log, Exp2, Expm1, Log2, Log10, Softplus, Sin, Log1p, Add,
     ]
 };
 
@@ -247,6 +247,21 @@ fn same(float: DType, rows: usize, cols: usize, choices: &[Choice]) {
     }
 }
 
+/// Every function alone and between others, at all kinds of numbers.
+#[test]
+fn functions_have_the_bits_of_their_tile_kernels() {
+    let index = |f: ScalarFn| (5..).find(|i| FUNCTIONS[i % FUNCTIONS.len()] == f).expect("a function");
+    let add = index(ScalarFn::Add);
+    for f in FUNCTIONS.into_iter().filter(|f| f.supports(DType::F32) && f.arity() == 1) {
+        for (rows, cols) in [(1, 40_000), (90, 100), (250, 10)] {
+            // Of an operand; of a sum with the value of a row, and the sum of both.
+            let of =
+                [(index(f), 6, 0, 0, true), (add, 7, 6, 0, false), (index(f), 0, 0, 0, true), (add, 0, 2, 0, true)];
+            same(DType::F32, rows, cols, &of);
+        }
+    }
+}
+
 fn sizes() -> impl Strategy<Value = (usize, usize)> {
     prop_oneof![
         Just((1, 2048)),
@@ -255,6 +270,8 @@ fn sizes() -> impl Strategy<Value = (usize, usize)> {
         Just((300, 7)),
         Just((64, 33)),
         Just((300, 8)),
+        Just((200, 10)),
+        Just((60, 65)),
         Just((150, 16)),
         Just((70, 48)),
         Just((37, 64)),
@@ -272,7 +289,7 @@ fn sizes() -> impl Strategy<Value = (usize, usize)> {
 
 fn choices(most: usize) -> impl Strategy<Value = Vec<Choice>> {
     proptest::collection::vec(
-        (0usize..49, any::<u16>(), any::<u16>(), any::<u16>(), proptest::bool::weighted(0.15)),
+        (0usize..51, any::<u16>(), any::<u16>(), any::<u16>(), proptest::bool::weighted(0.15)),
         2..most,
     )
 }

@@ -65,6 +65,13 @@ fn vector_instructions_have_the_bytes_of_gnu_as() {
         (I::ABS_BYTES, 1, None, r(2), None, "c4e2791cca"), // vpabsb xmm1, xmm2
         (I::STORE_4, 2, None, tile(Rcx, 0, 0), None, "c5f97e1401"), // vmovd [rcx+rax], xmm2
         (I::STORE_8, 2, None, tile(Rcx, 0, 0), None, "c5f9d61401"), // vmovq [rcx+rax], xmm2
+        (I::FACTOR, 1, Some(2), r(3), None, "c4e26da8cb"), // vfmadd213ps ymm1, ymm2, ymm3
+        (I::FACTOR_NEGATIVE, 1, Some(12), tile(Rcx, 2, 0), None, "c4e21dac0c81"), // vfnmadd213ps ymm1, ymm12, [rcx+rax*4]
+        (I::SUM, 1, Some(2), r(11), None, "c4c26db8cb"), // vfmadd231ps ymm1, ymm2, ymm11
+        (I::SUM_NEGATIVE, 8, Some(15), stack(64), None, "c46205bc442440"), // vfnmadd231ps ymm8, ymm15, [rsp+64]
+        (I::SUB_I32, 1, Some(2), tile(R13, 2, 0), None, "c4c16dfa4c8500"), // vpsubd ymm1, ymm2, [r13+rax*4]
+        (I::LEFT, 1, Some(2), r(3), None, "c4e26d47cb"), // vpsllvd ymm1, ymm2, ymm3
+        (I::RIGHT, 4, Some(10), r(3), None, "c4e22d45e3"), // vpsrlvd ymm4, ymm10, ymm3
     ];
     for (i, reg, first, last, byte, expected) in table {
         let mut asm = Assembler::new(Width::Ymm);
@@ -116,6 +123,13 @@ fn wide_ones_too() {
         (I::FROM_MASK, 19, None, Operand::Mask(Mask(3)), None, "62e27e4838db"), // vpmovm2d zmm19, k3
         (I::FROM_MASK.of(d), 1, None, Operand::Mask(Mask(3)), None, "62f2fe4838cb"), // vpmovm2q zmm1, k3
         (I::BYTES_FROM_MASK, 1, None, Operand::Mask(Mask(5)), None, "62f27e0828cd"), // vpmovm2b xmm1, k5
+        (I::FACTOR, 1, Some(2), r(3), None, "62f26d48a8cb"), // vfmadd213ps zmm1, zmm2, zmm3
+        (I::FACTOR_NEGATIVE, 17, Some(12), tile(Rcx, 2, 0), None, "62e21d48ac0c81"), // vfnmadd213ps zmm17, zmm12, [rcx+rax*4]
+        (I::SUM, 1, Some(25), r(30), None, "62923540b8ce"), // vfmadd231ps zmm1, zmm25, zmm30
+        (I::SUM_NEGATIVE, 8, Some(15), stack(64), None, "62720548bc442401"), // vfnmadd231ps zmm8, zmm15, [rsp+64]
+        (I::SUB_I32, 31, Some(2), tile(R13, 2, 0), None, "62416d48fa7c8500"), // vpsubd zmm31, zmm2, [r13+rax*4]
+        (I::LEFT, 1, Some(2), r(3), None, "62f26d4847cb"), // vpsllvd zmm1, zmm2, zmm3
+        (I::RIGHT, 20, Some(10), r(3), None, "62e22d4845e3"), // vpsrlvd zmm20, zmm10, zmm3
     ];
     for (i, reg, first, last, byte, expected) in table {
         let mut asm = Assembler::new(Width::Zmm);
@@ -187,6 +201,14 @@ fn the_other_instructions_too() {
         "4154405b"
     ); // push r12; pop rbx
     assert_eq!(bytes(|a| a.loop_while_below(Rax, Rsi, 0)), "4839f00f82f7ffffff"); // cmp rax, rsi; jb to the start
+    assert_eq!(
+        bytes(|a| {
+            let jump = a.jump_unless_below(Rsi, R11);
+            a.jump_back(0);
+            a.land(jump);
+        }),
+        "4c39de0f8305000000e9f2ffffff"
+    ); // cmp rsi, r11; jae behind; jmp to the start
     assert_eq!(bytes(|a| a.move_mask(Mask(7), Rcx)), "c5fb92f9"); // kmovd k7, ecx
     assert_eq!(bytes(|a| a.move_mask(Mask(3), R9)), "c4c17b92d9"); // kmovd k3, r9d
     assert_eq!(bytes(Assembler::leave), "c5f877c3"); // vzeroupper; ret
