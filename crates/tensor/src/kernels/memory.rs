@@ -152,9 +152,13 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
     // SAFETY: promised by the caller; both ends lie within the bytes.
     unsafe {
         match bytes {
+            0 => {}
+            1 => to.write(from.read()),
+            2..4 => ends!(u16),
             4..8 => ends!(u32),
             8..16 => ends!(u64),
             16..=32 => ends!(u128),
+            33..=64 => ends!([u128; 2]),
             _ => std::ptr::copy(from, to, bytes),
         }
     }

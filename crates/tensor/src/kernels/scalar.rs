@@ -8,7 +8,7 @@ use crate::kernels::level::Level;
 use crate::kernels::tile::cast::{Cast, Narrowed, Rounded};
 use crate::kernels::tile::lane::{Brain, Flag, Half};
 use crate::kernels::tile::reduce;
-use crate::kernels::tile::{LanesFn, RowsFn, TileFn, arith, compare, copy, entry, float};
+use crate::kernels::tile::{ColumnsFn, LanesFn, RowsFn, TileFn, arith, compare, copy, entry, float};
 
 pub use crate::kernels::tile::reduce::LANES;
 
@@ -481,6 +481,11 @@ pub fn tile_finish(r: ReduceFn, dtype: DType, level: Level) -> Option<TileFn> {
 /// The kernel that folds short rows, each from its first element on, in index order. Rows have one element or more.
 pub fn tile_rows(r: ReduceFn, dtype: DType, level: Level) -> Option<RowsFn> {
     fold!(reduce::rows, r, dtype, level)
+}
+
+/// The kernel that folds rows into one, column by column, in the order of the rows.
+pub fn tile_columns(r: ReduceFn, dtype: DType, level: Level) -> Option<ColumnsFn> {
+    fold!(reduce::columns, r, dtype, level)
 }
 
 /// The kernel that folds whole rows as [`tile_accumulate`] and [`tile_finish`] together do.

@@ -4,7 +4,7 @@ use crate::dtype::DType;
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::Access;
 use crate::kernels::scalar::ScalarFn;
-use crate::kernels::tile::{LanesFn, RowsFn, TileFn};
+use crate::kernels::tile::{ColumnsFn, LanesFn, RowsFn, TileFn};
 use crate::program::region::Region;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ pub(super) struct RowReduction {
 /// A reduction along columns.
 #[derive(Clone, Debug)]
 pub(super) struct ColReduction {
-    pub(super) combine: TileFn,
+    pub(super) columns: ColumnsFn,
     /// Offset of the first unit's accumulator in the workspace.
     pub(super) partial: usize,
     /// The same of the block that is being summed, where units are longer than a block.

@@ -15,8 +15,8 @@ use crate::kernels::loops::narrow::narrow;
 use crate::kernels::loops::native::fewest;
 use crate::kernels::loops::run::FOLD_ROWS;
 use crate::kernels::scalar::{
-    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_fill, tile_finish, tile_lanes,
-    tile_narrow, tile_round, tile_rows,
+    LANES, ReduceFn, ScalarFn, identity, tile, tile_accumulate, tile_cast, tile_columns, tile_fill, tile_finish,
+    tile_lanes, tile_narrow, tile_round, tile_rows,
 };
 use crate::kernels::tile::TileFn;
 use crate::kernels::tile::pair::tile_pair;
@@ -840,7 +840,9 @@ impl<'a> Builder<'a> {
         };
         let column = self.col_reductions.len() as u16;
         self.finals_for(id as ValueId, Some(column), combine, partial, self.cols, size)?;
-        self.col_reductions.push(ColReduction { combine, partial, blocks, tile: [0; 2], size });
+        let columns = tile_columns(f, in_register, self.level)
+            .ok_or_else(|| Error::dtype(format!("`{f:?}` is not defined for {in_register}")))?;
+        self.col_reductions.push(ColReduction { columns, partial, blocks, tile: [0; 2], size });
         self.body(phase).push(Action::Fold { src, column });
         self.release(&[o]);
         Ok(())

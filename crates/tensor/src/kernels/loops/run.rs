@@ -451,31 +451,33 @@ impl Worker<'_> {
             }
             let sum = self.workspace.add(column.partial + (at.unit * cols + at.col) * size);
             let n = if at.rows * cols == at.n { cols } else { at.n };
-            if self.code.unit_rows <= FOLD_ROWS {
-                for r in 0..at.rows {
-                    let row = src.add(r * cols * size);
-                    match at.first && r == 0 {
-                        true => std::ptr::copy_nonoverlapping(row, sum, n * size),
-                        false => (column.combine)(sum, sum, row, sum, n),
+            let fold = |to: *mut u8, from: usize, rows: usize, first: bool| {
+                let row = src.add(from * cols * size);
+                match first {
+                    true => {
+                        std::ptr::copy_nonoverlapping(row, to, n * size);
+                        (column.columns)(to, row.wrapping_add(cols * size), rows - 1, n, cols);
                     }
+                    false => (column.columns)(to, row, rows, n, cols),
                 }
-                return;
+            };
+            if self.code.unit_rows <= FOLD_ROWS {
+                return fold(sum, 0, at.rows, at.first);
             }
             // Long columns: rows into blocks, blocks into the unit.
             let block = self.workspace.add(column.blocks + (at.unit * cols + at.col) * size);
             let start = at.unit * self.code.unit_rows;
-            let rows = self.code.unit_rows.min(self.code.rows - start);
-            for r in 0..at.rows {
-                let row = src.add(r * cols * size);
-                let i = at.row + r - start;
-                match i.is_multiple_of(FOLD_ROWS) {
-                    true => std::ptr::copy_nonoverlapping(row, block, n * size),
-                    false => (column.combine)(block, block, row, block, n),
-                }
-                if i % FOLD_ROWS == FOLD_ROWS - 1 || i + 1 == rows {
+            let end = self.code.unit_rows.min(self.code.rows - start);
+            let mut row = 0;
+            while row < at.rows {
+                let i = at.row + row - start;
+                let rows = (FOLD_ROWS - i % FOLD_ROWS).min(at.rows - row);
+                fold(block, row, rows, i.is_multiple_of(FOLD_ROWS));
+                row += rows;
+                if (i + rows).is_multiple_of(FOLD_ROWS) || i + rows == end {
                     match i < FOLD_ROWS {
                         true => std::ptr::copy_nonoverlapping(block, sum, n * size),
-                        false => (column.combine)(sum, sum, block, sum, n),
+                        false => (column.columns)(sum, block, 1, n, n),
                     }
                 }
             }
@@ -498,7 +500,7 @@ impl Worker<'_> {
             let [sum, unit] = column.tile.map(|at| self.scratch.add(at));
             let add = |to: *mut u8, from: *mut u8, first: bool| match first {
                 true => std::ptr::copy_nonoverlapping(from, to, at.n * column.size),
-                false => (column.combine)(to, to, from, to, at.n),
+                false => (column.columns)(to, from, 1, at.n, at.n),
             };
             if unit_rows == 1 || rows <= unit_rows {
                 return add(sum, src, at.row == 0);
@@ -565,7 +567,7 @@ unsafe fn repeat(at: *mut u8, len: usize, all: usize) {
     while done < all {
         let more = done.min(all - done);
         // SAFETY: promised by the caller; what is copied ends where the copy begins.
-        unsafe { std::ptr::copy_nonoverlapping(at, at.add(done), more) };
+        unsafe { copy(at, at.add(done), more) };
         done += more;
     }
 }

@@ -294,7 +294,7 @@ fn folds_keep_their_order() {
             let size = dtype.size();
             let join = tile(r.scalar(), dtype, Level::Baseline).unwrap();
             let join = |a: &[u8], b: &[u8]| run(join, &[a.to_vec(), b.to_vec(), vec![]], [size, size, 0], size, 1, 0);
-            for n in [0, 1, 63, 64, 65, 200] {
+            for n in [0, 1, 36, 63, 64, 65, 100, 200] {
                 let source = sample::tame(dtype, n);
                 let start = identity(r, dtype)[..size].to_vec();
                 let mut lanes = vec![start; LANES];
@@ -341,6 +341,22 @@ fn folds_keep_their_order() {
                         let mut elements = row.chunks(size);
                         let first = elements.next().unwrap().to_vec();
                         let wanted = elements.fold(first, |a, b| join(&a, b));
+                        assert_same(&format!("{r:?} {dtype:?} {level:?} {rows}×{cols}"), dtype, &wanted, value);
+                    }
+                }
+            }
+            for (rows, cols, stride) in [(0, 5, 5), (1, 3, 3), (4, 2, 6), (6, 16, 16), (9, 45, 47), (3, 100, 100)] {
+                let (source, start) = (sample::tame(dtype, rows * stride), sample::tame(dtype, cols));
+                for level in levels() {
+                    let mut found = start.clone();
+                    // SAFETY: the source has so many rows, and the result as many elements as one of them counts.
+                    unsafe {
+                        let fold = tile_columns(r, dtype, level).unwrap();
+                        fold(found.as_mut_ptr(), source.as_ptr(), rows, cols, stride);
+                    }
+                    for (col, (value, first)) in found.chunks(size).zip(start.chunks(size)).enumerate() {
+                        let column = source.chunks(size).skip(col).step_by(stride);
+                        let wanted = column.fold(first.to_vec(), |a, b| join(&a, b));
                         assert_same(&format!("{r:?} {dtype:?} {level:?} {rows}×{cols}"), dtype, &wanted, value);
                     }
                 }

@@ -39,6 +39,12 @@ pub type TileFn = unsafe fn(dst: *mut u8, a: *const u8, b: *const u8, c: *const 
 /// element, and the machine has the kernel's level.
 pub type RowsFn = unsafe fn(dst: *mut u8, src: *const u8, rows: usize, cols: usize);
 
+/// Folds the first `cols` elements of each row into those at `dst`, row after row; `stride` elements lie between the starts of two rows.
+///
+/// # Safety
+/// `dst` is valid for `cols` elements and `src` for the rows; the two do not overlap.
+pub type ColumnsFn = unsafe fn(dst: *mut u8, src: *const u8, rows: usize, cols: usize, stride: usize);
+
 /// As [`RowsFn`], for rows that are folded into lanes, each of which begins with the identity of the fold.
 ///
 /// # Safety

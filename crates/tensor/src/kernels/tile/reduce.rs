@@ -4,7 +4,7 @@
 
 use crate::kernels::level::Level;
 use crate::kernels::tile::lane::{self, Lane, Machine};
-use crate::kernels::tile::{LanesFn, Map, RowsFn, TileFn};
+use crate::kernels::tile::{ColumnsFn, LanesFn, Map, RowsFn, TileFn};
 
 /// How many accumulators a row is folded into.
 pub const LANES: usize = 64;
@@ -63,6 +63,8 @@ by_level!(finish -> TileFn: finish_tile, avx2, avx512,
 by_level!(lanes -> LanesFn: fold_lanes, avx2, avx512,
     (dst: *mut u8, src: *const u8, identity: *const u8, rows: usize, cols: usize));
 by_level!(rows -> RowsFn: fold_rows, avx2, avx512, (dst: *mut u8, src: *const u8, rows: usize, cols: usize));
+by_level!(columns -> ColumnsFn: fold_columns, avx2, avx512,
+    (dst: *mut u8, src: *const u8, rows: usize, cols: usize, stride: usize));
 
 /// # Safety
 /// As for [`TileFn`], but `dst` is valid for [`LANES`] elements whatever `n` is.
@@ -124,9 +126,7 @@ unsafe fn fold_lanes<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, identity
             }
             let rest = cols % LANES;
             if rest > 0 {
-                // Behind a row lies the next one.
-                let more = r + 1 < rows && cols >= STEP;
-                lanes = fold_rest::<K, M>(lanes, row.add(cols - rest), rest, more);
+                lanes = fold_rest::<K, M>(lanes, row.add(cols - rest), rest);
             }
             dst.add(r).write(tree::<K, M>(&lanes));
         }
@@ -136,32 +136,20 @@ unsafe fn fold_lanes<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, identity
 /// Folds the elements behind the last whole chunk into the first accumulators.
 ///
 /// # Safety
-/// `rest` has `n` elements, fewer than [`LANES`]; with `more`, others behind them that fill the last step.
+/// `rest` has `n` elements, fewer than [`LANES`].
 #[inline(always)]
-unsafe fn fold_rest<K: Fold, M: Machine>(
-    mut lanes: [K::T; LANES],
-    rest: *const K::T,
-    n: usize,
-    more: bool,
-) -> [K::T; LANES] {
-    for (step, lanes) in lanes.as_chunks_mut::<STEP>().0.iter_mut().enumerate() {
-        let left = n.saturating_sub(step * STEP);
-        if left == 0 {
-            break;
-        }
-        let mut values = *lanes;
-        // SAFETY: a whole step is there, or as many elements as are left.
-        unsafe {
-            let from = rest.add(step * STEP);
-            match more || left >= STEP {
-                true => values = from.cast::<[K::T; STEP]>().read(),
-                // A vector that is read from elements just written would have to wait for them.
-                false => std::ptr::copy_nonoverlapping(from, values.as_mut_ptr(), left),
+unsafe fn fold_rest<K: Fold, M: Machine>(mut lanes: [K::T; LANES], rest: *const K::T, n: usize) -> [K::T; LANES] {
+    let whole = n - n % STEP;
+    // SAFETY: the elements lie within the source.
+    unsafe {
+        for start in (0..whole).step_by(STEP) {
+            let values = &*rest.add(start).cast::<[K::T; STEP]>();
+            for (lane, value) in lanes[start..start + STEP].iter_mut().zip(values) {
+                *lane = K::map::<M>(*lane, *value, ());
             }
         }
-        for (i, (lane, value)) in lanes.iter_mut().zip(values).enumerate() {
-            let folded = K::map::<M>(*lane, value, ());
-            *lane = if (i as u32) < left as u32 { folded } else { *lane };
+        for (i, lane) in lanes[whole..n].iter_mut().enumerate() {
+            *lane = K::map::<M>(*lane, rest.add(whole + i).read(), ());
         }
     }
     lanes
@@ -173,11 +161,7 @@ fn tree<K: Fold, M: Machine>(lanes: &[K::T; LANES]) -> K::T {
     macro_rules! halve {
         ($lanes:expr, $half:literal $($rest:literal)*) => {{
             let lanes = $lanes;
-            // Not from a closure: that would be a function of its own, without the instructions of this level.
-            let mut half = [lanes[0]; $half];
-            for (i, value) in half.iter_mut().enumerate() {
-                *value = K::map::<M>(lanes[i], lanes[i + $half], ());
-            }
+            let half: [K::T; $half] = std::array::from_fn(|i| K::map::<M>(lanes[i], lanes[i + $half], ()));
             halve!(half, $($rest)*)
         }};
         ($lanes:expr,) => {
@@ -216,5 +200,53 @@ unsafe fn fold_rows<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, rows: usi
         let value = (1..cols).fold(at(r, 0), |value, c| K::map::<M>(value, at(r, c), ()));
         // SAFETY: the row lies within the destination.
         unsafe { dst.add(r).write(value) }
+    }
+}
+
+/// # Safety
+/// As for [`ColumnsFn`].
+#[inline(always)]
+unsafe fn fold_columns<K: Fold, M: Machine>(dst: *mut u8, src: *const u8, rows: usize, cols: usize, stride: usize) {
+    let (dst, src) = (dst.cast::<K::T>(), src.cast::<K::T>());
+    let mut col = 0;
+    // SAFETY: the columns lie within the rows of the source, and in the destination.
+    unsafe {
+        // Several vectors at a time, so that the machine need not wait for the sum of one.
+        while cols - col >= 4 * STEP {
+            fold_block::<K, M, { 4 * STEP }>(dst.add(col), src.add(col), rows, stride);
+            col += 4 * STEP;
+        }
+        while cols - col >= STEP {
+            fold_block::<K, M, STEP>(dst.add(col), src.add(col), rows, stride);
+            col += STEP;
+        }
+        while col < cols {
+            fold_block::<K, M, 1>(dst.add(col), src.add(col), rows, stride);
+            col += 1;
+        }
+    }
+}
+
+/// Some columns side by side, row after row.
+///
+/// # Safety
+/// As for [`ColumnsFn`], for `N` columns.
+#[inline(always)]
+unsafe fn fold_block<K: Fold, M: Machine, const N: usize>(
+    dst: *mut K::T,
+    src: *const K::T,
+    rows: usize,
+    stride: usize,
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let mut sums = dst.cast::<[K::T; N]>().read();
+        for r in 0..rows {
+            let values = &*src.add(r * stride).cast::<[K::T; N]>();
+            for i in 0..N {
+                sums[i] = K::map::<M>(sums[i], values[i], ());
+            }
+        }
+        dst.cast::<[K::T; N]>().write(sums);
     }
 }

@@ -1,5 +1,6 @@
 //! Tiles of any length, and results in place, for loops that know whole grains and separate results only.
 
+use crate::kernels::memory::copy;
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Lane;
 use std::mem::MaybeUninit;
@@ -115,14 +116,16 @@ unsafe fn short<K: Map>(grains: Grains<K>, dst: *mut K::Out, a: *const u8, b: *c
     unsafe {
         let (a, b, c) = (filled(part(a, 0, n)), filled(part(b, 0, n)), filled(part(c, 0, n)));
         grains(&mut out, &a, &b, &c);
-        dst.copy_from_nonoverlapping(out.as_ptr().cast(), n);
+        copy(out.as_ptr().cast(), dst.cast(), n * size_of::<K::Out>());
     }
 }
 
-/// A grain that starts with these elements.
+/// A grain that starts with these elements, which are no more.
 #[inline(always)]
 fn filled<T: Lane>(elements: &[T]) -> [T; GRAIN] {
     let mut grain = [T::ZERO; GRAIN];
-    grain[..elements.len()].copy_from_slice(elements);
+    let n = elements.len().min(GRAIN);
+    // SAFETY: both have so many elements.
+    unsafe { copy(elements.as_ptr().cast(), grain.as_mut_ptr().cast(), n * size_of::<T>()) };
     grain
 }
