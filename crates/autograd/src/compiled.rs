@@ -409,7 +409,8 @@ impl Compiled {
             };
             Bound::Bytes(tensor.map(bound_bytes).unwrap_or_default())
         });
-        let go = || emitted.program.run(arena, inputs, targets.into_iter(), &bindings.slots);
+        let outputs = targets.drain(..);
+        let go = || emitted.program.run(arena, inputs, outputs, &bindings.slots);
         let outcome = if plan.heavy { threads::enter(go) } else { go() };
         outcome.map_err(|failure| {
             let origin = failure.tag.and_then(|tag| emitted.origins.get(tag as usize)).copied();

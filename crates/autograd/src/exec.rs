@@ -393,7 +393,7 @@ fn execute(
     for storage in results {
         targets.push(storage.get_mut().ok_or_else(shared)?.bytes_mut());
     }
-    let (inputs, targets) = (inputs.into_iter(), targets.into_iter());
+    let (inputs, targets) = (inputs.drain(..), targets.drain(..));
     let go = || match least {
         None => program.run(arena, inputs, targets, &slots),
         Some(least) => program.time(arena, inputs, targets, &slots, least),

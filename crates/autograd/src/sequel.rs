@@ -230,9 +230,11 @@ impl Sequel {
             *target = value.bytes_mut().unwrap_or_default();
         }
         let arena = arena.get_mut().map(|arena| arena.bytes_mut()).unwrap_or_default();
-        let go = || emitted.program.run(arena, bound.into_iter(), targets.into_iter(), &slots);
+        let (inputs, outputs) = (bound.drain(..), targets.drain(..));
+        let go = || emitted.program.run(arena, inputs, outputs, &slots);
         let outcome = if plan.heavy { threads::enter(go) } else { go() };
         outcome.map_err(|failure| failure.error)?;
+        drop((bound, targets));
         for (result, first) in same {
             let value = self.values.get(first).cloned().ok_or_else(stranger)?;
             if let Some(result) = self.values.get_mut(result) {

@@ -121,8 +121,14 @@ impl Layout {
     /// # Ok::<(), wengert_tensor::error::Error>(())
     /// ```
     pub fn bounds(&self) -> Option<(usize, usize)> {
+        if self.is_empty() {
+            return None;
+        }
+        if self.is_contiguous() {
+            return Some((self.offset, self.offset + self.shape.len() - 1));
+        }
         let (low, high) = self.extent();
-        (!self.is_empty()).then_some((low as usize, high as usize))
+        Some((low as usize, high as usize))
     }
 
     /// Bounds without any check.
