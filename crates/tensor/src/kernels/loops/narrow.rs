@@ -32,8 +32,8 @@ pub(super) fn narrow(spec: &LoopSpec, ranks: &[Rank]) -> Option<LoopSpec> {
                 let extent = of[..2].iter().find_map(|&o| extent(spec, &counts, o));
                 if let Some(extent) = extent.filter(|_| is_comparison(*f)) {
                     for (o, of) in ops.iter_mut().zip(of).take(2) {
-                        if !counts.get(of as usize).is_some_and(|counted| *counted) {
-                            *o = narrow.clamped(*o, value_type(spec, of), extent);
+                        if counts.get(of as usize) != Some(&true) {
+                            *o = narrow.clamped(*o, extent);
                         }
                     }
                     ops[2] = ops[0];
@@ -52,10 +52,6 @@ pub(super) fn narrow(spec: &LoopSpec, ranks: &[Rank]) -> Option<LoopSpec> {
 fn is_comparison(f: ScalarFn) -> bool {
     use ScalarFn::{Eq, Ge, Gt, Le, Lt, Ne};
     matches!(f, Eq | Ne | Lt | Le | Gt | Ge)
-}
-
-fn value_type(spec: &LoopSpec, v: ValueId) -> DType {
-    spec.values.get(v as usize).map_or(DType::I64, |value| value.dtype)
 }
 
 /// The extent of a count.
@@ -119,10 +115,11 @@ impl Narrow {
     }
 
     /// An integer within −1 and the extent, as a float.
-    fn clamped(&mut self, v: ValueId, dtype: DType, extent: usize) -> ValueId {
+    fn clamped(&mut self, v: ValueId, extent: usize) -> ValueId {
         if let Some(known) = self.known.iter().find(|known| (known.0, known.1) == (v, extent)) {
             return known.2;
         }
+        let dtype = self.values.get(v as usize).map_or(DType::I64, |value| value.dtype);
         let end = |x: i64| match dtype {
             DType::I32 => Scalar::of(x as i32),
             _ => Scalar::of(x),

@@ -289,7 +289,7 @@ impl<'a> Emitter<'a> {
     }
 
     fn operation(&mut self, op: Op) {
-        self.pinned = op.operands().into_iter().collect();
+        self.pinned = op.operands();
         match op {
             // Leaves are read when they are needed.
             Op::Load(..) | Op::Uniform(_) | Op::Constant(_) => {}
@@ -378,16 +378,12 @@ impl<'a> Emitter<'a> {
         let [given_a, given_b, given_c] = [a, b, c].map(|v| self.gives_way(v));
         let [held_a, held_b, held_c] = [a, b, c].map(|v| self.place[v as usize].is_some());
         let over_sum = given_c || !(given_a || given_b) && (!held_c || held_a && held_b);
-        let (over, other) = match over_sum {
-            true => (c, a),
-            // Factors may change places.
-            false if given_a || !given_b && !held_a => (a, b),
-            false => (b, a),
-        };
-        let (first, last) = match over_sum {
-            true if !held_a && held_b => (b, a),
-            true => (a, b),
-            false => (other, c),
+        // Factors may change places.
+        let (over, first, last) = match over_sum {
+            true if !held_a && held_b => (c, b, a),
+            true => (c, a, b),
+            false if given_a || !given_b && !held_a => (a, b, c),
+            false => (b, a, c),
         };
         let first = self.register(first);
         let to = match (self.gives_way(over), self.place[over as usize]) {

@@ -69,7 +69,7 @@ impl Op {
     }
 
     /// The values that it reads.
-    pub(super) fn operands(&self) -> SmallVec<[Value; 3]> {
+    pub(super) fn operands(&self) -> SmallVec<[Value; 4]> {
         match *self {
             Op::Load(..) | Op::Uniform(_) | Op::Constant(_) => SmallVec::new(),
             Op::One(_, _, a) => SmallVec::from_slice(&[a]),

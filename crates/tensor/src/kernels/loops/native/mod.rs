@@ -8,7 +8,7 @@
 //! where a row ends with a part of a vector, the last vector takes some elements again.
 //!
 //! Exponentials, the logistic function and the hyperbolic tangent take part, one a line, if the registers hold two vectors side by side: the
-//! processor would wait for one alone. Longer ones (error function, logarithms) are as fast in tile kernels with AVX2, which has 16 registers.
+//! processor would wait for one alone. Longer ones (error function, logarithms) gained nothing or lost with AVX2, which has 16 registers.
 //!
 //! The operations are those of the tile kernels, in their order, so every bit is the same; where there is no such code (another
 //! processor, no AVX2, a system that gives no executable pages, a small loop), the tile kernels do the work.
@@ -133,14 +133,15 @@ impl Loop {
         }
         // Several rows a tile: lines that read values of rows go along one after another, if a row is a vector or more.
         let several = self.cols <= self.tile / 2;
-        let fits = |width: Width| !several || self.cols >= width.bytes() / Float::F32.size();
+        let lanes = |width: Width| width.bytes() / Float::F32.size();
+        let fits = |width: Width| !several || self.cols >= lanes(width);
         let width = match self.level >= Level::Avx512 && (fits(Width::Zmm) || !fits(Width::Ymm)) {
             true => Width::Zmm,
             false => Width::Ymm,
         };
         let by_row = fits(width);
         // Where rows end with a part of a vector, what is taken twice should be little.
-        let lanes = width.bytes() / Float::F32.size();
+        let lanes = lanes(width);
         let long = !several || !by_row || self.cols.is_multiple_of(lanes) || self.cols >= 8 * lanes;
         let (uniform, spread) = self.uniform(by_row);
         let (lines, registers) = (Vec::new(), 0);

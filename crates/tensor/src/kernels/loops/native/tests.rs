@@ -256,7 +256,7 @@ fn functions_have_the_bits_of_their_tile_kernels() {
         for (rows, cols) in [(1, 40_000), (90, 100), (250, 10)] {
             // Of an operand; of a sum with the value of a row, and the sum of both.
             let of =
-                [(index(f), 6, 0, 0, true), (add, 7, 6, 0, false), (index(f), 0, 0, 0, true), (add, 0, 2, 0, true)];
+                [(index(f), 6, 0, 0, true), (add, 7, 3, 0, false), (index(f), 0, 0, 0, true), (add, 0, 2, 0, true)];
             same(DType::F32, rows, cols, &of);
         }
     }
