@@ -11,6 +11,7 @@ use crate::kernel::{Blocks, copy_ns, with_type};
 use crate::meta::Meta;
 use crate::sample::{Entry, Sample};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::memory::copy_slice;
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
@@ -103,7 +104,7 @@ impl Kernel for Concat {
                         let row = (*row).min(block.len());
                         let (place, rest) = std::mem::take(&mut block).split_at_mut(row);
                         if let Some(part) = src.get((first + i) * row..(first + i + 1) * row) {
-                            place.copy_from_slice(part);
+                            copy_slice(part, place);
                         }
                         block = rest;
                     }

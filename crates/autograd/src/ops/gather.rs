@@ -20,6 +20,7 @@ use crate::sum_into::sum_into;
 use smallvec::SmallVec;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::memory::copy_slice;
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
@@ -131,7 +132,7 @@ impl Kernel for Gather {
                 for place in part.chunks_exact_mut(inner) {
                     let row = at.0 * size + picks.get(at.1).copied().unwrap_or_default() as usize;
                     if let Some(part) = src.get(row * inner..(row + 1) * inner) {
-                        place.copy_from_slice(part);
+                        copy_slice(part, place);
                     }
                     at = if at.1 + 1 == picks.len() { (at.0 + 1, 0) } else { (at.0, at.1 + 1) };
                 }

@@ -17,6 +17,7 @@ use crate::sample::{Entry, Sample};
 use smallvec::SmallVec;
 use wengert_tensor::dtype::{Element, Scalar};
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::memory::copy_slice;
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
 use wengert_tensor::shape::Shape;
@@ -157,6 +158,13 @@ fn surround<T: Copy>(levels: &[Nested], src: &[T], dst: &mut [T], value: T) {
             copy_and_fill(place, row, value);
             continue;
         }
+        if inner.is_empty() && to.inner == 1 {
+            place.fill(value);
+            for (to, &from) in place.iter_mut().step_by(stride).zip(row) {
+                *to = from;
+            }
+            continue;
+        }
         let (between, last) = place.split_at_mut(((from.size - 1) * stride).min(place.len()));
         let places = between.chunks_mut(stride).chain(std::iter::once(last));
         for (place, part) in places.zip(row.chunks_exact(from.inner)) {
@@ -170,7 +178,7 @@ fn surround<T: Copy>(levels: &[Nested], src: &[T], dst: &mut [T], value: T) {
 /// Copies `src` to the start of `dst`, which is at least as long, and fills the rest.
 fn copy_and_fill<T: Copy>(dst: &mut [T], src: &[T], value: T) {
     let (start, rest) = dst.split_at_mut(src.len().min(dst.len()));
-    start.copy_from_slice(src.get(..start.len()).unwrap_or_default());
+    copy_slice(src, start);
     rest.fill(value);
 }
 

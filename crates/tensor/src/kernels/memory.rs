@@ -159,7 +159,44 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
             8..16 => ends!(u64),
             16..=32 => ends!(u128),
             33..=64 => ends!([u128; 2]),
-            _ => std::ptr::copy(from, to, bytes),
+            65..UNALIGNED => std::ptr::copy(from, to, bytes),
+            _ => copy_long(from, to, bytes),
+        }
+    }
+}
+
+/// From so many bytes on, the C library may copy with a string instruction, which takes ten times as long on some processors
+/// where the destination is not aligned.
+const UNALIGNED: usize = 2048;
+
+/// As [`copy`], of [`UNALIGNED`] bytes or more.
+///
+/// # Safety
+/// As for [`copy`].
+unsafe fn copy_long(from: *const u8, to: *mut u8, bytes: usize) {
+    let head = to.addr().next_multiple_of(CACHE_LINE) - to.addr();
+    let apart = from.addr().abs_diff(to.addr()) >= bytes;
+    // SAFETY: promised by the caller; the head is shorter than the whole.
+    unsafe {
+        match head > 0 && apart {
+            true => {
+                // A whole line, part of which is written again: its length is known.
+                std::ptr::copy_nonoverlapping(from, to, CACHE_LINE);
+                std::ptr::copy_nonoverlapping(from.add(head), to.add(head), bytes - head);
+            }
+            false => std::ptr::copy(from, to, bytes),
+        }
+    }
+}
+
+/// Copies as many elements as both have.
+pub fn copy_slice<T: Copy>(from: &[T], to: &mut [T]) {
+    let n = from.len().min(to.len());
+    // SAFETY: both have so many elements, which can be copied as their bytes.
+    unsafe {
+        match n * size_of::<T>() {
+            ..UNALIGNED => std::ptr::copy_nonoverlapping(from.as_ptr(), to.as_mut_ptr(), n),
+            bytes => copy_long(from.as_ptr().cast(), to.as_mut_ptr().cast(), bytes),
         }
     }
 }
@@ -179,15 +216,27 @@ pub(super) fn prefetch(at: *const u8) {
     }
 }
 
+/// As [`prefetch`], into the second-level cache: many lines of one set would drive each other out of the first.
+#[inline(always)]
+pub(super) fn prefetch_near(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as for [`prefetch`].
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn bytes_are_copied_also_where_they_overlap() {
-        for bytes in 0..80 {
-            for [from, to] in [[0, 100], [100, 0], [20, 20], [20, 23], [23, 20], [20, 52]] {
-                let mut found: Vec<u8> = (0..200).collect();
+        let long = [UNALIGNED - 1, UNALIGNED, UNALIGNED + 77];
+        for bytes in (0..80).chain(long) {
+            let places = [[0, 100], [100, 0], [20, 20], [20, 23], [23, 20], [20, 52], [0, 2200], [13, 2201], [2200, 65]];
+            for [from, to] in places {
+                let mut found: Vec<u8> = (0..5000).map(|i| (i % 251) as u8).collect();
                 let mut wanted = found.clone();
                 wanted.copy_within(from..from + bytes, to);
                 let start = found.as_mut_ptr();

@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
+use crate::kernels::loops::down::Straight;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
@@ -34,6 +35,8 @@ const WHOLE_ROW: usize = 2048;
 const LONGEST_COUNT: usize = 4096;
 /// Tiles of a long loop that keeps nothing in registers.
 const LONG_TILE: usize = 2048;
+/// Tiles of loops without registers.
+const STRAIGHT_TILE: usize = 4096;
 /// So many elements go through an action in a nanosecond,
 const ELEMENTS_A_NS: usize = 12;
 /// and so many bytes of long operands come or go.
@@ -112,7 +115,15 @@ impl Loop {
         if far && spec.cols.is_none() && built.is_one_line() {
             return build(LONG_TILE);
         }
+        if !built.straight.is_empty() {
+            let long = build(STRAIGHT_TILE)?;
+            return Ok(if long.straight.is_empty() { built } else { long });
+        }
         let registers = built.registers_along();
+        if registers == 0 {
+            // Nothing waits in the cache between two actions, and memory flows by itself.
+            return build(spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE));
+        }
         let mut tile = most;
         while tile > 128 && registers * tile * width > REGISTER_BYTES {
             tile = (tile / 2).next_multiple_of(LANES);
@@ -189,6 +200,8 @@ struct Builder<'a> {
     absorbs: Vec<Option<ValueId>>,
     /// Places of reads of each tile value in its phase's body, to free its register.
     uses: Vec<usize>,
+    /// What each column reduction reduces.
+    folded: Vec<ValueId>,
 }
 
 impl<'a> Builder<'a> {
@@ -234,6 +247,7 @@ impl<'a> Builder<'a> {
             absorbed: vec![false; spec.values.len()],
             absorbs: vec![None; spec.values.len()],
             uses: vec![0; spec.values.len()],
+            folded: Vec::new(),
         };
         builder.analyse()?;
         builder.check_stores()?;
@@ -526,6 +540,7 @@ impl<'a> Builder<'a> {
             }
             (self.workspace, self.units) = (0, self.cols.div_ceil(unit_cols(self.rows, self.tile)));
         }
+        let straight = if down { self.straight() } else { Vec::new() };
         let read = |(info, value): (&Info, &crate::program::loops::Value)| match (&value.def, info.rank) {
             (Def::Load(_), Rank::Full) => self.spec.n * value.dtype.size(),
             _ => 0,
@@ -541,6 +556,7 @@ impl<'a> Builder<'a> {
             tile: self.tile,
             block_mode: self.block_mode,
             down,
+            straight,
             units: self.units,
             unit_rows: self.unit_rows,
             slots: self.slots,
@@ -572,6 +588,21 @@ impl<'a> Builder<'a> {
         let rows = (2..=FOLD_ROWS).contains(&self.rows) && self.cols > self.tile && !self.block_mode;
         let columns = !self.col_reductions.is_empty() && self.row_reductions.is_empty();
         rows && columns && self.phases.len() == 1 && !by_row && !after
+    }
+
+    /// Where nothing but operands in memory is reduced, and each has pieces of rows that lie together: how to read them there.
+    fn straight(&self) -> Vec<Straight> {
+        let reductions = |value: &Value| matches!(value.def, Def::Load(_) | Def::ColReduce(..));
+        let stores = |store: &Store| matches!(self.spec.values.get(store.value as usize), Some(Value { def: Def::ColReduce(..), .. }));
+        if !self.spec.values.iter().all(reductions) || !self.spec.stores.iter().all(stores) {
+            return Vec::new();
+        }
+        let of = |&id: &ValueId| {
+            let source = self.infos.get(id as usize)?.source.as_ref()?;
+            let dtype = self.dtype(id);
+            (!is_half(dtype)).then(|| Straight::new(source, self.rows, self.cols)).flatten()
+        };
+        self.folded.iter().map(of).collect::<Option<_>>().unwrap_or_default()
     }
 
     /// Values by phase: rows before all, then body after body, so that temporary registers live in one body.
@@ -842,6 +873,7 @@ impl<'a> Builder<'a> {
         self.finals_for(id as ValueId, Some(column), combine, partial, self.cols, size)?;
         let columns = tile_columns(f, in_register, self.level)
             .ok_or_else(|| Error::dtype(format!("`{f:?}` is not defined for {in_register}")))?;
+        self.folded.push(o);
         self.col_reductions.push(ColReduction { columns, partial, blocks, tile: [0; 2], size });
         self.body(phase).push(Action::Fold { src, column });
         self.release(&[o]);
@@ -983,7 +1015,7 @@ impl<'a> Builder<'a> {
 
     /// The streams that come from memory and are walked once: worth to be fetched ahead.
     fn reads(&self) -> Vec<SlotId> {
-        let far = self.phases.len() == 1 && self.spec.n * 4 >= FAR_BYTES;
+        let far = self.phases.len() == 1 && self.spec.n * 4 >= FAR_BYTES && self.tile < STRAIGHT_TILE;
         let values = self.infos.iter().zip(&self.spec.values).filter(|(_, value)| far && value.dtype.size() == 4);
         let flat = values.filter(|(info, _)| info.source.as_ref().is_some_and(|s| s.access == Access::Flat));
         flat.filter_map(|(info, _)| info.full).collect()

@@ -2,6 +2,7 @@
 
 use super::turn::{Panel, Turn};
 use crate::kernels::level::Level;
+use crate::kernels::memory::copy;
 use crate::program::loops::Dims;
 use smallvec::SmallVec;
 
@@ -89,7 +90,7 @@ impl Walk {
         let split = dims.split_last();
         let (&(extent, stride), outer) = split.unwrap_or((&(1, 0), &[]));
         let run = || {
-            let turn = Turn::new(dims, size);
+            let turn = Turn::new(dims, size, wide);
             Walk { size, wide, outer: outer.iter().copied().collect(), inner: Inner::Run(extent, stride), turn }
         };
         if extent >= LONG || outer.is_empty() {
@@ -175,6 +176,10 @@ impl Walk {
             unsafe {
                 let src = base.offset(offset);
                 match &self.inner {
+                    #[cfg(target_arch = "x86_64")]
+                    Inner::Run(_, stride) if self.wide => {
+                        strided_wide(dst, src.offset(at as isize * stride), *stride, run);
+                    }
                     Inner::Run(_, stride) => strided(dst, src.offset(at as isize * stride), *stride, run),
                     #[cfg(target_arch = "x86_64")]
                     Inner::Table(table, groups) if self.wide => T::grouped(dst, src, table, groups, at, run),
@@ -203,13 +208,18 @@ unsafe fn strided<T: Copy>(dst: *mut T, src: *const T, stride: isize, n: usize) 
     // SAFETY: promised by the caller.
     unsafe {
         match stride {
-            1 => std::ptr::copy_nonoverlapping(src, dst, n),
+            1 => copy(src.cast(), dst.cast(), n * size_of::<T>()),
             0 => {
                 let value = src.read_unaligned();
                 for i in 0..n {
                     dst.add(i).write_unaligned(value);
                 }
             }
+            // Steps that are known become shuffles of vectors.
+            -1 => steps::<T, -1>(dst, src, n),
+            2 => steps::<T, 2>(dst, src, n),
+            3 => steps::<T, 3>(dst, src, n),
+            4 => steps::<T, 4>(dst, src, n),
             _ => {
                 for i in 0..n {
                     dst.add(i).write_unaligned(src.offset(i as isize * stride).read_unaligned());
@@ -217,6 +227,27 @@ unsafe fn strided<T: Copy>(dst: *mut T, src: *const T, stride: isize, n: usize) 
             }
         }
     }
+}
+
+/// # Safety
+/// As for [`strided`].
+#[inline(always)]
+unsafe fn steps<T: Copy, const STEP: isize>(dst: *mut T, src: *const T, n: usize) {
+    for i in 0..n {
+        // SAFETY: promised by the caller.
+        unsafe { dst.add(i).write_unaligned(src.offset(i as isize * STEP).read_unaligned()) };
+    }
+}
+
+/// As [`strided`].
+///
+/// # Safety
+/// As for [`strided`], and the processor has AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn strided_wide<T: Copy>(dst: *mut T, src: *const T, stride: isize, n: usize) {
+    // SAFETY: promised by the caller.
+    unsafe { strided(dst, src, stride, n) }
 }
 
 /// # Safety

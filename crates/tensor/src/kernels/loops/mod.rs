@@ -9,6 +9,7 @@
 
 mod code;
 mod compile;
+mod down;
 mod gather;
 mod geometry;
 mod narrow;
@@ -21,6 +22,7 @@ use crate::kernels::level::Level;
 use crate::program::loops::LoopSpec;
 use crate::program::region::Region;
 use code::{Action, ColReduction, Final, Phase, Place, RowReduction, SlotId};
+use down::Straight;
 use native::{Linked, Native};
 
 /// A compiled loop group.
@@ -34,6 +36,8 @@ pub struct Loop {
     block_mode: bool,
     /// Few rows: a tile goes down all of them, with its sums in the scratch, before the next one does. The units are blocks of columns.
     down: bool,
+    /// Then, where nothing is computed: for each column reduction, where its operand lies.
+    straight: Vec<Straight>,
     units: usize,
     unit_rows: usize,
     slots: Vec<Place>,

@@ -5,7 +5,6 @@ use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
 use crate::kernels::loops::code::{Action, ColReduction, Phase, Place, RowReduction};
 use crate::kernels::loops::gather::{fence, stream};
-use crate::kernels::loops::geometry::unit_cols;
 use crate::kernels::loops::turn::Panel;
 use crate::kernels::memory::{Memory, PAGE, copy, prefetch};
 use crate::kernels::threads;
@@ -40,24 +39,24 @@ thread_local! {
 
 /// Where a worker stands.
 #[derive(Clone, Copy)]
-struct At {
+pub(super) struct At {
     /// Elements in the tile, or rows for what is done by row.
-    n: usize,
-    rows: usize,
-    row: usize,
-    col: usize,
-    unit: usize,
+    pub(super) n: usize,
+    pub(super) rows: usize,
+    pub(super) row: usize,
+    pub(super) col: usize,
+    pub(super) unit: usize,
     /// Whether `row` is the first of its unit.
-    first: bool,
-    by_row: bool,
+    pub(super) first: bool,
+    pub(super) by_row: bool,
 }
 
-struct Worker<'a> {
-    code: &'a Loop,
-    memory: &'a Memory<'a>,
+pub(super) struct Worker<'a> {
+    pub(super) code: &'a Loop,
+    pub(super) memory: &'a Memory<'a>,
     scalars: &'a [Scalar],
     workspace: *mut u8,
-    scratch: *mut u8,
+    pub(super) scratch: *mut u8,
     pointers: &'a mut [*mut u8],
     bases: &'a mut [*mut u8],
     panels: &'a mut [Panel],
@@ -232,39 +231,6 @@ impl Worker<'_> {
         }
     }
 
-    /// Tiles that go down their columns.
-    unsafe fn columns(&mut self, unit: usize) {
-        let code = self.code;
-        let wide = unit_cols(code.rows, code.tile);
-        let end = ((unit + 1) * wide).min(code.cols);
-        let mut col = unit * wide;
-        while col < end {
-            let n = code.tile.min(end - col);
-            for phase in &code.phases {
-                for row in 0..code.rows {
-                    // SAFETY: the tile lies within the row.
-                    unsafe { self.tile(phase, &At { n, rows: 1, row, col, unit, first: row == 0, by_row: false }) };
-                }
-            }
-            for f in &code.finals {
-                let Some(column) = f.column.and_then(|c| code.col_reductions.get(usize::from(c))) else { continue };
-                // SAFETY: the scratch holds the tile of the column, and the region has an element for each.
-                unsafe {
-                    let sum = self.scratch.add(column.tile[0]);
-                    if let Some(round) = f.round {
-                        round(sum, sum, sum, sum, n);
-                    }
-                    let to = self.memory.ptr(&f.region).add(f.region.len / f.len * col);
-                    match f.cast {
-                        Some(cast) => cast(to, sum, sum, sum, n),
-                        None => std::ptr::copy_nonoverlapping(sum, to, n * f.size),
-                    }
-                }
-            }
-            col += n;
-        }
-    }
-
     unsafe fn rows(&mut self, unit: usize) {
         let code = self.code;
         let (start, end) = (unit * code.unit_rows, ((unit + 1) * code.unit_rows).min(code.rows));
@@ -305,7 +271,7 @@ impl Worker<'_> {
     }
 
     #[inline]
-    unsafe fn tile(&mut self, phase: &Phase, at: &At) {
+    pub(super) unsafe fn tile(&mut self, phase: &Phase, at: &At) {
         let flat = at.row * self.code.cols + at.col;
         // SAFETY: the tile lies within the group.
         unsafe {
@@ -487,29 +453,6 @@ impl Worker<'_> {
     /// The number of the first element of a tile, counted over all parts where the loop is a step of a chain.
     fn place(&self, at: &At) -> usize {
         self.memory.part() * self.code.spec.n + at.row * self.code.cols + at.col
-    }
-
-    /// A row of a tile that goes down its columns: the rows of a unit in order, then the units in order.
-    ///
-    /// # Safety
-    /// `src` has `at.n` elements.
-    unsafe fn fold_down(&self, src: *mut u8, column: &ColReduction, at: &At) {
-        let (rows, unit_rows) = (self.code.rows, self.code.unit_rows);
-        // SAFETY: the scratch has a tile for the sums of the column, and one for those of a unit.
-        unsafe {
-            let [sum, unit] = column.tile.map(|at| self.scratch.add(at));
-            let add = |to: *mut u8, from: *mut u8, first: bool| match first {
-                true => std::ptr::copy_nonoverlapping(from, to, at.n * column.size),
-                false => (column.columns)(to, from, 1, at.n, at.n),
-            };
-            if unit_rows == 1 || rows <= unit_rows {
-                return add(sum, src, at.row == 0);
-            }
-            add(unit, src, at.row.is_multiple_of(unit_rows));
-            if (at.row + 1).is_multiple_of(unit_rows) || at.row + 1 == rows {
-                add(sum, unit, at.row < unit_rows);
-            }
-        }
     }
 
     unsafe fn accumulate(&self, src: *const u8, reduction: &RowReduction, at: &At) {

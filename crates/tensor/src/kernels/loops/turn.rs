@@ -1,9 +1,9 @@
 //! Reads of a matrix across its rows: what lies side by side in memory is needed in lines that are far apart.
 //!
-//! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a cache
-//! line has elements are turned together, into a panel that the thread keeps, and read from there.
+//! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a few
+//! lines of the cache have elements are turned together, into a panel that the thread keeps, and read from there.
 
-use crate::kernels::memory::{CACHE_LINE, prefetch};
+use crate::kernels::memory::{CACHE_LINE, copy, prefetch_near};
 use crate::program::loops::Dims;
 
 /// Columns that are turned together.
@@ -12,6 +12,8 @@ const PART: usize = 512;
 const COLS: usize = 128;
 /// Fewer rows have little in common.
 const ROWS: usize = 4;
+/// A panel that stays in the second-level cache: it may have several lines of each column, which lie together in memory.
+const NEAR: usize = 320 << 10;
 /// No panel is larger.
 const MOST: usize = 4 << 20;
 /// Columns ahead that are fetched from memory.
@@ -31,6 +33,8 @@ pub(super) struct Turn {
     height: usize,
     /// From row to row of the panel, which are not a power of two apart: these would share a few places of the cache.
     pitch: usize,
+    /// Whether the processor has AVX2.
+    wide: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -54,14 +58,15 @@ impl Panel {
 
 impl Turn {
     /// The turning of a walk along these axes over elements of `size` bytes, if it pays.
-    pub(super) fn new(dims: &[(usize, isize)], size: usize) -> Option<Turn> {
+    pub(super) fn new(dims: &[(usize, isize)], size: usize, wide: bool) -> Option<Turn> {
         let &[ref outer @ .., (rows, 1), (cols, stride)] = dims else { return None };
-        let height = CACHE_LINE / size;
+        let line = CACHE_LINE / size;
         let lines = (cols * size).div_ceil(CACHE_LINE) | 1;
-        let pays =
-            rows >= ROWS && cols >= COLS && stride.unsigned_abs() >= height && height * lines * CACHE_LINE <= MOST;
+        let bytes = |height: usize| height * lines * CACHE_LINE;
+        let height = [4 * line, 2 * line].into_iter().find(|&height| bytes(height) <= NEAR).unwrap_or(line);
+        let pays = rows >= ROWS && cols >= COLS && stride.unsigned_abs() >= line && bytes(height) <= MOST;
         let outer = outer.iter().copied().collect();
-        pays.then_some(Turn { size, outer, rows, cols, stride, height, pitch: lines * CACHE_LINE / size })
+        pays.then_some(Turn { size, outer, rows, cols, stride, height, pitch: lines * CACHE_LINE / size, wide })
     }
 
     /// As [`Walk::copy`](super::gather::Walk::copy), through the panel.
@@ -110,7 +115,7 @@ impl Turn {
             }
             // SAFETY: the columns are there, and dst has room for what is left.
             unsafe {
-                std::ptr::copy_nonoverlapping(to.add(within * self.pitch + col), dst, run);
+                copy(to.add(within * self.pitch + col).cast(), dst.cast(), run * size_of::<T>());
                 dst = dst.add(run);
             }
             (row, col, left) = (row + 1, 0, left - run);
@@ -139,9 +144,19 @@ impl Turn {
         // SAFETY: promised by the caller.
         unsafe {
             while col + SIDE <= cols.end {
-                (0..SIDE).for_each(|c| prefetch(column(col + c + AHEAD).cast()));
+                for line in (0..height * size_of::<T>()).step_by(CACHE_LINE) {
+                    let ahead = |c| column(col + c + AHEAD).cast::<u8>().wrapping_add(line);
+                    (0..SIDE).for_each(|c| prefetch_near(ahead(c)));
+                }
                 let columns: [*const T; SIDE] = std::array::from_fn(|c| column(col + c));
-                for row in 0..height {
+                let mut first = 0;
+                #[cfg(target_arch = "x86_64")]
+                while self.wide && size_of::<T>() == 4 && first + SIDE <= height {
+                    let to = to.add(first * self.pitch + col);
+                    square(columns.map(|column| column.add(first).cast()), to.cast(), self.pitch);
+                    first += SIDE;
+                }
+                for row in first..height {
                     let to = to.add(row * self.pitch + col);
                     for (c, column) in columns.iter().enumerate() {
                         to.add(c).write(column.add(row).read_unaligned());
@@ -152,6 +167,36 @@ impl Turn {
             for col in col..cols.end {
                 (0..height).for_each(|row| to.add(row * self.pitch + col).write(column(col).add(row).read_unaligned()));
             }
+        }
+    }
+}
+
+/// Turns a square of words: eight columns of eight, into rows that lie `pitch` words apart.
+///
+/// # Safety
+/// The processor has AVX2, the columns are readable, and the rows writable.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn square(columns: [*const f32; 8], to: *mut f32, pitch: usize) {
+    use std::arch::x86_64::*;
+    // SAFETY: promised by the caller.
+    let x = columns.map(|column| unsafe { _mm256_loadu_ps(column) });
+    // Pairs of columns, then fours, in each half; then the halves.
+    let pairs = [0, 2, 4, 6].map(|i| [_mm256_unpacklo_ps(x[i], x[i + 1]), _mm256_unpackhi_ps(x[i], x[i + 1])]);
+    let fours = [[0, 1], [2, 3]].map(|[a, b]| {
+        let part = |i: usize| {
+            [_mm256_shuffle_ps::<0x44>(pairs[a][i], pairs[b][i]), _mm256_shuffle_ps::<0xEE>(pairs[a][i], pairs[b][i])]
+        };
+        let [[r0, r1], [r2, r3]] = [part(0), part(1)];
+        [r0, r1, r2, r3]
+    });
+    for row in 0..4 {
+        let low = _mm256_permute2f128_ps::<0x20>(fours[0][row], fours[1][row]);
+        let high = _mm256_permute2f128_ps::<0x31>(fours[0][row], fours[1][row]);
+        // SAFETY: promised by the caller.
+        unsafe {
+            _mm256_storeu_ps(to.add(row * pitch), low);
+            _mm256_storeu_ps(to.add((row + 4) * pitch), high);
         }
     }
 }
