@@ -143,43 +143,75 @@ struct Nested {
     to: Blocks,
 }
 
-/// Writes the blocks of the result along the first of these axes, each element once.
+/// Blocks with shorter rows are filled as a whole before: calls for each end of a row would take longer.
+const SHORT_BYTES: usize = 1024;
+
+/// Writes the blocks of the result along the first of these axes.
 fn surround<T: Copy>(levels: &[Nested], src: &[T], dst: &mut [T], value: T) {
+    let Some(Nested { from, to, .. }) = levels.first() else { return copy_and_fill(dst, src, value, false) };
+    let short = levels.last().is_some_and(|last| last.from.size * last.from.inner * size_of::<T>() < SHORT_BYTES);
+    for (row, block) in src.chunks_exact(from.size * from.inner).zip(dst.chunks_exact_mut(to.size * to.inner)) {
+        if short {
+            block.fill(value);
+        }
+        place(levels, row, block, value, short);
+    }
+}
+
+/// Writes blocks along the first of these axes, which are filled already or not.
+fn place<T: Copy>(levels: &[Nested], src: &[T], dst: &mut [T], value: T, filled: bool) {
     let Some((Nested { around, from, to }, inner)) = levels.split_first() else {
-        return copy_and_fill(dst, src, value);
+        return copy_and_fill(dst, src, value, filled);
+    };
+    let fill = |part: &mut [T]| {
+        if !filled {
+            part.fill(value);
+        }
     };
     let stride = around.gap.saturating_add(1).saturating_mul(to.inner);
     let rows = src.chunks_exact(from.size * from.inner);
     for (row, block) in rows.zip(dst.chunks_exact_mut(to.size * to.inner)) {
-        let (before, place) = block.split_at_mut((around.before * to.inner).min(block.len()));
-        before.fill(value);
+        let (before, room) = block.split_at_mut((around.before * to.inner).min(block.len()));
+        fill(before);
         if inner.is_empty() && around.gap == 0 {
             // The elements of a row lie together.
-            copy_and_fill(place, row, value);
+            copy_and_fill(room, row, value, filled);
             continue;
         }
         if inner.is_empty() && to.inner == 1 {
-            place.fill(value);
-            for (to, &from) in place.iter_mut().step_by(stride).zip(row) {
+            fill(room);
+            for (to, &from) in room.iter_mut().step_by(stride).zip(row) {
                 *to = from;
             }
             continue;
         }
-        let (between, last) = place.split_at_mut(((from.size - 1) * stride).min(place.len()));
-        let places = between.chunks_mut(stride).chain(std::iter::once(last));
-        for (place, part) in places.zip(row.chunks_exact(from.inner)) {
-            let (here, rest) = place.split_at_mut(to.inner.min(place.len()));
-            surround(inner, part, here, value);
-            rest.fill(value);
+        let (between, last) = room.split_at_mut(((from.size - 1) * stride).min(room.len()));
+        let rooms = between.chunks_mut(stride).chain(std::iter::once(last));
+        if let [Nested { around, from: next, to }] = inner
+            && filled
+            && (around.gap, next.size * next.inner) == (0, from.inner)
+        {
+            // Rows of images, of which there are many and short ones.
+            for (room, part) in rooms.zip(row.chunks_exact(from.inner)) {
+                copy_slice(part, room.get_mut(around.before * to.inner..).unwrap_or_default());
+            }
+            continue;
+        }
+        for (room, part) in rooms.zip(row.chunks_exact(from.inner)) {
+            let (here, rest) = room.split_at_mut(to.inner.min(room.len()));
+            place(inner, part, here, value, filled);
+            fill(rest);
         }
     }
 }
 
-/// Copies `src` to the start of `dst`, which is at least as long, and fills the rest.
-fn copy_and_fill<T: Copy>(dst: &mut [T], src: &[T], value: T) {
+/// Copies `src` to the start of `dst`, which is at least as long, and fills the rest if it is not filled.
+fn copy_and_fill<T: Copy>(dst: &mut [T], src: &[T], value: T, filled: bool) {
     let (start, rest) = dst.split_at_mut(src.len().min(dst.len()));
     copy_slice(src, start);
-    rest.fill(value);
+    if !filled {
+        rest.fill(value);
+    }
 }
 
 impl<'t> Var<'t> {

@@ -12,6 +12,8 @@ use wengert_tensor::shape::Shape;
 const FEW: usize = 4;
 /// What is so many times smaller than the other operand is read again and again for parts of it: it is better copied once.
 const SMALL: usize = 8;
+/// A copy that is so many times as large as what it copies is not made for few rows or columns, either.
+const GROWTH: usize = 2;
 /// As many neighbours along k are worth being copied together.
 const RUN: usize = 8;
 
@@ -30,7 +32,7 @@ pub(crate) fn read(
     let dtype = items.get(operand.item as usize)?.dtype;
     let few = out.iter().skip(batch).any(|&n| n <= FEW);
     let small = operand.layout.shape().len().saturating_mul(SMALL) <= other;
-    let uneven = !few && !small && matches!(dtype, DType::F32 | DType::F64);
+    let float = matches!(dtype, DType::F32 | DType::F64);
     let mut found = None;
     let mut sides = Sides::new(&operand.layout, batch)?;
     let mut at = operand.clone();
@@ -39,6 +41,10 @@ pub(crate) fn read(
         sides = next;
         at = from.clone();
         let even = |axes: &Axes| Side::new(axes.iter().copied()).stride().is_some();
+        // A copy of windows has many more elements than what they are windows of.
+        let of = items.get(at.item as usize).map_or(0, Item::len);
+        let grows = operand.layout.shape().len() >= GROWTH.saturating_mul(of);
+        let uneven = float && !small && (!few || grows);
         if uneven || (even(&sides.rows) && even(&sides.columns)) {
             found = Some((at.item, at.layout.offset(), sides.clone()));
         }

@@ -234,7 +234,8 @@ mod tests {
     fn bytes_are_copied_also_where_they_overlap() {
         let long = [UNALIGNED - 1, UNALIGNED, UNALIGNED + 77];
         for bytes in (0..80).chain(long) {
-            let places = [[0, 100], [100, 0], [20, 20], [20, 23], [23, 20], [20, 52], [0, 2200], [13, 2201], [2200, 65]];
+            let places =
+                [[0, 100], [100, 0], [20, 20], [20, 23], [23, 20], [20, 52], [0, 2200], [13, 2201], [2200, 65]];
             for [from, to] in places {
                 let mut found: Vec<u8> = (0..5000).map(|i| (i % 251) as u8).collect();
                 let mut wanted = found.clone();

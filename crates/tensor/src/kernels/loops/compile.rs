@@ -8,8 +8,8 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::kernels::level::Level;
 use crate::kernels::loops::Loop;
-use crate::kernels::loops::down::Straight;
 use crate::kernels::loops::code::{Action, ColReduction, Final, Meaning, Phase, Place, RowReduction, SlotId, Source};
+use crate::kernels::loops::down::Straight;
 use crate::kernels::loops::gather::Walk;
 use crate::kernels::loops::geometry::{Access, access, collapse, extents, unit_cols, unit_rows};
 use crate::kernels::loops::narrow::narrow;
@@ -593,7 +593,9 @@ impl<'a> Builder<'a> {
     /// Where nothing but operands in memory is reduced, and each has pieces of rows that lie together: how to read them there.
     fn straight(&self) -> Vec<Straight> {
         let reductions = |value: &Value| matches!(value.def, Def::Load(_) | Def::ColReduce(..));
-        let stores = |store: &Store| matches!(self.spec.values.get(store.value as usize), Some(Value { def: Def::ColReduce(..), .. }));
+        let stores = |store: &Store| {
+            matches!(self.spec.values.get(store.value as usize), Some(Value { def: Def::ColReduce(..), .. }))
+        };
         if !self.spec.values.iter().all(reductions) || !self.spec.stores.iter().all(stores) {
             return Vec::new();
         }

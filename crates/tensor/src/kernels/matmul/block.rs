@@ -5,6 +5,7 @@ use super::kernels::{Compute, FewRows, Kernels};
 use super::normal::Normal;
 use super::order::{blocks, depth};
 use super::pack::{Block, copy_a};
+use super::pieces::{self, Pieces, has_pieces};
 use super::scratch::{Room, with_room};
 use super::side::Side;
 use super::tile::Panel;
@@ -91,6 +92,9 @@ impl<'a, T: Compute> Job<'a, T> {
                     k: self.k,
                 });
             }
+            if let Some(columns) = self.pieces(part.rows) {
+                return self.run_pieces(part, columns, at);
+            }
             let (a_room, b_room) = self.room(part, at);
             if a_room + b_room == 0 {
                 return self.panels(part, at, std::ptr::null_mut());
@@ -107,6 +111,40 @@ impl<'a, T: Compute> Job<'a, T> {
             [stride, 1] => Some((self.kernels.along_columns, stride)),
             [1, stride] => Some((self.kernels.across_columns, stride)),
             _ => None,
+        }
+    }
+
+    /// Where the columns of B lie, if parts of so few rows read them there in pieces.
+    fn pieces(&self, rows: usize) -> Option<&'a Side> {
+        let columns = self.b_sides.map(|[_, columns]| columns)?;
+        (rows <= pieces::ROWS && self.a_sides.is_none() && has_pieces(columns)).then_some(columns)
+    }
+
+    /// Block of k after block of k, pieces after pieces.
+    ///
+    /// # Safety
+    /// As for [`Job::run`].
+    unsafe fn run_pieces(&self, part: Part, columns: &Side, at: &Operands<T>) {
+        for (start, depth) in blocks(self.k) {
+            let mut table = None;
+            let lines = self.along(start, depth, &mut table);
+            let from = part.row as isize * self.a[0] + start as isize * self.a[1];
+            pieces::each(columns, part.col, part.cols, |before, pieces| {
+                // SAFETY: promised by the caller; the kernel is one for this machine, and the pieces lie within the part.
+                unsafe {
+                    (self.kernels.along_pieces)(&Pieces {
+                        a: at.a.offset(from),
+                        a_strides: self.a,
+                        b: at.b,
+                        lines,
+                        pieces,
+                        c: at.c.add(part.row * self.n + part.col + before),
+                        c_stride: self.n,
+                        rows: part.rows,
+                        first: start == 0,
+                    });
+                }
+            });
         }
     }
 

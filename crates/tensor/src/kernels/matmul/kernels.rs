@@ -2,13 +2,14 @@
 
 use super::gather::Scattered;
 use super::pack::Block;
+use super::pieces::Pieces;
 use super::portable::{F32x4, F64x2};
 use super::simd::Simd;
 use super::tile::Panel;
 use super::vector::Few;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{F32x8, F32x16, F64x4, F64x8};
-use super::{gather, pack, tile, vector};
+use super::{gather, pack, pieces, tile, vector};
 use crate::kernels::level::Level;
 
 /// The loop of a product of few rows.
@@ -27,6 +28,7 @@ pub(super) struct Kernels<T> {
     pub(super) gather: unsafe fn(&Scattered<T>),
     pub(super) along_columns: FewRows<T>,
     pub(super) across_columns: FewRows<T>,
+    pub(super) along_pieces: unsafe fn(&Pieces<T>),
 }
 
 /// The types that products are computed in.
@@ -68,8 +70,13 @@ macro_rules! kernels {
                 // SAFETY: the features are enabled; the caller promises the rest.
                 unsafe { vector::across_columns::<$square, $narrow>(p) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn along_pieces(p: &Pieces<$T>) {
+                // SAFETY: the features are enabled; the caller promises the rest.
+                unsafe { pieces::along_pieces::<$S>(p) }
+            }
             let (rows, lanes) = (<$S>::ROWS, <$S>::LANES);
-            Kernels { rows, lanes, panel, pack_a, pack_b, gather, along_columns, across_columns }
+            Kernels { rows, lanes, panel, pack_a, pack_b, gather, along_columns, across_columns, along_pieces }
         };
     };
 }

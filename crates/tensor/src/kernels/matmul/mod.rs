@@ -5,7 +5,7 @@
 //! * `cut`: which blocks of C are computed together, by which thread
 //! * `side`: where the elements along a side of a matrix lie
 //! * `block`: one block: copies of A and B, panel by panel
-//! * `pack`, `gather`, `tile`, `vector`: the loops, written once over `simd`; `kernels` lists them by instruction set
+//! * `pack`, `gather`, `tile`, `vector`, `pieces`: the loops, written once over `simd`; `kernels` lists them by instruction set
 //! * `amx`: large products of f32 on the matrix unit, where there is one
 //!
 //! **The same bits.** An element of C is summed in an order that depends on k alone. So neither the path taken, nor
@@ -23,6 +23,7 @@ mod kernels;
 mod normal;
 mod order;
 mod pack;
+mod pieces;
 mod portable;
 mod scratch;
 mod side;

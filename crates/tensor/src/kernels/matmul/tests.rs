@@ -683,6 +683,42 @@ fn windows_that_overlap_have_the_bits_of_the_order() {
 }
 
 #[test]
+fn few_rows_meet_windows_where_they_lie() {
+    let mut dice = Dice(22);
+    for (m, channels, taps, places, batch, dilation) in [
+        (1, 1, [3, 3], [28, 28], 3, 1),
+        (2, 1, [5, 5], [7, 7], 2, 1),
+        (3, 50, [3, 3], [5, 33], 1, 2),
+        (4, 3, [3, 3], [4, 56], 2, 1),
+        (5, 4, [1, 7], [3, 70], 1, 3),
+        (8, 8, [3, 3], [28, 28], 2, 1),
+        (16, 2, [2, 2], [17, 17], 1, 1),
+        (1, 1, [3, 3], [20, 520], 1, 1),
+    ] {
+        let p = windows(m, channels, taps, places, batch, dilation);
+        let kernel = Side::new([(taps[0], places[1] as isize), (taps[1], 1)]);
+        // What gives the gradient of a kernel: each window is a row.
+        let places = Side::new([(places[0] - taps[0] + 1, places[1] as isize), (places[1] - taps[1] + 1, 1)]);
+        let k = places.axes(0).iter().map(|axis| axis.0).product();
+        let gradient = MatMul {
+            n: taps[0] * taps[1],
+            k,
+            a: [k as isize, 1].map(Side::from),
+            b: [places, kernel],
+            batch: smallvec![(batch, 0, 77)],
+            ..p.clone()
+        };
+        for p in [&p, &gradient] {
+            assert!(p.is_sound(), "{p:?}");
+            check::<f32>(&mut dice, p);
+            check_kernels::<f32>(&mut dice, p, &F32_WIDE);
+            let p = MatMul { dtype: DType::F64, ..p.clone() };
+            check::<f64>(&mut dice, &p);
+        }
+    }
+}
+
+#[test]
 fn a_turned_product_has_the_bits_of_the_one_asked_for() {
     let mut dice = Dice(18);
     for (m, k, n) in [(100, 300, 70), (64, 64, 64), (300, 33, 90), (7, 9, 5)] {
