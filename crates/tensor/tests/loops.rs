@@ -153,6 +153,55 @@ fn one_long_row_is_reduced_in_blocks_whatever_the_threads() {
 }
 
 #[test]
+fn reductions_have_the_same_bits_where_operands_lie_and_behind_a_computation() {
+    // Rows, then the axes of the columns.
+    let shapes: [(usize, &[(usize, isize)]); 9] = [
+        (5, &[(9000, 1)]),
+        (200, &[(6000, 1)]),
+        (256, &[(4097, 1)]),
+        (300, &[(5000, 1)]),
+        (3, &[(70, 1)]),
+        (64, &[(64, 64 * 100), (100, 1)]),
+        (130, &[(3, 90_000), (50, 33), (33, 1)]),
+        (17, &[(300, 20), (20, 1)]),
+        (40, &[(2500, 2), (2, 1)]),
+    ];
+    for (rows, columns) in shapes {
+        let cols: usize = columns.iter().map(|axis| axis.0).product();
+        for stride in [cols, columns[columns.len() - 1].0] {
+            let dims: Vec<(usize, isize)> = [(rows, stride as isize)].iter().chain(columns).copied().collect();
+            let len = 1 + dims.iter().map(|axis| (axis.0 - 1) * axis.1 as usize).sum::<usize>();
+            let x = data(len, 9);
+            for f in [ReduceFn::Sum, ReduceFn::Max] {
+                for (by_column, n) in [(true, cols), (false, rows)] {
+                    let reduce = |of| value(if by_column { Def::ColReduce(f, of) } else { Def::RowReduce(f, of) });
+                    let alone = vec![load(1, len, &dims, Rank::Full), reduce(0)];
+                    let behind = vec![
+                        alone[0].clone(),
+                        value(Def::Map(ScalarFn::Neg, [0, 0, 0])),
+                        value(Def::Map(ScalarFn::Neg, [1, 1, 1])),
+                        reduce(2),
+                    ];
+                    for level in [Level::Baseline, Level::Avx512] {
+                        let found = [alone.clone(), behind.clone()].map(|values| {
+                            let store = Store {
+                                value: values.len() as u32 - 1,
+                                region: Region::new(2, 0, n * 4),
+                                over: None,
+                            };
+                            let spec = LoopSpec { n: rows * cols, cols: Some(cols), values, stores: vec![store] };
+                            run(&spec, &[&x], &[n], level).remove(0)
+                        });
+                        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                        assert!(bits(&found[0]) == bits(&found[1]), "{rows} of {dims:?}, {f:?}, {by_column}, {level:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn operands_broadcast_transpose_and_step() {
     let (r, c) = (45, 70);
     let (x, row, col) = (data(r * c, 5), data(r, 6), data(c, 7));
