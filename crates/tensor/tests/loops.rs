@@ -184,16 +184,16 @@ fn reductions_have_the_same_bits_where_operands_lie_and_behind_a_computation() {
                     ];
                     for level in [Level::Baseline, Level::Avx512] {
                         let found = [alone.clone(), behind.clone()].map(|values| {
-                            let store = Store {
-                                value: values.len() as u32 - 1,
-                                region: Region::new(2, 0, n * 4),
-                                over: None,
-                            };
+                            let store =
+                                Store { value: values.len() as u32 - 1, region: Region::new(2, 0, n * 4), over: None };
                             let spec = LoopSpec { n: rows * cols, cols: Some(cols), values, stores: vec![store] };
                             run(&spec, &[&x], &[n], level).remove(0)
                         });
                         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-                        assert!(bits(&found[0]) == bits(&found[1]), "{rows} of {dims:?}, {f:?}, {by_column}, {level:?}");
+                        assert!(
+                            bits(&found[0]) == bits(&found[1]),
+                            "{rows} of {dims:?}, {f:?}, {by_column}, {level:?}"
+                        );
                     }
                 }
             }

@@ -148,6 +148,11 @@ pub(crate) fn lower(graph: &Graph) -> Result<Lowered> {
             (_, Class::Cast(_)) => state.plain(item(Work::Cast, inputs.clone())),
             (_, Class::Index(IndexFn::Fill(value))) => state.plain(item(Work::Fill(value), SmallVec::new())),
             (_, Class::Index(f)) => state.plain(item(Work::Index(f), inputs.clone())),
+            (_, Class::MatMul) if inputs.first().is_some_and(|a| a.layout.shape().last() == Some(&1)) => {
+                // Sums of one product each are products of elements, which run in a loop with what is done to them.
+                let operands = inputs.iter().map(|o| state.stretched(o, &shape)).collect::<Result<_>>()?;
+                state.plain(item(Work::Map(ScalarFn::Mul), operands))
+            }
             (_, Class::MatMul) => {
                 let operands: SmallVec<[Operand; 3]> = inputs.iter().map(|o| state.in_memory(o, node.origin)).collect();
                 state.product(item(Work::MatMul([1, 1], false), operands))?
@@ -333,6 +338,14 @@ impl Lowering {
         match view.view(&copied.layout, shape) {
             Some(layout) => Ok(Operand { item: copied.item, layout }),
             None => Err(Error::state("a view that no layout can say")),
+        }
+    }
+
+    /// The operand with its axes of one element repeated.
+    fn stretched(&mut self, operand: &Operand, shape: &Shape) -> Result<Operand> {
+        match self.items[operand.item as usize].uniform {
+            0 => Ok(Operand { item: operand.item, layout: operand.layout.broadcast_to(shape)? }),
+            _ => Ok(self.spread(operand.item, shape)),
         }
     }
 

@@ -43,8 +43,6 @@ const ELEMENTS_A_NS: usize = 12;
 const BYTES_A_NS: usize = 20;
 /// The longest tiles,
 const TILE: usize = 1024;
-/// those of loops whose operands come from memory, which rests while a kernel works in registers,
-const FAR_TILE: usize = 256;
 /// and the bytes of registers that should stay in cache for them.
 const REGISTER_BYTES: usize = 32 << 10;
 
@@ -107,9 +105,8 @@ impl Loop {
         let spec = narrow.as_ref().unwrap_or(spec);
         let width = spec.values.iter().map(|v| register(v.dtype).size()).max().unwrap_or(4).max(4);
         let far = spec.n * width >= FAR_BYTES;
-        let longest = if far { FAR_TILE } else { TILE };
         // Tiles are whole lanes, so that each tile of a long row is folded into them from the first on, and not longer than the work.
-        let most = spec.n.next_multiple_of(LANES).clamp(LANES, longest);
+        let most = spec.n.next_multiple_of(LANES).clamp(LANES, TILE);
         let build = |tile| Ok(Builder::new(spec, level, tile, width)?.build()?.with_native(width, fewest));
         let built: Loop = build(most)?;
         if far && spec.cols.is_none() && built.is_one_line() {
@@ -120,11 +117,11 @@ impl Loop {
             return Ok(if long.straight.is_empty() { built } else { long });
         }
         let registers = built.registers_along();
-        if registers == 0 {
+        let mut tile = match registers {
             // Nothing waits in the cache between two actions, and memory flows by itself.
-            return build(spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE));
-        }
-        let mut tile = most;
+            0 => spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE),
+            _ => most,
+        };
         while tile > 128 && registers * tile * width > REGISTER_BYTES {
             tile = (tile / 2).next_multiple_of(LANES);
         }

@@ -22,6 +22,11 @@ const ROWS: &[Row] = &[
     (ScalarFn::Sigmoid, |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }, [1.7, 1.9]),
     (ScalarFn::Softplus, |x| if x < 0.0 { x.exp().ln_1p() } else { x + (-x).exp().ln_1p() }, [1.8, 2.1]),
     (ScalarFn::Erf, sample::erf, [1.1, 1.1]),
+    (ScalarFn::Asin, f64::asin, [0.6, 0.6]),
+    (ScalarFn::Acos, f64::acos, [0.6, 0.6]),
+    (ScalarFn::Atan, f64::atan, [0.6, 0.6]),
+    (ScalarFn::Sinh, f64::sinh, [0.6, 0.6]),
+    (ScalarFn::Cosh, f64::cosh, [0.6, 0.6]),
 ];
 
 /// Every 997th bit pattern, the edges, and the floats next to them.

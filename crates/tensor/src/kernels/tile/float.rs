@@ -1,6 +1,8 @@
 //! The functions of floats.
 
-use crate::kernels::math::{area, bessel, double, erf, exp, gamma, log, parts, round, sigmoid, special, tanh, trig};
+use crate::kernels::math::{
+    arc, area, bessel, double, erf, exp, gamma, log, parts, round, sigmoid, special, tanh, trig,
+};
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
 use std::marker::PhantomData;
@@ -30,11 +32,26 @@ formulas! {
     Sin { by element [f64] |a| a.sin(); }
     Cos { by element [f64] |a| a.cos(); }
     Tan { by element [f32, f64] |a| a.tan(); }
-    Asin { by element [f32, f64] |a| a.asin(); }
-    Acos { by element [f32, f64] |a| a.acos(); }
-    Atan { by element [f32, f64] |a| a.atan(); }
-    Sinh { by element [f32, f64] |a| a.sinh(); }
-    Cosh { by element [f32, f64] |a| a.cosh(); }
+    Asin {
+        [f32] |a| arc::asin::<M>(a);
+        by element [f64] |a| a.asin();
+    }
+    Acos {
+        [f32] |a| arc::acos::<M>(a);
+        by element [f64] |a| a.acos();
+    }
+    Atan {
+        [f32] |a| arc::atan::<M>(a);
+        by element [f64] |a| a.atan();
+    }
+    Sinh {
+        [f32] |a| arc::sinh::<M>(a);
+        by element [f64] |a| a.sinh();
+    }
+    Cosh {
+        [f32] |a| arc::cosh::<M>(a);
+        by element [f64] |a| a.cosh();
+    }
     Tanh { [f64] |a| double::tanh::<M>(a); }
     Asinh {
         by element [f32] |a| area::asinh(f64::from(a)) as f32;
@@ -136,7 +153,10 @@ formulas! {
         };
         by element [u8] |a, b| a.wrapping_pow(u32::from(b));
     }
-    Atan2 { by element [f32, f64] |a, b| a.atan2(b); }
+    Atan2 {
+        [f32] |a, b| arc::atan2::<M>(a, b);
+        by element [f64] |a, b| a.atan2(b);
+    }
     Hypot {
         [f32] |a, b| {
             // Squares of f32 neither overflow nor vanish in f64.
