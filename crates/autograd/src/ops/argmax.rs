@@ -14,7 +14,7 @@ use crate::kernel::{Blocks, views, with_type};
 use crate::meta::{Meta, operands};
 use crate::ops::extremum::Side;
 use crate::sample::{Entry, Sample};
-use wengert_tensor::dtype::{DType, Element};
+use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
 use wengert_tensor::kernels::threads::in_parts;
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
@@ -64,6 +64,59 @@ impl Op for ArgExtremum {
     }
 }
 
+/// Whether `x` comes before `y`. NaN is not comparable, not even with itself: the first one wins and stays.
+fn better<T: PartialOrd + Copy>(side: Side, x: T, y: T) -> bool {
+    let ordered = match side {
+        Side::Max => x > y,
+        Side::Min => x < y,
+    };
+    ordered || (is_odd(x) && !is_odd(y))
+}
+
+/// Whether it is NaN.
+#[allow(clippy::eq_op)]
+fn is_odd<T: PartialEq + Copy>(x: T) -> bool {
+    x != x
+}
+
+/// Elements that are compared side by side.
+const LANES: usize = 16;
+
+/// Where the best element of a row stands: its value first, which many lanes find together, then the place.
+fn first_of<T: PartialOrd + Copy>(side: Side, row: &[T]) -> usize {
+    let Some(&first) = row.first() else { return 0 };
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let (mut lanes, mut odd) = ([first; LANES], false);
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            let ordered = match side {
+                Side::Max => x > *lane,
+                Side::Min => x < *lane,
+            };
+            *lane = if ordered { x } else { *lane };
+            odd |= is_odd(x);
+        }
+    }
+    if odd || rest.iter().any(|&x| is_odd(x)) {
+        return row.iter().position(|&x| is_odd(x)).unwrap_or(0);
+    }
+    let best = lanes.iter().chain(rest).fold(first, |best, &x| if better(side, x, best) { x } else { best });
+    row.iter().position(|&x| x == best).unwrap_or(0)
+}
+
+/// The same for each column of a block, whose rows are as long as `places`.
+fn first_of_columns<T: PartialOrd + Copy>(side: Side, block: &[T], places: &mut [i64]) {
+    let mut rows = block.chunks_exact(places.len());
+    let Some(mut best) = rows.next().map(<[T]>::to_vec) else { return };
+    for (i, row) in rows.enumerate() {
+        for ((place, best), &x) in places.iter_mut().zip(&mut best).zip(row) {
+            if better(side, x, *best) {
+                (*place, *best) = (i as i64 + 1, x);
+            }
+        }
+    }
+}
+
 impl Kernel for ArgExtremum {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x] = views(inputs)?;
@@ -75,26 +128,12 @@ impl Kernel for ArgExtremum {
         }
         with_type!(x.dtype(), T => {
             let src = x.as_slice::<T>()?;
+            let side = self.side;
             in_parts(dst, inner, size * inner, |first, part| {
                 for (block, places) in src.chunks_exact(size * inner).skip(first).zip(part.chunks_exact_mut(inner)) {
-                    for (j, place) in places.iter_mut().enumerate() {
-                        let mut best = 0;
-                        let mut value: Option<<T as Element>::Stored> = None;
-                        for (i, &candidate) in block.iter().skip(j).step_by(inner).enumerate() {
-                            let better = match value {
-                                None => true,
-                                // NaN is not comparable, not even with itself: the first one wins and stays.
-                                Some(value) if value.partial_cmp(&value).is_none() => false,
-                                Some(value) => candidate.partial_cmp(&candidate).is_none() || match self.side {
-                                    Side::Max => candidate > value,
-                                    Side::Min => candidate < value,
-                                },
-                            };
-                            if better {
-                                (best, value) = (i, Some(candidate));
-                            }
-                        }
-                        *place = best as i64;
+                    match places {
+                        [place] => *place = first_of(side, block) as i64,
+                        _ => first_of_columns(side, block, places),
                     }
                 }
                 Ok(())

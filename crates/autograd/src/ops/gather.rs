@@ -113,6 +113,24 @@ fn own_rows<'t>(x: &Batch<'_, 't>, index: Var<'t>, size: usize) -> Var<'t> {
     checked + x.tape().iota(index.shape(), 0, DType::I64) * size as i64
 }
 
+/// Elements of rows: the picks of each row from `start` on, then all of each later one.
+fn pick<'a, T: Copy + 'a>(rows: impl Iterator<Item = &'a [T]>, picks: &[i64], mut start: usize, mut out: &mut [T]) {
+    for row in rows {
+        let now = picks.get(start..).unwrap_or_default();
+        let n = now.len().min(out.len());
+        let (places, later) = out.split_at_mut(n);
+        for (place, &i) in places.iter_mut().zip(now) {
+            if let Some(&x) = row.get(i as usize) {
+                *place = x;
+            }
+        }
+        if later.is_empty() {
+            return;
+        }
+        (start, out) = (0, later);
+    }
+}
+
 impl Kernel for Gather {
     fn run(&self, inputs: &[TensorView<'_>], out: &mut TensorViewMut<'_>) -> Result<()> {
         let [x, index] = views(inputs)?;
@@ -129,6 +147,10 @@ impl Kernel for Gather {
             let (src, dst) = (x.as_slice::<T>()?, out.as_mut_slice::<T>()?);
             in_parts(dst, inner, copy_ns::<T>(inner), |first, part| {
                 let mut at = (first / picks.len(), first % picks.len());
+                if inner == 1 {
+                    pick(src.chunks_exact(size).skip(at.0), picks, at.1, part);
+                    return Ok(());
+                }
                 for place in part.chunks_exact_mut(inner) {
                     let row = at.0 * size + picks.get(at.1).copied().unwrap_or_default() as usize;
                     if let Some(part) = src.get(row * inner..(row + 1) * inner) {
