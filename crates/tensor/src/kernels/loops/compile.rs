@@ -668,8 +668,19 @@ impl<'a> Builder<'a> {
                 self.release(&ops[..f.arity()]);
                 let meaning = Meaning::Map(f, self.dtype(data));
                 self.push(rank, phase, Action::Call { f: kernel, meaning, dst, a, b, c });
-                self.round(dtype, dst, rank, phase)?;
+                self.round_read(id, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
+            }
+            Def::Cast(o) if rank == Rank::Full && self.is_only_stored(id) && register(self.dtype(o)) == DType::F32 => {
+                // The store rounds: there is nothing else to do.
+                let src = self.operand(o, rank)?;
+                self.release(&[o]);
+                let f = self.cast(DType::F32, dtype);
+                for store in self.stores_of(id) {
+                    let dst = self.slot(Place::Flat(store.region, size))?;
+                    self.push(rank, phase, Action::Call { f, meaning: Meaning::Opaque, dst, a: src, b: src, c: src });
+                }
+                Ok(())
             }
             Def::Cast(o) => {
                 let (from, to) = (register(self.dtype(o)), register(dtype));
@@ -684,7 +695,7 @@ impl<'a> Builder<'a> {
                         self.push(rank, phase, action(f, dst));
                     }
                 }
-                self.round(dtype, dst, rank, phase)?;
+                self.round_read(id, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
             }
             Def::Copy(o) => {
@@ -706,7 +717,7 @@ impl<'a> Builder<'a> {
             Def::Iota { extent, inner } => {
                 let dst = self.destination(id, rank)?;
                 self.push(rank, phase, Action::Iota { dst, extent, inner, dtype });
-                self.round(dtype, dst, rank, phase)?;
+                self.round_read(id, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)
             }
             Def::Uniform { key, stream } => self.emit_random(id, key, stream, false),
@@ -728,7 +739,7 @@ impl<'a> Builder<'a> {
         let (rank, phase) = (Rank::Full, self.infos[id].phase);
         let dst = self.destination(id, rank)?;
         self.push(rank, phase, Action::Random { dst, key, stream, normal, wide: dtype == DType::F64 });
-        self.round(dtype, dst, rank, phase)?;
+        self.round_read(id, dst, rank, phase)?;
         self.store_full(id, dst, rank, phase)
     }
 
@@ -920,6 +931,19 @@ impl<'a> Builder<'a> {
             self.push(rank, phase, Action::Call { f, meaning: Meaning::Opaque, dst, a: dst, b: dst, c: dst });
         }
         Ok(())
+    }
+
+    /// As [`Builder::round`], for a value that somebody reads: a store rounds by itself.
+    fn round_read(&mut self, id: usize, dst: SlotId, rank: Rank, phase: i32) -> Result<()> {
+        match rank == Rank::Full && self.is_only_stored(id) {
+            true => Ok(()),
+            false => self.round(self.dtype(id as ValueId), dst, rank, phase),
+        }
+    }
+
+    /// Whether nothing is done with half floats but to store them.
+    fn is_only_stored(&self, id: usize) -> bool {
+        is_half(self.spec.values[id].dtype) && self.uses[id] == 0
     }
 
     /// The slot that holds `v` in the form that a user of this rank reads.
