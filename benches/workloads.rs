@@ -4,10 +4,9 @@
 //! the least and the median time of a step in microseconds, the number of steps, and the seconds of the first, with its planning.
 //! With `--report` it prints what the plans of a step do instead, and the least time of each of their steps in twenty runs.
 
-use std::time::{Duration, Instant};
 use wengert::prelude::*;
+use wengert_benches::{Step, run};
 
-type Step = Box<dyn FnMut() -> Result<f64>>;
 type Build = fn() -> Result<Step>;
 
 const CASES: [(&str, Build); 16] = [
@@ -334,81 +333,6 @@ fn scalar_chain() -> Result<Step> {
     }))
 }
 
-struct Options {
-    threads: usize,
-    seconds: f64,
-    report: bool,
-    cases: Vec<String>,
-}
-
-fn options() -> Options {
-    let mut options = Options { threads: 0, seconds: 1.5, report: false, cases: Vec::new() };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|n| n.parse::<f64>().ok());
-        match word.as_str() {
-            "--threads" => options.threads = number().unwrap_or(0.0) as usize,
-            "--seconds" => options.seconds = number().unwrap_or(options.seconds),
-            "--report" => options.report = true,
-            "--bench" => {}
-            _ => options.cases.push(word),
-        }
-    }
-    options
-}
-
-/// Pins this process to the first `threads` of its processors, as the peers do.
-fn pin(threads: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-        if let Ok(all) = sched_getaffinity(None) {
-            let mut first = CpuSet::new();
-            (0..CpuSet::MAX_CPU).filter(|&cpu| all.is_set(cpu)).take(threads).for_each(|cpu| first.set(cpu));
-            if let Err(error) = sched_setaffinity(None, &first) {
-                eprintln!("not pinned: {error}");
-            }
-        }
-    }
-    wengert::tensor::kernels::threads::set_threads(threads);
-}
-
 fn main() -> Result<()> {
-    let options = options();
-    if options.threads > 0 {
-        pin(options.threads);
-    }
-    for (name, build) in CASES {
-        if !options.cases.is_empty() && !options.cases.iter().any(|case| case == name) {
-            continue;
-        }
-        let start = Instant::now();
-        let mut step = build()?;
-        step()?;
-        let first = start.elapsed();
-        if options.report {
-            let (done, reports) = wengert::autograd::plan_reports(20, &mut step);
-            done?;
-            reports.iter().for_each(|report| println!("{name}\n{report}"));
-            continue;
-        }
-        for _ in 0..5 {
-            step()?;
-        }
-        let end = Instant::now() + Duration::from_secs_f64(options.seconds);
-        let mut times = Vec::new();
-        while Instant::now() < end && times.len() < 20_000 {
-            let start = Instant::now();
-            step()?;
-            times.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        let (least, median) = (times.first().unwrap_or(&0.0), times.get(times.len() / 2).unwrap_or(&0.0));
-        println!(
-            r#"{{"case": "{name}", "min_us": {least:.2}, "median_us": {median:.2}, "n": {}, "first_s": {:.4}}}"#,
-            times.len(),
-            first.as_secs_f64()
-        );
-    }
-    Ok(())
+    run(CASES.map(|(name, build)| (name.to_owned(), Box::new(build) as Box<dyn FnOnce() -> Result<Step>>)))
 }

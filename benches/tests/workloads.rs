@@ -36,3 +36,14 @@ fn every_case_gives_a_time() {
         assert!(found.is_some_and(|(_, time)| *time > 0.0), "{case}:\n{text}");
     }
 }
+
+#[test]
+fn single_ops_run_and_are_differentiated() {
+    let output = Command::new(env!("CARGO_BIN_EXE_ops")).args(["--threads", "1", "--seconds", "0.001"]).output();
+    let output = output.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let gradients = text.lines().filter(|line| line.contains(" +\"")).count();
+    assert!(text.lines().count() > gradients && gradients >= 60, "{text}");
+    assert!(text.lines().all(|line| line.contains("\"min_us\": ")), "{text}");
+}

@@ -190,9 +190,10 @@ unsafe fn square(columns: [*const f32; 8], to: *mut f32, pitch: usize) {
         let [[r0, r1], [r2, r3]] = [part(0), part(1)];
         [r0, r1, r2, r3]
     });
-    for row in 0..4 {
-        let low = _mm256_permute2f128_ps::<0x20>(fours[0][row], fours[1][row]);
-        let high = _mm256_permute2f128_ps::<0x31>(fours[0][row], fours[1][row]);
+    let [first, second] = fours;
+    for (row, (a, b)) in first.into_iter().zip(second).enumerate() {
+        let low = _mm256_permute2f128_ps::<0x20>(a, b);
+        let high = _mm256_permute2f128_ps::<0x31>(a, b);
         // SAFETY: promised by the caller.
         unsafe {
             _mm256_storeu_ps(to.add(row * pitch), low);
