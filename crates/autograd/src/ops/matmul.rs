@@ -4,6 +4,7 @@
 //!
 //! * shape: `[b…, m, k] × [b…, k, n] → [b…, m, n]`
 //! * dtypes: all numbers, both the same; bf16 and f16 are summed in f32 and rounded once; integers wrap
+//! * zeros: a sum begins with +0, so that one of zeros is +0; with k = 1 it is the product itself, and −0 where its signs differ
 //! * derivative: linear in each operand; ∂l = ct · rᵀ and ∂r = lᵀ · ct
 
 use crate::batch::Batch;

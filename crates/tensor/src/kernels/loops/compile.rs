@@ -112,16 +112,19 @@ impl Loop {
         if far && spec.cols.is_none() && built.is_one_line() {
             return build(LONG_TILE);
         }
-        if !built.straight.is_empty() {
-            let long = build(STRAIGHT_TILE)?;
-            return Ok(if long.straight.is_empty() { built } else { long });
-        }
         let registers = built.registers_along();
-        let mut tile = match registers {
+        if registers == 0 || !built.straight.is_empty() {
             // Nothing waits in the cache between two actions, and memory flows by itself.
-            0 => spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE),
-            _ => most,
-        };
+            let tile = spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE);
+            if tile == most {
+                return Ok(built);
+            }
+            let long = build(tile)?;
+            if long.registers_along() == 0 || !long.straight.is_empty() {
+                return Ok(long);
+            }
+        }
+        let mut tile = most;
         while tile > 128 && registers * tile * width > REGISTER_BYTES {
             tile = (tile / 2).next_multiple_of(LANES);
         }
