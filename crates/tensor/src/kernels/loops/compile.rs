@@ -35,7 +35,7 @@ const WHOLE_ROW: usize = 2048;
 const LONGEST_COUNT: usize = 4096;
 /// Tiles of a long loop that keeps nothing in registers.
 const LONG_TILE: usize = 2048;
-/// Tiles of loops without registers.
+/// Tiles of loops that walk once, over what no register holds, without code of their own.
 const STRAIGHT_TILE: usize = 4096;
 /// So many elements go through an action in a nanosecond,
 const ELEMENTS_A_NS: usize = 12;
@@ -113,7 +113,8 @@ impl Loop {
             return build(LONG_TILE);
         }
         let registers = built.registers_along();
-        if registers == 0 || !built.straight.is_empty() {
+        let bare = registers == 0 && built.phases.len() == 1 && built.native.is_none();
+        if bare || !built.straight.is_empty() {
             // Nothing waits in the cache between two actions, and memory flows by itself.
             let tile = spec.n.next_multiple_of(LANES).clamp(LANES, STRAIGHT_TILE);
             if tile == most {
