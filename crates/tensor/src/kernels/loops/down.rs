@@ -1,7 +1,7 @@
 //! Loops that go down their columns: nothing but columns is reduced, of few rows.
 
 use crate::kernels::loops::code::{ColReduction, Source};
-use crate::kernels::loops::geometry::{Access, unit_cols};
+use crate::kernels::loops::geometry::{Access, place, unit_cols};
 use crate::kernels::loops::run::{At, Worker};
 use crate::program::loops::Dims;
 use crate::program::region::Region;
@@ -39,16 +39,6 @@ impl Straight {
             }
             _ => None,
         }
-    }
-
-    /// Where a piece begins, in elements behind the first.
-    fn place(&self, mut piece: usize) -> isize {
-        let mut place = 0;
-        for &(extent, stride) in self.outer.iter().rev() {
-            place += (piece % extent) as isize * stride;
-            piece /= extent;
-        }
-        place
     }
 }
 
@@ -129,7 +119,8 @@ impl Worker<'_> {
             let count = (of.piece - within).min(n - done);
             // SAFETY: the rows of the piece lie within the operand, and the columns within the tiles of the scratch.
             unsafe {
-                let src = self.memory.ptr(&of.region).offset((of.place(piece) + within as isize) * size as isize);
+                let src =
+                    self.memory.ptr(&of.region).offset((place(&of.outer, piece) + within as isize) * size as isize);
                 let [sum, unit] = column.tile.map(|at| self.scratch.add(at + done * size));
                 for start in (0..rows).step_by(unit_rows) {
                     let to = if rows <= unit_rows { sum } else { unit };

@@ -88,3 +88,13 @@ pub(super) fn unit_rows(rows: usize, cols: usize) -> usize {
 pub(super) fn unit_cols(rows: usize, tile: usize) -> usize {
     (2 * BLOCK / rows.max(1)).next_multiple_of(tile).max(tile)
 }
+
+/// Where element `index` of an array with these axes lies.
+pub(super) fn place(axes: &[(usize, isize)], mut index: usize) -> isize {
+    let mut place = 0;
+    for &(extent, stride) in axes.iter().rev() {
+        place += (index % extent) as isize * stride;
+        index /= extent;
+    }
+    place
+}

@@ -3,6 +3,7 @@
 //! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a few
 //! lines of the cache have elements are turned together, into a panel that the thread keeps, and read from there.
 
+use crate::kernels::loops::geometry::place;
 use crate::kernels::memory::{CACHE_LINE, copy, prefetch_near};
 use crate::program::loops::Dims;
 
@@ -108,7 +109,7 @@ impl Turn {
             for part in col / PART..(col + run).div_ceil(PART) {
                 if std::mem::replace(&mut panel.marks[part], key) != key {
                     let first = part * PART;
-                    let from = base.wrapping_offset(self.place(matrix) + (group * self.height) as isize);
+                    let from = base.wrapping_offset(place(&self.outer, matrix) + (group * self.height) as isize);
                     // SAFETY: the elements lie within the walk, and their places within the panel.
                     unsafe { self.turn(from, to, first..self.cols.min(first + PART), height) }
                 }
@@ -120,16 +121,6 @@ impl Turn {
             }
             (row, col, left) = (row + 1, 0, left - run);
         }
-    }
-
-    /// Where a matrix begins.
-    fn place(&self, mut matrix: usize) -> isize {
-        let mut place = 0;
-        for &(extent, stride) in self.outer.iter().rev() {
-            place += (matrix % extent) as isize * stride;
-            matrix /= extent;
-        }
-        place
     }
 
     /// Turns some columns of `height` adjacent elements each.
