@@ -1,6 +1,7 @@
 //! Other readings of the same elements, and the few operations that gather elements into new memory.
 
 use crate::error::{Error, Result};
+use crate::kernels::memory::copy_slice;
 use crate::layout::{Layout, resolve};
 use crate::shape::IntoShape;
 use crate::tensor::{Tensor, framed};
@@ -307,7 +308,7 @@ impl Tensor {
             |out: &mut [u8]| {
                 for (to, &index) in out.chunks_exact_mut(piece).zip(rows) {
                     let from = row.offset().wrapping_add_signed(index as isize * step) * size;
-                    to.copy_from_slice(&bytes[from..from + piece]);
+                    copy_slice(&bytes[from..from + piece], to);
                 }
             },
             self.dtype(),
@@ -350,7 +351,7 @@ fn join(first: &Tensor, parts: &[&Tensor], axis: usize) -> Result<Tensor> {
             for (block, &size) in blocks.iter_mut().zip(&sizes) {
                 let (now, later) = block.split_at(size);
                 let (to, rest) = std::mem::take(&mut out).split_at_mut(size);
-                to.copy_from_slice(now);
+                copy_slice(now, to);
                 (*block, out) = (later, rest);
             }
         }

@@ -64,13 +64,17 @@ impl Op for ArgExtremum {
     }
 }
 
-/// Whether `x` comes before `y`. NaN is not comparable, not even with itself: the first one wins and stays.
-fn better<T: PartialOrd + Copy>(side: Side, x: T, y: T) -> bool {
-    let ordered = match side {
+/// Whether the number `x` is nearer to the extremum than `y`.
+fn beyond<T: PartialOrd>(side: Side, x: T, y: T) -> bool {
+    match side {
         Side::Max => x > y,
         Side::Min => x < y,
-    };
-    ordered || (is_odd(x) && !is_odd(y))
+    }
+}
+
+/// Whether `x` comes before `y`. NaN is not comparable, not even with itself: the first one wins and stays.
+fn better<T: PartialOrd + Copy>(side: Side, x: T, y: T) -> bool {
+    beyond(side, x, y) || (is_odd(x) && !is_odd(y))
 }
 
 /// Whether it is NaN.
@@ -89,27 +93,24 @@ fn first_of<T: PartialOrd + Copy>(side: Side, row: &[T]) -> usize {
     let (mut lanes, mut odd) = ([first; LANES], false);
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            let ordered = match side {
-                Side::Max => x > *lane,
-                Side::Min => x < *lane,
-            };
-            *lane = if ordered { x } else { *lane };
+            *lane = if beyond(side, x, *lane) { x } else { *lane };
             odd |= is_odd(x);
         }
     }
     if odd || rest.iter().any(|&x| is_odd(x)) {
         return row.iter().position(|&x| is_odd(x)).unwrap_or(0);
     }
-    let best = lanes.iter().chain(rest).fold(first, |best, &x| if better(side, x, best) { x } else { best });
+    let best = lanes.iter().chain(rest).fold(first, |best, &x| if beyond(side, x, best) { x } else { best });
     row.iter().position(|&x| x == best).unwrap_or(0)
 }
 
-/// The same for each column of a block, whose rows are as long as `places`.
-fn first_of_columns<T: PartialOrd + Copy>(side: Side, block: &[T], places: &mut [i64]) {
+/// The same for each column of a block, whose rows are as long as `places`; `best` is room for one of them.
+fn first_of_columns<T: PartialOrd + Copy>(side: Side, block: &[T], places: &mut [i64], best: &mut Vec<T>) {
     let mut rows = block.chunks_exact(places.len());
-    let Some(mut best) = rows.next().map(<[T]>::to_vec) else { return };
+    best.clear();
+    best.extend(rows.next().into_iter().flatten());
     for (i, row) in rows.enumerate() {
-        for ((place, best), &x) in places.iter_mut().zip(&mut best).zip(row) {
+        for ((place, best), &x) in places.iter_mut().zip(best.iter_mut()).zip(row) {
             if better(side, x, *best) {
                 (*place, *best) = (i as i64 + 1, x);
             }
@@ -130,10 +131,11 @@ impl Kernel for ArgExtremum {
             let src = x.as_slice::<T>()?;
             let side = self.side;
             in_parts(dst, inner, size * inner, |first, part| {
+                let mut best = Vec::new();
                 for (block, places) in src.chunks_exact(size * inner).skip(first).zip(part.chunks_exact_mut(inner)) {
                     match places {
                         [place] => *place = first_of(side, block) as i64,
-                        _ => first_of_columns(side, block, places),
+                        _ => first_of_columns(side, block, places, &mut best),
                     }
                 }
                 Ok(())

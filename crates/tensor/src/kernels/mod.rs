@@ -1,5 +1,6 @@
 //! The loops that touch data, and the only place with unsafe code.
 //!
+//! * `axes`: where the elements of an array lie
 //! * `huge`: large pages for large buffers
 //! * `level`: which instructions this machine has
 //! * `scalar`: the table of scalar functions, and the tile kernel of each
@@ -11,6 +12,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod axes;
 pub mod huge;
 pub(crate) mod launch;
 pub mod level;

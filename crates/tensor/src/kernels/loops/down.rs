@@ -1,7 +1,8 @@
 //! Loops that go down their columns: nothing but columns is reduced, of few rows.
 
+use crate::kernels::axes::place;
 use crate::kernels::loops::code::{ColReduction, Source};
-use crate::kernels::loops::geometry::{Access, place, unit_cols};
+use crate::kernels::loops::geometry::{Access, unit_cols};
 use crate::kernels::loops::run::{At, Worker};
 use crate::program::loops::Dims;
 use crate::program::region::Region;

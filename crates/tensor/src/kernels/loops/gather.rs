@@ -1,10 +1,10 @@
 //! Strided reads into a contiguous register, and writes past the caches.
 
 use super::turn::{Panel, Turn};
+use crate::kernels::axes::Odometer;
 use crate::kernels::level::Level;
 use crate::kernels::memory::copy;
 use crate::program::loops::Dims;
-use smallvec::SmallVec;
 
 /// Innermost axes at least this long are walked run by run.
 const LONG: usize = 64;
@@ -160,21 +160,13 @@ impl Walk {
             Inner::Run(extent, _) => *extent,
             Inner::Table(table, _) => table.len(),
         };
-        // The multi-index of `start`.
-        let (mut rest, mut at) = (start / inner, start % inner);
-        let mut offset = 0isize;
-        let mut index: SmallVec<[usize; 6]> = SmallVec::from_elem(0, self.outer.len());
-        for (index, &(extent, stride)) in index.iter_mut().zip(&self.outer).rev() {
-            *index = rest % extent;
-            rest /= extent;
-            offset += *index as isize * stride;
-        }
+        let (mut line, mut at) = (Odometer::new(&self.outer, start / inner), start % inner);
         let mut left = n;
         while left > 0 {
             let run = left.min(inner - at);
             // SAFETY: the elements at..at + run lie within the walk, and dst has room for what is left.
             unsafe {
-                let src = base.offset(offset);
+                let src = base.offset(line.offset());
                 match &self.inner {
                     #[cfg(target_arch = "x86_64")]
                     Inner::Run(_, stride) if self.wide => {
@@ -188,15 +180,7 @@ impl Walk {
                 dst = dst.add(run);
             }
             (left, at) = (left - run, 0);
-            for (index, &(extent, stride)) in index.iter_mut().zip(&self.outer).rev() {
-                *index += 1;
-                offset += stride;
-                if *index < extent {
-                    break;
-                }
-                offset -= stride * extent as isize;
-                *index = 0;
-            }
+            line.advance();
         }
     }
 }

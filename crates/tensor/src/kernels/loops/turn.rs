@@ -3,7 +3,7 @@
 //! Element after element, each would bring a line of the cache of which the others are gone when they are needed. So as many rows as a few
 //! lines of the cache have elements are turned together, into a panel that the thread keeps, and read from there.
 
-use crate::kernels::loops::geometry::place;
+use crate::kernels::axes::place;
 use crate::kernels::memory::{CACHE_LINE, copy, prefetch_near};
 use crate::program::loops::Dims;
 

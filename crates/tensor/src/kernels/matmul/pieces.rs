@@ -4,7 +4,7 @@
 use super::order::DEPTH;
 use super::side::Side;
 use super::simd::Simd;
-use smallvec::SmallVec;
+use crate::kernels::axes::Odometer;
 
 /// The most rows that are worth it: each group of a few fetches the windows again.
 pub(super) const ROWS: usize = 16;
@@ -51,34 +51,18 @@ pub(super) fn has_pieces(columns: &Side) -> bool {
 pub(super) fn each(columns: &Side, start: usize, n: usize, mut f: impl FnMut(usize, &[Piece])) {
     let Side::Axes(axes) = columns else { return };
     let Some((&(run, _), outer)) = axes.split_last() else { return };
-    let mut first = [0];
-    columns.offsets(start / run * run, &mut first);
-    let (mut offset, mut within) = (first[0], start % run);
-    // Where the first piece is, counted along the outer axes.
-    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
-    let mut rest = start / run;
-    for (index, &(extent, _)) in index.iter_mut().zip(outer).rev() {
-        (*index, rest) = (rest % extent, rest / extent);
-    }
+    let (mut line, mut within) = (Odometer::new(outer, start / run), start % run);
     let mut pieces = [Piece::default(); PIECES];
     let (mut done, mut count, mut told) = (0, 0, 0);
     while done < n {
         let len = (run - within).min(n - done);
-        pieces[count] = Piece { offset: offset + within as isize, len };
+        pieces[count] = Piece { offset: line.offset() + within as isize, len };
         (done, count, within) = (done + len, count + 1, 0);
         if count == PIECES || done == n {
             f(told, &pieces[..count]);
             (told, count) = (done, 0);
         }
-        for (index, &(extent, stride)) in index.iter_mut().zip(outer).rev() {
-            *index += 1;
-            offset += stride;
-            if *index < extent {
-                break;
-            }
-            offset -= stride * extent as isize;
-            *index = 0;
-        }
+        line.advance();
     }
 }
 
