@@ -229,6 +229,44 @@ fn operands_broadcast_transpose_and_step() {
 }
 
 #[test]
+fn every_axis_is_counted() {
+    let shapes = [[3, 45, 70], [2, 3, 5], [1, 7, 2500], [5, 1, 9], [4, 6, 1], [1, 1, 40], [2, 1, 17000], [30, 40, 2]];
+    for (shape, level) in shapes.into_iter().flat_map(|shape| Level::ALL.map(|level| (shape, level))) {
+        if !level.is_available() {
+            continue;
+        }
+        let [a, b, c] = shape;
+        let n = a * b * c;
+        let x = data(n, 5);
+        let axes = [(a, b * c), (b, c), (c, 1)];
+        let counts = axes.map(|(extent, inner)| value(Def::Iota { extent, inner }));
+        // Each alone and with what is known for every point, in all sets of axes: they decide on the rows.
+        for set in 1..8 {
+            let mut values = vec![load(1, n, &[(n, 1)], Rank::Full)];
+            let mut stores = Vec::new();
+            let used: Vec<usize> = (0..3).filter(|axis| set >> axis & 1 == 1).collect();
+            for &axis in &used {
+                values.push(counts[axis].clone());
+                let at = values.len() as u32 - 1;
+                values.push(value(Def::Map(ScalarFn::Add, [0, at, 0])));
+                for value in [at, at + 1] {
+                    stores.push(Store { value, region: Region::new(2 + stores.len() as u32, 0, n * 4), over: None });
+                }
+            }
+            let spec = LoopSpec { n, cols: None, values, stores };
+            let out = run(&spec, &[&x], &vec![n; 2 * used.len()], level);
+            for (&axis, found) in used.iter().zip(out.chunks(2)) {
+                let (extent, inner) = axes[axis];
+                for i in 0..n {
+                    let count = (i / inner % extent) as f32;
+                    assert_eq!([found[0][i], found[1][i]], [count, x[i] + count], "axis {axis} of {shape:?} at {i}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_load_outside_its_buffer_is_refused() {
     let spec = LoopSpec {
         n: 10,

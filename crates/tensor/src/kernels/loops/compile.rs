@@ -380,6 +380,10 @@ impl<'a> Builder<'a> {
                 Def::Map(..) | Def::Cast(_) => {
                     ops.iter().map(|&o| self.infos[o as usize].rank).max().unwrap_or(Rank::Uniform)
                 }
+                // The same number along a whole row.
+                Def::Iota { inner, .. } if self.rows > 1 && self.cols > 1 && inner.is_multiple_of(self.cols) => {
+                    Rank::Row
+                }
                 Def::Copy(_) | Def::Iota { .. } | Def::Uniform { .. } | Def::Normal { .. } => Rank::Full,
                 Def::RowReduce(..) | Def::ColReduce(..) => Rank::Row,
             };
@@ -720,6 +724,7 @@ impl<'a> Builder<'a> {
             }
             Def::Iota { extent, inner } => {
                 let dst = self.destination(id, rank)?;
+                let inner = if rank == Rank::Row { inner / self.cols } else { inner };
                 self.push(rank, phase, Action::Iota { dst, extent, inner, dtype });
                 self.round_read(id, dst, rank, phase)?;
                 self.store_full(id, dst, rank, phase)

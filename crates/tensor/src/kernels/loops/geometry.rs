@@ -54,22 +54,28 @@ pub(super) fn access(load: &Load, rows: usize, cols: usize) -> Access {
     }
 }
 
-/// Rows and columns of the group: given by its reductions, or else by the way most of its operands broadcast.
+/// Rows and columns of the group: given by its reductions, or else by the way most of its operands broadcast or count.
 pub(super) fn extents(spec: &LoopSpec) -> (usize, usize) {
     if let Some(cols) = spec.cols {
         return (spec.n / cols.max(1), cols);
     }
     let mut candidates: Vec<(usize, usize)> = Vec::new();
     for value in &spec.values {
-        let Def::Load(load) = &value.def else { continue };
-        let dims = collapse(&load.dims);
-        let [.., (last, _)] = dims.as_slice() else { continue };
-        if load.rank != Rank::Full || dims.len() < 2 || *last > BLOCK || !spec.n.is_multiple_of(*last) {
+        let cols = match &value.def {
+            Def::Load(load) if load.rank == Rank::Full => match collapse(&load.dims).as_slice() {
+                [_, .., (last, _)] => *last,
+                _ => continue,
+            },
+            Def::Iota { extent, inner: 1 } => *extent,
+            Def::Iota { inner, .. } => *inner,
+            _ => continue,
+        };
+        if !(2..=BLOCK).contains(&cols) || !spec.n.is_multiple_of(cols) {
             continue;
         }
-        match candidates.iter_mut().find(|c| c.0 == *last) {
+        match candidates.iter_mut().find(|c| c.0 == cols) {
             Some(c) => c.1 += 1,
-            None => candidates.push((*last, 1)),
+            None => candidates.push((cols, 1)),
         }
     }
     match candidates.iter().max_by_key(|c| c.1) {
@@ -87,14 +93,4 @@ pub(super) fn unit_rows(rows: usize, cols: usize) -> usize {
 /// Columns in a unit of work where tiles go down their columns: about as many points, in whole tiles. No sum depends on it.
 pub(super) fn unit_cols(rows: usize, tile: usize) -> usize {
     (2 * BLOCK / rows.max(1)).next_multiple_of(tile).max(tile)
-}
-
-/// Where element `index` of an array with these axes lies.
-pub(super) fn place(axes: &[(usize, isize)], mut index: usize) -> isize {
-    let mut place = 0;
-    for &(extent, stride) in axes.iter().rev() {
-        place += (index % extent) as isize * stride;
-        index /= extent;
-    }
-    place
 }

@@ -450,9 +450,10 @@ impl Worker<'_> {
         }
     }
 
-    /// The number of the first element of a tile, counted over all parts where the loop is a step of a chain.
+    /// The number of the first element of a tile, or of its first row, counted over all parts where the loop is a step of a chain.
     fn place(&self, at: &At) -> usize {
-        self.memory.part() * self.code.spec.n + at.row * self.code.cols + at.col
+        let row = self.memory.part() * self.code.rows + at.row;
+        if at.by_row { row } else { row * self.code.cols + at.col }
     }
 
     unsafe fn accumulate(&self, src: *const u8, reduction: &RowReduction, at: &At) {
