@@ -107,6 +107,37 @@ fn polynomials_are_within_their_bounds() {
     }
 }
 
+/// A function of two numbers, likewise.
+type Pair = (ScalarFn, fn(f64, f64) -> f64);
+
+/// On pairs of a sparser sample.
+const PAIRS: &[Pair] = &[(ScalarFn::Pow, f64::powf), (ScalarFn::Atan2, f64::atan2)];
+
+#[test]
+fn functions_of_pairs_are_within_their_bound() {
+    // Numbers of all sizes, and small ones, whose powers are numbers; whole ones and their neighbours among them.
+    let small = (-40..=40).flat_map(|i| [i as f32, i as f32 * 0.3, (i as f32).next_up(), 1.0 + i as f32 * 1e-4]);
+    let edges = [0.0, 1.0, 3.0, 1e-45, 16_777_215.0, 16_777_217.0, 33_554_434.0, f32::MAX, f32::INFINITY, f32::NAN];
+    let edges = edges.into_iter().flat_map(|x: f32| [x, -x]);
+    let xs: Vec<f32> = floats().into_iter().step_by(9973).chain(small).chain(edges).collect();
+    let pairs: Vec<(f32, f32)> = xs.iter().flat_map(|&a| xs.iter().map(move |&b| (a, b))).collect();
+    let (a, b): (Vec<f32>, Vec<f32>) = pairs.iter().copied().unzip();
+    let mut ys = vec![0f32; pairs.len()];
+    for &(f, exact) in PAIRS {
+        for level in Level::ALL.into_iter().filter(|l| l.is_available()) {
+            let kernel = tile(f, DType::F32, level).unwrap();
+            let none = std::ptr::null();
+            // SAFETY: all hold as many floats as there are pairs, and the level is available.
+            unsafe { kernel(ys.as_mut_ptr().cast(), a.as_ptr().cast(), b.as_ptr().cast(), none, pairs.len()) };
+            for (&(a, b), &y) in pairs.iter().zip(&ys) {
+                let exact = exact(f64::from(a), f64::from(b));
+                let found = distance(y, exact);
+                assert!(found.is_some_and(|d| d <= 0.6), "{f:?} {level:?} of {a:e}, {b:e}: {y:e}, not {exact:e}");
+            }
+        }
+    }
+}
+
 /// ns per element on a tile that stays in the first cache:
 /// `cargo test --release -p wengert-tensor speed_of -- --ignored --nocapture`.
 #[test]

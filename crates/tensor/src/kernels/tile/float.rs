@@ -1,7 +1,7 @@
 //! The functions of floats.
 
 use crate::kernels::math::{
-    arc, area, bessel, double, erf, exp, gamma, log, parts, round, sigmoid, special, tanh, trig,
+    arc, area, bessel, double, erf, exp, gamma, log, parts, power, round, sigmoid, special, tanh, trig,
 };
 use crate::kernels::tile::Map;
 use crate::kernels::tile::lane::Machine;
@@ -132,7 +132,8 @@ formulas! {
     }
     /// Integers: wraps; a negative exponent truncates 1 / aᵇ toward zero.
     Pow {
-        by element [f32, f64] |a, b| a.powf(b);
+        [f32] |a, b| power::pow::<M>(a, b);
+        by element [f64] |a, b| a.powf(b);
         by element [i64, i32] |a, b| {
             match (a, b) {
                 (1, _) => 1,
