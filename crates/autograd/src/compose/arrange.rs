@@ -12,32 +12,6 @@ use wengert_tensor::tensor::Tensor;
 type Dims = SmallVec<[usize; 4]>;
 
 impl<'t> Var<'t> {
-    /// The elements of an axis `shift` places later; what leaves at the end comes back at the start.
-    ///
-    /// ```
-    /// # use wengert_autograd::Apply;
-    /// # use wengert_tensor::tensor::Tensor;
-    /// let y = Tensor::from([1i64, 2, 3, 4]).apply(|x| x.roll(1, 0))?;
-    /// assert_eq!(y.to_vec::<i64>()?, [4, 1, 2, 3]);
-    /// # Ok::<(), wengert_tensor::error::Error>(())
-    /// ```
-    #[track_caller]
-    pub fn roll(self, shift: isize, axis: isize) -> Var<'t> {
-        let _call = self.tape.call("roll");
-        let shape = self.shape();
-        let size = match shape.axis(axis) {
-            Ok(at) => shape[at],
-            Err(error) => return self.reject("roll", error),
-        };
-        match shift.checked_rem_euclid(size as isize) {
-            None | Some(0) => self,
-            Some(shift) => {
-                let cut = size - shift.unsigned_abs();
-                self.named("roll", self.tape.concat(&[self.slice(axis, cut..), self.slice(axis, ..cut)], axis))
-            }
-        }
-    }
-
     /// Every element of an axis `n` times, one after another, as NumPy's `repeat` and PyTorch's `repeat_interleave`.
     ///
     /// ```
@@ -171,17 +145,6 @@ pub(super) fn entries() -> Vec<Entry> {
     let pair = || [Tensor::from([1.0f64, 2.0]), Tensor::from([3.0f64])];
     let entry = |op, samples| Entry::new(op, "arrange.rs", samples);
     vec![
-        entry(
-            "roll",
-            vec![
-                Sample::new("rows", x(), |_, x| x[0].roll(1, -1)).gives([3., 1., 2., 6., 4., 5.]),
-                Sample::new("back", x(), |_, x| x[0].roll(-1, 1) * x[0]).slopes([5., 4., 3., 11., 10., 9.]),
-                Sample::new("around", x(), |_, x| x[0].roll(7, 0).square()).gives([16., 25., 36., 1., 4., 9.]),
-                Sample::new("whole turns", x(), |_, x| x[0].roll(-6, 1)).gives([1., 2., 3., 4., 5., 6.]),
-                Sample::new("nothing", x(), |_, x| x[0].slice(1, ..0).roll(1, 1)).gives([]),
-                Sample::new("mask", [Tensor::from([true, false])], |_, x| x[0].roll(1, 0)).gives([0., 1.]),
-            ],
-        ),
         entry(
             "repeat",
             vec![

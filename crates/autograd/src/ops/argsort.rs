@@ -25,6 +25,9 @@ use wengert_tensor::tensor::Tensor;
 /// About the time that an element takes.
 const SORT_NS: usize = 10;
 
+/// Keys that are collected at least before the least of them are chosen.
+const ROOM: usize = 64;
+
 /// The order of an axis.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Argsort {
@@ -111,11 +114,10 @@ fn order<T: Element>(x: T) -> u64 {
         return x.to_i64() as u64 ^ SIGN;
     }
     let x = x.to_f64() + 0.0;
-    match x.to_bits() {
-        _ if x.is_nan() => u64::MAX,
-        bits if bits & SIGN == 0 => bits | SIGN,
-        bits => !bits,
-    }
+    let bits = x.to_bits();
+    // All bits of a negative number, and the sign of others. There is no branch, for signs are hard to predict.
+    let turned = bits ^ ((bits as i64 >> 63) as u64 | SIGN);
+    if x.is_nan() { u64::MAX } else { turned }
 }
 
 /// As [`order`], for elements of at most 32 bits.
@@ -125,11 +127,9 @@ fn short_order<T: Element>(x: T) -> u32 {
         return x.to_i64() as u32 ^ SIGN;
     }
     let x = x.to_f64() as f32 + 0.0;
-    match x.to_bits() {
-        _ if x.is_nan() => u32::MAX,
-        bits if bits & SIGN == 0 => bits | SIGN,
-        bits => !bits,
-    }
+    let bits = x.to_bits();
+    let turned = bits ^ ((bits as i32 >> 31) as u32 | SIGN);
+    if x.is_nan() { u32::MAX } else { turned }
 }
 
 /// Writes the indices of the first `kept` elements of every lane of `size`, in the order of their keys, of which no two are equal.
@@ -145,12 +145,7 @@ fn sort<S: Sync, K: Copy + Ord>(
         let blocks = src.chunks_exact(size * inner).skip(first);
         for (block, places) in blocks.zip(part.chunks_exact_mut(kept * inner)) {
             for j in 0..inner {
-                lane.clear();
-                lane.extend(block.iter().skip(j).step_by(inner).enumerate().map(|(i, v)| key(i, v)));
-                if kept < lane.len() {
-                    lane.select_nth_unstable(kept);
-                    lane.truncate(kept);
-                }
+                first_of(block.iter().skip(j).step_by(inner).enumerate().map(|(i, v)| key(i, v)), kept, &mut lane);
                 lane.sort_unstable();
                 for (place, &key) in places.iter_mut().skip(j).step_by(inner).zip(&lane) {
                     *place = index(key);
@@ -159,6 +154,31 @@ fn sort<S: Sync, K: Copy + Ord>(
         }
         Ok(())
     })
+}
+
+/// Collects the least `kept` keys, which are at least one. Most of many are dismissed by one comparison with the last of those that
+/// were the least so far.
+fn first_of<K: Copy + Ord>(keys: impl Iterator<Item = K>, kept: usize, lane: &mut Vec<K>) {
+    lane.clear();
+    let room = kept.saturating_mul(2).max(ROOM);
+    let mut last = None;
+    let least = |lane: &mut Vec<K>| {
+        let (_, worst, _) = lane.select_nth_unstable(kept - 1);
+        let worst = *worst;
+        lane.truncate(kept);
+        worst
+    };
+    for key in keys {
+        if last.is_none_or(|last| key < last) {
+            lane.push(key);
+            if lane.len() == room {
+                last = Some(least(lane));
+            }
+        }
+    }
+    if kept < lane.len() {
+        least(lane);
+    }
 }
 
 impl<'t> Var<'t> {

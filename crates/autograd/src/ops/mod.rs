@@ -57,6 +57,7 @@ pub mod random;
 pub mod random_gamma;
 pub mod random_poisson;
 pub mod reshape;
+pub mod roll;
 pub mod scan;
 pub mod searchsorted;
 pub mod select;
@@ -135,6 +136,7 @@ pub fn roll() -> Vec<Entry> {
         random_gamma::entries(),
         random_poisson::entries(),
         reshape::entries(),
+        roll::entries(),
         scan::entries(),
         searchsorted::entries(),
         slice::entries(),
