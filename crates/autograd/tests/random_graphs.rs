@@ -223,7 +223,7 @@ fn real<'t>(tape: &'t Tape, x: Var<'t>, y: Var<'t>, (op, from, _, p): Step) -> V
         29 if full => tape.scan(x.at(axis, 0), x.moved_axis(axis, 0), |c, v| ((c * 0.5 + v).tanh(), c)).1,
         30 => tape.checkpoint(x, |x| x.sin().exp() * x.tanh()),
         32 if batched(x, y) => tame(x.matmul(y.transpose(1, 2))),
-        33 if batched(x, y) => tame(x.matmul(y.transpose(1, 2)) * 0.5).softmax(-1).matmul(y),
+        33 if batched(x, y) && y.dim(1) > 0 => tame(x.matmul(y.transpose(1, 2)) * 0.5).softmax(-1).matmul(y),
         31 if !x.is_empty() && x.rank() > 1 => tape.vmap(x, |x| x.softmax(0) * x.sum().tanh()),
         _ => x,
     }

@@ -10,10 +10,12 @@ const LARGE: usize = 16 << 10;
 
 /// More values than this are placed in the order of the steps, without looking ahead.
 const AHEAD: usize = 2048;
+/// As many are placed so first, which is enough where they are alike.
+const MANY: usize = 256;
 /// So many times all values are placed anew to find room,
 const ROUNDS: usize = 32;
 /// and no more than so many pairs of them are looked at.
-const EFFORT: usize = 1 << 22;
+const EFFORT: usize = 1 << 19;
 
 /// The bytes of a value, the step that writes it and the last that reads it.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +23,14 @@ pub(crate) struct Life {
     pub(crate) bytes: usize,
     pub(crate) first: usize,
     pub(crate) last: usize,
+}
+
+impl Life {
+    /// Value `i` at this offset.
+    fn at(&self, i: usize, offset: usize) -> Placed {
+        let start = offset - stagger(i, self.bytes);
+        Placed { start, end: start + room(i, self.bytes), first: self.first, last: self.last }
+    }
 }
 
 /// A value with its place.
@@ -53,10 +63,19 @@ impl Arena {
             return Arena::in_order(lives);
         }
         let least = most_alive(lives);
+        let mut best: Option<(Arena, Vec<usize>)> = None;
+        if lives.len() > MANY {
+            let (mut arena, offsets) = Arena::in_order(lives);
+            arena.placed = lives.iter().zip(&offsets).enumerate().map(|(i, (life, at))| life.at(i, *at)).collect();
+            arena.placed.sort_unstable_by_key(|placed| placed.start);
+            if arena.values <= least + least / 32 {
+                return (arena, offsets);
+            }
+            best = Some((arena, offsets));
+        }
         let rounds = (EFFORT / (lives.len() * lives.len()).max(1)).clamp(1, ROUNDS);
         let mut order: Vec<usize> = (0..lives.len()).collect();
         order.sort_by_key(|&i| (Reverse(lives[i].bytes), i));
-        let mut best: Option<(Arena, Vec<usize>)> = None;
         for _ in 0..rounds {
             let mut arena = Arena::default();
             let mut offsets = vec![0; lives.len()];

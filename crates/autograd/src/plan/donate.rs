@@ -2,7 +2,7 @@
 
 use wengert_tensor::error::Result;
 use wengert_tensor::kernels::loops::Loop;
-use wengert_tensor::program::compile_loop;
+use wengert_tensor::kernels::loops::alike::Compiler;
 use wengert_tensor::program::loops::{Def, LoopSpec, ValueId};
 use wengert_tensor::program::region::Region;
 
@@ -21,11 +21,11 @@ impl Donated {
     }
 
     /// Compiles a loop. Each of its results that may take the place of a donated operand is told to.
-    pub(crate) fn compile(&self, spec: &mut LoopSpec) -> Result<Loop> {
+    pub(crate) fn compile(&self, spec: &mut LoopSpec, compiler: &mut Compiler) -> Result<Loop> {
         if !self.assign(spec) {
-            return compile_loop(spec);
+            return compiler.compile(spec);
         }
-        let code = compile_loop(spec)?;
+        let code = compiler.compile(spec)?;
         let mut refused = false;
         for store in &mut spec.stores {
             if store.over.is_some_and(|load| !code.may_replace(&load, &store.region)) {
@@ -33,7 +33,7 @@ impl Donated {
                 refused = true;
             }
         }
-        if refused { compile_loop(spec) } else { Ok(code) }
+        if refused { compiler.compile(spec) } else { Ok(code) }
     }
 
     /// Gives each result of the loop a donated operand, if one is left. Results that depend on few have the first choice: a running mean

@@ -80,14 +80,7 @@ impl Draft {
     /// Calls `f` with every region.
     pub(crate) fn each_region(&mut self, mut f: impl FnMut(&mut Region)) {
         match &mut self.work {
-            Draw::Loop(spec) => {
-                for value in &mut spec.values {
-                    if let Def::Load(load) = &mut value.def {
-                        f(&mut load.region);
-                    }
-                }
-                spec.stores.iter_mut().for_each(|store| f(&mut store.region));
-            }
+            Draw::Loop(spec) => spec.each_region(f),
             Draw::Product { a, b, c, .. } => [&mut a.0, &mut b.0, c].into_iter().for_each(f),
             Draw::Call { inputs, output, .. } => {
                 inputs.iter_mut().for_each(|(region, ..)| f(region));

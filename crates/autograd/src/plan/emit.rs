@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use std::sync::Arc;
 use wengert_tensor::dtype::DType;
 use wengert_tensor::error::{Error, Result};
+use wengert_tensor::kernels::loops::alike::Compiler;
 use wengert_tensor::kernels::matmul::{MatMul, Side};
 use wengert_tensor::kernels::threads::threads;
 use wengert_tensor::layout::Layout;
@@ -21,7 +22,7 @@ use wengert_tensor::program::chain::Chain;
 use wengert_tensor::program::loops::{Def, Load, LoopSpec, Rank, Store, Value, ValueId};
 use wengert_tensor::program::region::{ARENA, Region};
 use wengert_tensor::program::view::{Kernel, TensorView, TensorViewMut};
-use wengert_tensor::program::{Buffers, Program, Step, compile_loop};
+use wengert_tensor::program::{Buffers, Program, Step};
 
 /// A program, and what must be bound to it.
 #[derive(Debug)]
@@ -145,13 +146,14 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse
     let largest = largest.max_by_key(|(buffer, life)| (life.bytes, std::cmp::Reverse(**buffer)));
     let largest = largest.map_or(0, |(&buffer, _)| items[(buffer - UNPLACED) as usize].origin);
 
+    let mut compiler = Compiler::default();
     let mut steps = Vec::with_capacity(drafts.len());
     let mut made = Vec::with_capacity(drafts.len());
     for (at, mut draft) in drafts.into_iter().enumerate() {
         draft.each_region(place);
         steps.push(match draft.work {
             Draw::Loop(mut spec) => {
-                let mut code = donated.compile(&mut spec)?;
+                let mut code = donated.compile(&mut spec, &mut compiler)?;
                 if code.workspace_bytes() > 0 {
                     let offset = arena.workspace(code.workspace_bytes(), at);
                     code.set_workspace(Region::new(ARENA, offset, code.workspace_bytes()));
@@ -164,7 +166,7 @@ pub(crate) fn emit(lowered: &Lowered, grouping: &Grouping, donated: &[u32], fuse
                 let pitch = Chain::pitch_of(cut.room);
                 let bytes = pitch * threads().min(cut.parts / cut.in_order);
                 let room = Region::new(ARENA, arena.workspace(bytes, at), bytes);
-                Step::Chain(Box::new(chain(*cut, room, emitter.scalars.len())?))
+                Step::Chain(Box::new(chain(*cut, room, emitter.scalars.len(), &mut compiler)?))
             }
         });
         made.push(draft.made);
@@ -195,11 +197,11 @@ fn lives(drafts: &[Draft]) -> (Vec<Life>, Vec<u32>) {
 }
 
 /// The steps of a part, compiled.
-fn compiled(drafts: Vec<Draft>) -> Result<Vec<Step>> {
+fn compiled(drafts: Vec<Draft>, compiler: &mut Compiler) -> Result<Vec<Step>> {
     let mut steps = Vec::with_capacity(drafts.len());
     for step in drafts {
         steps.push(match step.work {
-            Draw::Loop(spec) => Step::Loop(Box::new(compile_loop(&spec)?)),
+            Draw::Loop(spec) => Step::Loop(Box::new(compiler.compile(&spec)?)),
             Draw::Product { product, a, b, c, copy } => Step::MatMul { product, a, b, c, copy },
             Draw::Call { kernel, inputs, output, tag } => Step::Call { kernel, inputs, output, tag },
             Draw::Chain(_) => return Err(Error::state("a chain of chains")),
@@ -279,15 +281,15 @@ pub(crate) fn emit_share(
     }
     let output_bytes = output_bytes.iter().map(|bytes| bytes / parts).collect();
     let buffers = Buffers { arena: cut.room, inputs: lengths, outputs: output_bytes, scalars: emitter.scalars.len() };
-    let program = Program::new(compiled(cut.steps)?, buffers)?;
+    let program = Program::new(compiled(cut.steps, &mut Compiler::default())?, buffers)?;
     let scalars = emitter.scalars;
     let emitted = Emitted { program, tensors, scalars, outputs, origins, made: Vec::new(), largest: 0 };
     Ok(Some(Share { emitted, by_part: by_part.into_iter().map(|here| here == Some(true)).collect() }))
 }
 
 /// A chain, compiled.
-fn chain(cut: Cut, room: Region, scalars: usize) -> Result<Chain> {
-    let steps = compiled(cut.steps)?;
+fn chain(cut: Cut, room: Region, scalars: usize, compiler: &mut Compiler) -> Result<Chain> {
+    let steps = compiled(cut.steps, compiler)?;
     let (inputs, in_bytes): (Vec<_>, _) = cut.inputs.into_iter().unzip();
     let (outputs, out_bytes): (Vec<_>, _) = cut.outputs.into_iter().unzip();
     let buffers = Buffers { arena: cut.room, inputs: in_bytes, outputs: out_bytes, scalars };

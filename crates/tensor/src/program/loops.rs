@@ -113,5 +113,29 @@ pub struct LoopSpec {
     pub stores: Vec<Store>,
 }
 
+impl LoopSpec {
+    /// Calls `f` with every region.
+    pub fn each_region(&mut self, mut f: impl FnMut(&mut Region)) {
+        for value in &mut self.values {
+            if let Def::Load(load) = &mut value.def {
+                f(&mut load.region);
+            }
+        }
+        for store in &mut self.stores {
+            f(&mut store.region);
+            store.over.iter_mut().for_each(&mut f);
+        }
+    }
+
+    /// Calls `f` with every scalar slot.
+    pub fn each_slot(&mut self, mut f: impl FnMut(&mut u32)) {
+        for value in &mut self.values {
+            if let Def::Slot(slot) | Def::Uniform { key: slot, .. } | Def::Normal { key: slot, .. } = &mut value.def {
+                f(slot);
+            }
+        }
+    }
+}
+
 /// Rows longer than this are reduced in blocks of it, and a reduction of one such row ends its group.
 pub const BLOCK: usize = 16384;

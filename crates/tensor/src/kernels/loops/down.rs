@@ -16,7 +16,7 @@ const ABREAST: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Straight {
     /// The first element.
-    region: Region,
+    pub(super) region: Region,
     /// Elements from row to row.
     stride: usize,
     /// Axes of the columns before the last one, which has neighbours.

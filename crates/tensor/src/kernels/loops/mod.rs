@@ -7,6 +7,7 @@
 //!
 //! Where the processor allows, runs of arithmetic become machine code in which nothing but results leaves the registers (`native`).
 
+pub mod alike;
 mod code;
 mod compile;
 mod down;

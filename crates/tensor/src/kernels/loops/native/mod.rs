@@ -63,6 +63,12 @@ impl Native {
     pub(super) fn runs(&self) -> &[Run] {
         &self.runs
     }
+
+    /// The lists of its actions.
+    pub(super) fn lists_mut(&mut self) -> impl Iterator<Item = &mut Vec<Action>> {
+        let phases = self.phases.iter_mut().flat_map(|phase| [&mut phase.body, &mut phase.after]);
+        [&mut self.setup, &mut self.prologue].into_iter().chain(phases)
+    }
 }
 
 impl Linked {
