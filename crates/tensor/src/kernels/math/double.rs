@@ -7,8 +7,8 @@ use std::f64::consts::LOG2_E;
 /// ln 2 in two parts. The first has 32 bits: its product with n is exact.
 const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
 
-/// The spacing of f64 is 1 here.
-const SHIFT: f64 = 6_755_399_441_055_744.0;
+/// The spacing of f64 is 1 here: what is added to it is rounded to an integer, which ends the bits of the sum.
+pub(crate) const SHIFT: f64 = 6_755_399_441_055_744.0;
 
 /// (eʳ − 1 − r) / r² on |r| ≤ ln 2 / 2.
 const EXP: [f64; 10] = [
@@ -129,9 +129,19 @@ fn remainder<M: Machine>(r: f64) -> f64 {
     fma::<M, f64>(r * r, polynomial::<M, f64, 10>(r, EXP), r)
 }
 
+/// 2ⁿ for the exponents of normal numbers, from bits that end in n + 1023.
 #[inline(always)]
-fn power_of_two(biased: u64) -> f64 {
+pub(crate) fn power_of_two(biased: u64) -> f64 {
     f64::from_bits(biased << 52)
+}
+
+/// The mantissa in [√½, √2] and the exponent of a positive normal number.
+#[inline(always)]
+pub(crate) fn split(x: f64) -> (f64, f64) {
+    // The exponent plus its bias, so that the shift need not keep a sign.
+    let above = x.to_bits().wrapping_sub(LEAST).wrapping_add(1023 << 52);
+    let m = f64::from_bits((above & 0x000f_ffff_ffff_ffff).wrapping_add(LEAST));
+    (m, f64::from_bits((above >> 52) | UNIT.to_bits()) - (UNIT + 1023.0))
 }
 
 /// ln x of a normal x; for the others, `ODD` makes it complete.
@@ -139,10 +149,7 @@ fn power_of_two(biased: u64) -> f64 {
 pub(crate) fn log<M: Machine, const ODD: bool>(x: f64) -> f64 {
     let subnormal = ODD && x < f64::MIN_POSITIVE;
     let scaled = if subnormal { x * UNIT } else { x };
-    // The exponent plus its bias, so that the shift need not keep a sign.
-    let above = scaled.to_bits().wrapping_sub(LEAST).wrapping_add(1023 << 52);
-    let m = f64::from_bits((above & 0x000f_ffff_ffff_ffff).wrapping_add(LEAST));
-    let k = f64::from_bits((above >> 52) | UNIT.to_bits()) - (UNIT + 1023.0);
+    let (m, k) = split(scaled);
     let k = if subnormal { k - 52.0 } else { k };
     let f = m - 1.0;
     let s = f / (2.0 + f);
