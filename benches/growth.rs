@@ -26,6 +26,17 @@ fn layers<'t>(x: Var<'t>, ops: usize) -> Var<'t> {
     (0..ops / 3).fold(x, |y, _| (y.matmul(weights) + 0.1).tanh()).sum()
 }
 
+/// A deep network of equal blocks: a norm, two products and an activation, around which the input goes.
+fn blocks<'t>(x: Var<'t>, ops: usize) -> Var<'t> {
+    let weights = x.tape().full([64, 64], 0.1, DType::F32);
+    let block = |x: Var<'t>, _| {
+        let centred = x - x.mean_keep(-1);
+        let normed = centred * (centred.square().mean_keep(-1) + 1e-5).rsqrt();
+        x + normed.matmul(weights).relu().matmul(weights)
+    };
+    (0..(ops / 11).max(1)).fold(x, block).sum()
+}
+
 type Model = for<'t> fn(Var<'t>, usize) -> Var<'t>;
 
 /// Seconds of each phase, best of several.
@@ -106,9 +117,10 @@ fn main() -> Result<()> {
 /// The cost of an op, as there are more of them.
 fn ops() -> Result<()> {
     const SIZES: [usize; 6] = [10, 100, 1_000, 10_000, 30_000, 100_000];
-    let models: [(&str, Tensor, Model); 2] = [
+    let models: [(&str, Tensor, Model); 3] = [
         ("a chain of scalar ops", Tensor::from([0.5f32]).reshape([])?, chain),
         ("layers of 8 units, one example", Tensor::full([1, 8], 0.5f32)?, layers),
+        ("blocks of a norm and two layers of 64 units, 4 examples", Tensor::full([4, 64], 0.5f32)?, blocks),
     ];
     for (name, input, model) in models {
         println!("{name}, nanoseconds an op");
