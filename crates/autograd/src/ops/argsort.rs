@@ -145,7 +145,7 @@ fn sort<S: Sync, K: Copy + Ord>(
         let blocks = src.chunks_exact(size * inner).skip(first);
         for (block, places) in blocks.zip(part.chunks_exact_mut(kept * inner)) {
             for j in 0..inner {
-                first_of(block.iter().skip(j).step_by(inner).enumerate().map(|(i, v)| key(i, v)), kept, &mut lane);
+                keep_least(block.iter().skip(j).step_by(inner).enumerate().map(|(i, v)| key(i, v)), kept, &mut lane);
                 lane.sort_unstable();
                 for (place, &key) in places.iter_mut().skip(j).step_by(inner).zip(&lane) {
                     *place = index(key);
@@ -158,7 +158,7 @@ fn sort<S: Sync, K: Copy + Ord>(
 
 /// Collects the least `kept` keys, which are at least one. Most of many are dismissed by one comparison with the last of those that
 /// were the least so far.
-fn first_of<K: Copy + Ord>(keys: impl Iterator<Item = K>, kept: usize, lane: &mut Vec<K>) {
+fn keep_least<K: Copy + Ord>(keys: impl Iterator<Item = K>, kept: usize, lane: &mut Vec<K>) {
     lane.clear();
     let room = kept.saturating_mul(2).max(ROOM);
     let mut last = None;

@@ -57,7 +57,8 @@ impl Arena {
     /// Places the values, which are sorted by their first step. Gives the arena and their offsets.
     ///
     /// All lives are known, so the largest are placed first, each where it leaves the least room beside it. While that needs more than
-    /// what lives together, whatever lies on top is placed before all others, and the rest anew.
+    /// what lives together, whatever lies on top is placed before all others, and the rest anew. Many values are placed as the steps come,
+    /// first: where they are alike, that needs hardly more.
     pub(crate) fn pack(lives: &[Life]) -> (Arena, Vec<usize>) {
         if lives.len() > AHEAD {
             return Arena::in_order(lives);
@@ -267,6 +268,15 @@ mod tests {
         for n in [1, 10, 200, AHEAD + 1] {
             check(&lives(n));
         }
+    }
+
+    #[test]
+    fn many_alike_are_placed_as_the_steps_come() {
+        let alike: Vec<Life> = (0..600).map(|first| Life { bytes: 4096, first, last: first + 7 }).collect();
+        let (_, in_order) = Arena::in_order(&alike);
+        assert_eq!(Arena::pack(&alike).1, in_order);
+        let size = check(&alike);
+        assert!(size <= 9 * 4096, "{size}: the workspaces lie where values are not");
     }
 
     #[test]
